@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// BackupPolicy is the promise: which volumes are captured, when, how long the
+// recovery points are kept, and how old the newest one may get.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=bp,categories=lifeboat
+// +kubebuilder:printcolumn:name="Protected",type=string,JSONPath=`.status.conditions[?(@.type=="Protected")].status`,description="True while every selected volume has a complete recovery point younger than the recovery point objective."
+// +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.status.lastRecoveryPoint.pointInTime`,description="Age of the newest complete recovery point, by the storage system's own clock."
+// +kubebuilder:printcolumn:name="Next",type=string,JSONPath=`.status.nextSlot`,description="The next scheduled instant (UTC)."
+// +kubebuilder:printcolumn:name="Points",type=integer,JSONPath=`.status.recoveryPoints.complete`,description="Complete recovery points."
+// +kubebuilder:printcolumn:name="Volumes",type=integer,JSONPath=`.status.volumes.selected`,description="Selected volumes."
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Ready",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="True when the policy can be carried out."
+// +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Protected")].reason`,description="Reason of the Protected condition."
+// +kubebuilder:printcolumn:name="Schedule",type=string,priority=1,JSONPath=`.spec.schedule.cron`
+// +kubebuilder:printcolumn:name="Zone",type=string,priority=1,JSONPath=`.spec.schedule.timeZone`
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`
+// +kubebuilder:printcolumn:name="Failed",type=integer,priority=1,JSONPath=`.status.recoveryPoints.failed`,description="Recovery points that did not become complete."
+// +kubebuilder:printcolumn:name="Missed",type=integer,priority=1,JSONPath=`.status.missedSlots`,description="Slots that passed without a run."
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",fieldPath=".metadata.name",message="metadata.name must be at most 63 characters, because it is used as a label value; choose a shorter name"
+type BackupPolicy struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what is promised.
+	// +required
+	Spec BackupPolicySpec `json:"spec"`
+
+	// status is what was observed. Only Lifeboat writes it.
+	// +optional
+	Status BackupPolicyStatus `json:"status,omitempty,omitzero"`
+}
+
+// BackupPolicyList is a list of BackupPolicy.
+//
+// +kubebuilder:object:root=true
+type BackupPolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []BackupPolicy `json:"items"`
+}
+
+// BackupPolicySpec is what is promised for a set of volumes.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.snapshot) || !has(self.snapshot.consistency) || self.snapshot.consistency == 'Crash' || has(self.volumes.selector)",fieldPath=".snapshot.consistency",message="consistency Group and PreferGroup need spec.volumes.selector, because Kubernetes selects the members of a group snapshot by label; select the claims by label, or use consistency Crash"
+type BackupPolicySpec struct {
+	// volumes says which PersistentVolumeClaims of this namespace are captured.
+	// +required
+	Volumes VolumeSelection `json:"volumes"`
+
+	// schedule says when recovery points are taken.
+	// +required
+	Schedule Schedule `json:"schedule"`
+
+	// suspend stops scheduled captures and freezes pruning while it is true.
+	// Captures that are under way finish. Slots that pass meanwhile are not made up for.
+	// When absent the policy is active.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+
+	// snapshot says how the volumes are captured.
+	// When absent, each volume's driver default class is used, with consistency Crash and a timeout of 10m.
+	// +optional
+	Snapshot *SnapshotOptions `json:"snapshot,omitempty"`
+
+	// retention says which recovery points are kept.
+	// +required
+	Retention Retention `json:"retention"`
+
+	// objectives say how much may be lost.
+	// When absent, Protected holds until two consecutive slots have passed without a complete recovery point.
+	// +optional
+	Objectives *Objectives `json:"objectives,omitempty"`
+
+	// onDelete says what deleting this policy does to its recovery points.
+	// Retain keeps all of them; Prune expires all that are not on hold, once the policy is gone.
+	// When absent they are retained.
+	// +optional
+	// +kubebuilder:default=Retain
+	OnDelete OnDelete `json:"onDelete,omitempty"`
+}
+
+// OnDelete says what deleting a policy does to its recovery points.
+//
+// +kubebuilder:validation:Enum=Retain;Prune
+type OnDelete string
+
+const (
+	// OnDeleteRetain keeps the recovery points of a deleted policy.
+	OnDeleteRetain OnDelete = "Retain"
+	// OnDeletePrune expires the recovery points of a deleted policy, but for those on hold.
+	OnDeletePrune OnDelete = "Prune"
+)
+
+// VolumeSelection selects PersistentVolumeClaims of the policy's own namespace, in exactly one way.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.selector), has(self.claims), has(self.workload)].filter(given, given).size() == 1",message="exactly one of selector, claims and workload must be set; keep one and remove the others"
+type VolumeSelection struct {
+	// selector selects claims by their labels. An empty selector ({}) selects every claim of the namespace.
+	// When absent, claims or workload selects.
+	// +optional
+	Selector *LabelSelector `json:"selector,omitempty"`
+
+	// claims selects claims by their names. A name without a claim is reported and keeps points from being complete.
+	// When absent, selector or workload selects.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Claims []string `json:"claims,omitempty"`
+
+	// workload selects the claims that the pods of one workload use, whether or not it is scaled up.
+	// When absent, selector or claims selects.
+	// +optional
+	Workload *WorkloadReference `json:"workload,omitempty"`
+}
+
+// LabelSelector is the usual Kubernetes label selector, with bounds.
+type LabelSelector struct {
+	// matchLabels must all be present. When absent, matchExpressions alone decide.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	MatchLabels map[string]string `json:"matchLabels,omitempty"`
+
+	// matchExpressions must all hold. When absent, matchLabels alone decide.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	MatchExpressions []LabelRequirement `json:"matchExpressions,omitempty"`
+}
+
+// LabelRequirement relates a label to a set of values.
+//
+// +kubebuilder:validation:XValidation:rule="self.operator in ['In', 'NotIn'] ? (has(self.values) && self.values.size() > 0) : (!has(self.values) || self.values.size() == 0)",message="values must be given for In and NotIn, and left out for Exists and DoesNotExist"
+type LabelRequirement struct {
+	// key is the label's key.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
+	Key string `json:"key"`
+
+	// operator relates the label to values: In, NotIn, Exists or DoesNotExist.
+	// +required
+	Operator LabelOperator `json:"operator"`
+
+	// values are needed for In and NotIn, and must be absent for Exists and DoesNotExist.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=63
+	Values []string `json:"values,omitempty"`
+}
+
+// LabelOperator relates a label to a set of values.
+//
+// +kubebuilder:validation:Enum=In;NotIn;Exists;DoesNotExist
+type LabelOperator string
+
+// AsMeta is the selector in the form the Kubernetes libraries take.
+func (s *LabelSelector) AsMeta() *metav1.LabelSelector {
+	out := &metav1.LabelSelector{MatchLabels: s.MatchLabels}
+	for _, e := range s.MatchExpressions {
+		out.MatchExpressions = append(out.MatchExpressions, metav1.LabelSelectorRequirement{
+			Key: e.Key, Operator: metav1.LabelSelectorOperator(e.Operator), Values: e.Values,
+		})
+	}
+	return out
+}
+
+// WorkloadReference names a workload of the policy's own namespace.
+type WorkloadReference struct {
+	// kind is StatefulSet or Deployment. A StatefulSet stands for the claims of its
+	// volumeClaimTemplates, of every ordinal, and for those named in its pod template.
+	// +required
+	// +kubebuilder:validation:Enum=StatefulSet;Deployment
+	Kind string `json:"kind"`
+
+	// name is the workload's name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// Schedule says when recovery points are taken. Each scheduled instant is a slot.
+type Schedule struct {
+	// cron is a five-field cron expression (minute hour day-of-month month day-of-week), or one of
+	// @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually.
+	// Ranges, lists, steps and English month and day names are allowed.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=120
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') ? self in ['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually'] : self.split(' ').size() == 5",message="cron must have five fields separated by single spaces (minute hour day-of-month month day-of-week), such as '0 3 * * 1-5', or be one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually; name a time zone in timeZone"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[0].split(',').all(e, e.matches('^([*]|[0-5]?[0-9](-[0-5]?[0-9])?)(/[1-9][0-9]?)?$'))",message="the first field of cron, the minute, must be * or made of numbers from 0 to 59, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[1].split(',').all(e, e.matches('^([*]|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[1-9][0-9]?)?$'))",message="the second field of cron, the hour, must be * or made of numbers from 0 to 23, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[2].split(',').all(e, e.matches('^([*?]|(0?[1-9]|[12][0-9]|3[01])(-(0?[1-9]|[12][0-9]|3[01]))?)(/[1-9][0-9]?)?$'))",message="the third field of cron, the day of the month, must be * or made of numbers from 1 to 31, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[3].split(',').all(e, e.matches('^([*]|(0?[1-9]|1[0-2]|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))(-(0?[1-9]|1[0-2]|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)))?)(/[1-9][0-9]?)?$'))",message="the fourth field of cron, the month, must be * or made of numbers from 1 to 12 or jan to dec, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[4].split(',').all(e, e.matches('^([*?]|([0-6]|(?i:sun|mon|tue|wed|thu|fri|sat))(-([0-6]|(?i:sun|mon|tue|wed|thu|fri|sat)))?)(/[1-9][0-9]?)?$'))",message="the fifth field of cron, the day of the week, must be * or made of numbers from 0 (Sunday) to 6 or sun to sat, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').all(f, f.split(',').all(e, !e.matches('^[0-9]{1,2}-[0-9]{1,2}(/[0-9]{1,2})?$') || int(e.split('/')[0].split('-')[0]) <= int(e.split('/')[0].split('-')[1])))",message="a range in cron must not run backwards; write the smaller number first"
+	Cron string `json:"cron"`
+
+	// timeZone is the IANA name of the zone in which cron and the retention's days are meant, such as Europe/Berlin.
+	// When absent it is UTC.
+	// +optional
+	// +kubebuilder:default=UTC
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$') && self != 'Local'",message="timeZone must be a name from the IANA time zone database, such as Europe/Berlin or UTC; offsets such as +05:30 are not names"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$') || self == 'Local' || timestamp('2020-01-01T00:00:00Z').getHours(self) >= 0",message="timeZone is not known; use a name from the IANA time zone database, such as Europe/Berlin or UTC"
+	TimeZone string `json:"timeZone,omitempty"`
+
+	// jitter is the window over which policies with the same cron are spread, so that a fleet does not stampede.
+	// Each policy's own delay within the window is fixed. At most 24h.
+	// When absent a run starts at its slot.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="jitter must be at most 24h"
+	Jitter *metav1.Duration `json:"jitter,omitempty"`
+
+	// startingDeadline is how late a run may start. A slot that could not start in time is skipped and counted as missed.
+	// At least 10s. When absent, the newest missed slot is made up for as soon as possible, however late.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s')",message="startingDeadline must be at least 10s, or no slot could ever start in time"
+	StartingDeadline *metav1.Duration `json:"startingDeadline,omitempty"`
+}
+
+// SnapshotOptions say how volumes are captured.
+type SnapshotOptions struct {
+	// className is the VolumeSnapshotClass to use. Its driver must be the volumes' driver.
+	// When absent, each driver's default VolumeSnapshotClass is used.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ClassName string `json:"className,omitempty"`
+
+	// consistency says how the volumes of one point relate. Crash: each volume is captured at its own instant.
+	// Group: all at the same instant, by a VolumeGroupSnapshot, or not at all.
+	// PreferGroup: as Group where the driver can, else as Crash; status.consistency of the point says which.
+	// When absent it is Crash.
+	// +optional
+	// +kubebuilder:default=Crash
+	Consistency Consistency `json:"consistency,omitempty"`
+
+	// groupClassName is the VolumeGroupSnapshotClass to use with Group and PreferGroup.
+	// When absent, the driver's default VolumeGroupSnapshotClass is used.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	GroupClassName string `json:"groupClassName,omitempty"`
+
+	// timeout is how long a capture may take from its start until every snapshot is ready.
+	// A point that is not complete by then has failed. Between 10s and 24h. When absent it is 10m.
+	// +optional
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="timeout must be between 10s and 24h"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// hooks run commands in the application's containers around the capture.
+	// When absent nothing is run.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Hooks []Hook `json:"hooks,omitempty"`
+}
+
+// Consistency says how the volumes of one recovery point relate.
+//
+// +kubebuilder:validation:Enum=Crash;Group;PreferGroup
+type Consistency string
+
+const (
+	// ConsistencyCrash captures each volume at its own instant.
+	ConsistencyCrash Consistency = "Crash"
+	// ConsistencyGroup captures all volumes at one instant, or fails.
+	ConsistencyGroup Consistency = "Group"
+	// ConsistencyPreferGroup captures all volumes at one instant where possible.
+	ConsistencyPreferGroup Consistency = "PreferGroup"
+)
+
+// Hook is a command that is run in containers of the policy's own namespace around the capture.
+// It is run at least once, and again when the operator was restarted meanwhile: it must bear repetition.
+type Hook struct {
+	// name identifies the hook within the policy.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// when is Before (the snapshots are taken) or After. After hooks run whatever happened, once a Before hook or the capture was begun.
+	// +required
+	When HookTime `json:"when"`
+
+	// selector selects the running pods in which the command is run. No such pod is an error, subject to onError.
+	// +required
+	Selector LabelSelector `json:"selector"`
+
+	// container is the container's name. When absent, the pod's first container is used.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Container string `json:"container,omitempty"`
+
+	// command is run as it is, without a shell.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=4096
+	Command []string `json:"command"`
+
+	// timeout is how long the command may take in one pod, between 1s and 10m. When absent it is 30s.
+	// +optional
+	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('10m')",message="timeout of a hook must be between 1s and 10m"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// onError says what a failing Before hook does: Abort gives the point up, Continue captures all the same.
+	// A failing After hook never changes the point; it is reported. When absent it is Abort.
+	// +optional
+	// +kubebuilder:default=Abort
+	OnError HookError `json:"onError,omitempty"`
+}
+
+// HookTime says on which side of the capture a hook runs.
+//
+// +kubebuilder:validation:Enum=Before;After
+type HookTime string
+
+const (
+	// HookBefore runs before the first snapshot is requested.
+	HookBefore HookTime = "Before"
+	// HookAfter runs once every snapshot was cut, or the capture was given up.
+	HookAfter HookTime = "After"
+)
+
+// HookError says what a failing Before hook does.
+//
+// +kubebuilder:validation:Enum=Abort;Continue
+type HookError string
+
+const (
+	// HookAbort gives the recovery point up.
+	HookAbort HookError = "Abort"
+	// HookContinue captures all the same.
+	HookContinue HookError = "Continue"
+)
+
+// Retention says which recovery points are kept. A point is kept while any rule wants it; only complete
+// points count, and the newest point of an hour, day, week, month or year stands for it.
+// Hours, days, weeks (ISO 8601), months and years are those of spec.schedule.timeZone.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.last) ? self.last : 0) + (has(self.hourly) ? self.hourly : 0) + (has(self.daily) ? self.daily : 0) + (has(self.weekly) ? self.weekly : 0) + (has(self.monthly) ? self.monthly : 0) + (has(self.yearly) ? self.yearly : 0) > 0",message="retention keeps nothing; set at least one of last, hourly, daily, weekly, monthly and yearly to 1 or more"
+type Retention struct {
+	// last is how many of the newest points are kept. When absent, none for this reason.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Last int32 `json:"last,omitempty"`
+	// hourly is for how many of the newest hours with points one is kept. When absent, none for this reason.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Hourly int32 `json:"hourly,omitempty"`
+	// daily is for how many of the newest days with points one is kept. When absent, none for this reason.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Daily int32 `json:"daily,omitempty"`
+	// weekly is for how many of the newest weeks with points one is kept. When absent, none for this reason.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Weekly int32 `json:"weekly,omitempty"`
+	// monthly is for how many of the newest months with points one is kept. When absent, none for this reason.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Monthly int32 `json:"monthly,omitempty"`
+	// yearly is for how many of the newest years with points one is kept. When absent, none for this reason.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Yearly int32 `json:"yearly,omitempty"`
+	// minimum is how many complete points are always kept, of each volume, whatever the other rules say.
+	// It cannot go below 1. When absent it is 1.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	Minimum int32 `json:"minimum,omitempty"`
+}
+
+// Objectives say how much may be lost.
+type Objectives struct {
+	// recoveryPoint (RPO) is how old the newest complete recovery point may get, by the storage system's clock. At least 1m.
+	// When absent, it is until two consecutive slots have passed.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="recoveryPoint must be at least 1m"
+	RecoveryPoint *metav1.Duration `json:"recoveryPoint,omitempty"`
+}
+
+// BackupPolicyStatus is what was observed of a policy.
+type BackupPolicyStatus struct {
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Ready and Protected; Stalled is present, and True, only while the spec cannot be carried out.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// lastSlot is the newest slot that was run or passed over. No slot at or before it is ever run.
+	// +optional
+	LastSlot *metav1.Time `json:"lastSlot,omitempty"`
+
+	// nextSlot is the next scheduled instant, before jitter. Absent while the policy is suspended.
+	// +optional
+	NextSlot *metav1.Time `json:"nextSlot,omitempty"`
+
+	// missedSlots counts the slots that passed without a run since the policy was created.
+	// +optional
+	MissedSlots int64 `json:"missedSlots,omitempty"`
+
+	// lastRecoveryPoint is the newest complete recovery point. Absent until there is one.
+	// +optional
+	LastRecoveryPoint *PointSummary `json:"lastRecoveryPoint,omitempty"`
+
+	// activeRecoveryPoint is the name of the point that is being captured. Absent when there is none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ActiveRecoveryPoint string `json:"activeRecoveryPoint,omitempty"`
+
+	// recoveryPoints counts this policy's points.
+	// +optional
+	RecoveryPoints PointCounts `json:"recoveryPoints,omitempty,omitzero"`
+
+	// volumes counts the selected volumes.
+	// +optional
+	Volumes VolumeCounts `json:"volumes,omitempty,omitzero"`
+
+	// expiring are points that retention no longer keeps, at most 20, soonest first. They stay at least until their time,
+	// and longer while the policy is suspended. A point is only ever expired after it stood here.
+	// +optional
+	// +listType=map
+	// +listMapKey=uid
+	// +kubebuilder:validation:MaxItems=20
+	Expiring []ExpiringPoint `json:"expiring,omitempty"`
+
+	// applied records which parts of the spec are in force since when, so that an edit never starts a run or an expiry by itself.
+	// +optional
+	Applied *AppliedSpec `json:"applied,omitempty"`
+}
+
+// AppliedSpec records which parts of a spec are in force since when.
+type AppliedSpec struct {
+	// schedule is the schedule in force, as one line. Empty while suspended.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Schedule string `json:"schedule,omitempty"`
+	// scheduleSince is since when it is in force: slots before are not looked at.
+	// +optional
+	ScheduleSince *metav1.Time `json:"scheduleSince,omitempty"`
+	// retention is the retention in force, as one line.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Retention string `json:"retention,omitempty"`
+	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
+	// +optional
+	RetentionSince *metav1.Time `json:"retentionSince,omitempty"`
+}
+
+// PointSummary is the essence of one recovery point.
+type PointSummary struct {
+	// name is the RecoveryPoint's name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// pointInTime is the moment its data are from, by the storage system's clock.
+	// +required
+	PointInTime metav1.Time `json:"pointInTime"`
+}
+
+// PointCounts counts recovery points by state.
+type PointCounts struct {
+	// complete points can be restored whole.
+	// +required
+	Complete int32 `json:"complete"`
+	// capturing points are under way.
+	// +required
+	Capturing int32 `json:"capturing"`
+	// failed points did not become, or did not stay, complete.
+	// +required
+	Failed int32 `json:"failed"`
+	// held points are on hold.
+	// +required
+	Held int32 `json:"held"`
+}
+
+// VolumeCounts counts the selected volumes.
+type VolumeCounts struct {
+	// selected volumes are in the policy's scope.
+	// +required
+	Selected int32 `json:"selected"`
+	// protected volumes are in a complete recovery point younger than the objective.
+	// +required
+	Protected int32 `json:"protected"`
+	// unprotected names claims that are not protected, at most 20.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=253
+	Unprotected []string `json:"unprotected,omitempty"`
+	// problems name claims that cannot be captured as things stand, and why; at most 20.
+	// +optional
+	// +listType=map
+	// +listMapKey=claim
+	// +kubebuilder:validation:MaxItems=20
+	Problems []VolumeProblem `json:"problems,omitempty"`
+}
+
+// VolumeProblem says why a claim cannot be captured.
+type VolumeProblem struct {
+	// claim is the claim's name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Claim string `json:"claim"`
+	// reason is a stable word for the problem.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason"`
+	// message says what is wrong and what helps.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+}
+
+// ExpiringPoint is a recovery point that retention no longer keeps.
+type ExpiringPoint struct {
+	// name is the RecoveryPoint's name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// uid is the RecoveryPoint's UID: only this very object is expired.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
+	// at is when it may be expired.
+	// +required
+	At metav1.Time `json:"at"`
+	// reason says why it is no longer kept: RetentionPassed, or Superseded for a point that did not become complete.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason"`
+}

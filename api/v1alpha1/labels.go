@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Labels and annotations that Lifeboat puts on what it creates. Labels find objects; they are never authority:
+// ownership is the recorded UIDs.
+const (
+	// LabelManagedBy is the usual Kubernetes label; its value on our objects is ManagedBy.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of LabelManagedBy.
+	ManagedBy = "lifeboat"
+
+	// LabelPolicy is the name of the policy.
+	LabelPolicy = "lifeboat.dev/policy"
+	// LabelPolicyUID is the UID of the policy.
+	LabelPolicyUID = "lifeboat.dev/policy-uid"
+	// LabelPoint is the name of the recovery point.
+	LabelPoint = "lifeboat.dev/recovery-point"
+	// LabelPointUID is the UID of the recovery point.
+	LabelPointUID = "lifeboat.dev/recovery-point-uid"
+	// LabelClaimUID is the UID of the captured claim.
+	LabelClaimUID = "lifeboat.dev/claim-uid"
+
+	// AnnotationNamespace, on a VolumeSnapshotContent, is the namespace of the captured claim.
+	AnnotationNamespace = "lifeboat.dev/namespace"
+	// AnnotationClaim is the name of the captured claim.
+	AnnotationClaim = "lifeboat.dev/claim"
+	// AnnotationStorageClass is the storage class of the captured claim.
+	AnnotationStorageClass = "lifeboat.dev/storage-class"
+	// AnnotationSize is the capacity of the captured volume.
+	AnnotationSize = "lifeboat.dev/size"
+	// AnnotationVolumeMode is the volume mode of the captured claim.
+	AnnotationVolumeMode = "lifeboat.dev/volume-mode"
+	// AnnotationSlot is the slot of the point, RFC 3339, absent on manual points.
+	AnnotationSlot = "lifeboat.dev/slot"
+
+	// FinalizerSnapshots, on a RecoveryPoint, holds its deletion until its snapshots are gone or released.
+	FinalizerSnapshots = "lifeboat.dev/snapshots"
+	// FinalizerPoints, on a BackupPolicy with onDelete Prune, holds its deletion until its points were told to go.
+	FinalizerPoints = "lifeboat.dev/points"
+)
