@@ -45,7 +45,7 @@ fi
 
 # Sparse: the tests ask for volumes of 10 and 20 GiB and write next to nothing.
 truncate -s 64G "$work/disk.img"
-mkfs.btrfs --quiet "$work/disk.img" >/dev/null 2>&1
+mkfs.btrfs --quiet "$work/disk.img" >"$work/mkfs.log" 2>&1 || { cat "$work/mkfs.log" >&2; exit 1; }
 mkdir "$work/root" "$work/faults"
 mount -o loop "$work/disk.img" "$work/root"
 

@@ -36,6 +36,7 @@ func serve(ctx context.Context, set settings, log *slog.Logger) error {
 		return err
 	}
 	system := driver.New(set.driver, set.node, array, switches, log)
+	go system.WatchDamage(ctx)
 	server := grpc.NewServer(grpc.UnaryInterceptor(system.Intercept))
 	system.Register(server)
 	servers := map[string]*grpc.Server{set.socket: server}

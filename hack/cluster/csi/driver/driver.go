@@ -31,6 +31,8 @@ type Driver struct {
 
 	// attaching orders giving volumes to pods and deleting volumes: none is deleted under a pod.
 	attaching sync.Mutex
+	// damaging makes calls wait for orders to damage that were given before them.
+	damaging sync.Mutex
 }
 
 // New makes a driver.

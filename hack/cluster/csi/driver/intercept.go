@@ -16,6 +16,7 @@ func (d *Driver) Intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 	if d.faults.Stopped() {
 		return nil, status.Errorf(codes.Unavailable, "the storage system %s is down (fault switch stop)", d.name)
 	}
+	d.damage()
 	start := time.Now()
 	answer, err := handle(ctx, req)
 	took := time.Since(start).Round(time.Millisecond)

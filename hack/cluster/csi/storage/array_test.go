@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+const gib int64 = 1 << 30
+
+func ask(name string) VolumeRequest {
+	return VolumeRequest{Name: name, Mode: Filesystem, Required: gib}
+}
+
+func TestVolumeIsCreatedOnce(t *testing.T) {
+	array := open(t, t.TempDir(), newFolders())
+	first := must[Volume](t)(array.CreateVolume(ask("v")))
+	if again := must[Volume](t)(array.CreateVolume(ask("v"))); again != first {
+		t.Errorf("second call gave %+v, first %+v", again, first)
+	}
+	for what, change := range map[string]func(*VolumeRequest){
+		"larger":       func(r *VolumeRequest) { r.Required = 2 * gib },
+		"smaller":      func(r *VolumeRequest) { r.Required, r.Limit = 1, gib-1 },
+		"other mode":   func(r *VolumeRequest) { r.Mode = Block },
+		"other source": func(r *VolumeRequest) { r.Source.Snapshot = "s" },
+	} {
+		t.Run(what, func(t *testing.T) {
+			other := ask("v")
+			change(&other)
+			_, err := array.CreateVolume(other)
+			wantRefusal(t, err, Conflict)
+		})
+	}
+}
+
+func TestSizes(t *testing.T) {
+	disk := newFolders()
+	array := open(t, t.TempDir(), disk)
+	must[Volume](t)(array.CreateVolume(VolumeRequest{Name: "big", Mode: Filesystem, Required: 3 * gib}))
+	must[Snapshot](t)(array.CreateSnapshot("s", "big"))
+	from := Source{Snapshot: "s"}
+	for _, c := range []struct {
+		what            string
+		required, limit int64
+		source          Source
+		want            int64
+		refused         Reason
+	}{
+		{what: "nothing said", want: DefaultBytes},
+		{what: "only a limit", limit: 5, want: 5},
+		{what: "restored, nothing said", source: from, want: 3 * gib},
+		{what: "restored, larger", required: 4 * gib, source: from, want: 4 * gib},
+		{what: "restored, too small", required: gib, source: from, refused: OutOfRange},
+		{what: "restored, limit too small", limit: gib, source: from, refused: OutOfRange},
+		{what: "required above limit", required: 2, limit: 1, refused: OutOfRange},
+		{what: "more than there is", required: 101 * gib, refused: OutOfRange},
+		{what: "unknown source", source: Source{Volume: "none"}, refused: NotFound},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			volume, err := array.CreateVolume(VolumeRequest{Name: c.what, Mode: Filesystem, Required: c.required, Limit: c.limit, Source: c.source})
+			if c.refused != "" {
+				wantRefusal(t, err, c.refused)
+				return
+			}
+			if err != nil || volume.Bytes != c.want || disk.limits[array.volumePath(volume.ID)] != c.want {
+				t.Errorf("%d bytes, bound %d, error %v, want %d", volume.Bytes, disk.limits[array.volumePath(volume.ID)], err, c.want)
+			}
+		})
+	}
+}
+
+func TestBlockVolumeIsAnImageOfItsSize(t *testing.T) {
+	array := open(t, t.TempDir(), newFolders())
+	volume := must[Volume](t)(array.CreateVolume(VolumeRequest{Name: "b", Mode: Block, Required: 4096}))
+	must[Snapshot](t)(array.CreateSnapshot("s", volume.ID))
+	larger := must[Volume](t)(array.CreateVolume(VolumeRequest{Name: "c", Mode: Block, Required: 8192, Source: Source{Snapshot: "s"}}))
+	for id, want := range map[string]int64{volume.ID: 4096, larger.ID: 8192} {
+		info := must[os.FileInfo](t)(os.Stat(filepath.Join(array.volumePath(id), Image)))
+		if info.Size() != want {
+			t.Errorf("image of %s has %d bytes, want %d", id, info.Size(), want)
+		}
+	}
+	_, err := array.CreateVolume(VolumeRequest{Name: "f", Mode: Filesystem, Source: Source{Snapshot: "s"}})
+	wantRefusal(t, err, Invalid)
+}
+
+func TestSnapshotIsCreatedOnceAndOutlivesItsVolume(t *testing.T) {
+	root := t.TempDir()
+	array := open(t, root, newFolders())
+	must[Volume](t)(array.CreateVolume(ask("v")))
+	must[Volume](t)(array.CreateVolume(ask("w")))
+	write(t, array.volumePath("v"), "old")
+	first := must[Snapshot](t)(array.CreateSnapshot("s", "v"))
+	write(t, array.volumePath("v"), "new")
+	if again := must[Snapshot](t)(array.CreateSnapshot("s", "v")); again != first {
+		t.Errorf("second call gave %+v, first %+v", again, first)
+	}
+	_, err := array.CreateSnapshot("s", "w")
+	wantRefusal(t, err, Conflict)
+	if err := array.DeleteVolume("v"); err != nil {
+		t.Fatal(err)
+	}
+	restored := must[Volume](t)(array.CreateVolume(VolumeRequest{Name: "r", Mode: Filesystem, Source: Source{Snapshot: "s"}}))
+	if got := read(t, array.volumePath(restored.ID)); got != "old" {
+		t.Errorf("restored %q, want what was there at the snapshot", got)
+	}
+}
+
+func TestEverythingIsThereAfterARestart(t *testing.T) {
+	root, disk := t.TempDir(), newFolders()
+	array := open(t, root, disk)
+	must[Volume](t)(array.CreateVolume(ask("v")))
+	must[Volume](t)(array.CreateVolume(ask("w")))
+	must[Snapshot](t)(array.CreateSnapshot("s", "v"))
+	must[Group](t)(array.CreateGroup("g", []string{"w", "v", "w"}))
+	volumes, snapshots := array.Volumes(), array.Snapshots()
+	if err := array.Close(); err != nil {
+		t.Fatal(err)
+	}
+	array = open(t, root, disk)
+	if got := array.Volumes(); !slices.Equal(got, volumes) {
+		t.Errorf("volumes %+v, before %+v", got, volumes)
+	}
+	if got := array.Snapshots(); !slices.Equal(got, snapshots) || len(got) != 3 {
+		t.Errorf("snapshots %+v, before %+v", got, snapshots)
+	}
+}
+
+func TestOneProcessOnly(t *testing.T) {
+	root := t.TempDir()
+	open(t, root, newFolders())
+	if _, err := Open(root, newFolders(), ticking()); err == nil {
+		t.Error("a second process could open the same root")
+	}
+}
+
+func TestGroupIsWholeAndDeletedWhole(t *testing.T) {
+	array := open(t, t.TempDir(), newFolders())
+	for _, name := range []string{"v", "w"} {
+		must[Volume](t)(array.CreateVolume(ask(name)))
+	}
+	group := must[Group](t)(array.CreateGroup("g", []string{"v", "w"}))
+	for _, member := range group.Members {
+		if member.Created != group.Created {
+			t.Errorf("member %s is of %s, its group of %s", member.ID, member.Created, group.Created)
+		}
+		wantRefusal(t, array.DeleteSnapshot(member.ID), Invalid)
+	}
+	_, err := array.CreateGroup("g", []string{"v"})
+	wantRefusal(t, err, Conflict)
+	_, err = array.CreateGroup("h", []string{"v", "none"})
+	wantRefusal(t, err, NotFound)
+	if len(array.Snapshots()) != 2 {
+		t.Errorf("snapshots %v, want the two members", array.Snapshots())
+	}
+	for range 2 {
+		if err := array.DeleteGroup("g"); err != nil || len(array.Snapshots()) != 0 {
+			t.Errorf("after deletion: error %v, snapshots %v", err, array.Snapshots())
+		}
+	}
+}
+
+// The law of the package: kill the process at any of its changes to the disk, start it again,
+// and records and subvolumes agree, what was acknowledged is there, and the same request succeeds.
+func TestKilledAtAnyChange(t *testing.T) {
+	acts := map[string]func(*Array) error{
+		"volume":          func(a *Array) error { _, err := a.CreateVolume(ask("x")); return err },
+		"restored volume": func(a *Array) error { _, err := a.CreateVolume(restore("x", "s")); return err },
+		"snapshot":        func(a *Array) error { _, err := a.CreateSnapshot("x", "v"); return err },
+		"group":           func(a *Array) error { _, err := a.CreateGroup("x", []string{"v", "w"}); return err },
+		"delete volume":   func(a *Array) error { return a.DeleteVolume("v") },
+		"delete snapshot": func(a *Array) error { return a.DeleteSnapshot("s") },
+		"delete group":    func(a *Array) error { return a.DeleteGroup("g") },
+		"lose a member":   func(a *Array) error { return a.Lose("g.v") },
+	}
+	for what, act := range acts {
+		for breakAt := 1; breakAt <= 4; breakAt++ {
+			t.Run(fmt.Sprintf("%s/%d", what, breakAt), func(t *testing.T) {
+				root := furnished(t)
+				disk := newFolders()
+				array := open(t, root, disk)
+				disk.acts, disk.breakAt = 0, breakAt
+				_ = act(array)
+				_ = array.Close()
+				array = open(t, root, newFolders())
+				wantAgreement(t, array)
+				if err := act(array); err != nil && what != "lose a member" {
+					t.Errorf("again after the restart: %v", err)
+				}
+				wantAgreement(t, array)
+			})
+		}
+	}
+}
+
+func restore(name, snapshot string) VolumeRequest {
+	return VolumeRequest{Name: name, Mode: Filesystem, Source: Source{Snapshot: snapshot}}
+}
+
+// furnished is the root of a system with two volumes, a snapshot and a group.
+func furnished(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	array := open(t, root, newFolders())
+	must[Volume](t)(array.CreateVolume(ask("v")))
+	must[Volume](t)(array.CreateVolume(ask("w")))
+	must[Snapshot](t)(array.CreateSnapshot("s", "v"))
+	must[Group](t)(array.CreateGroup("g", []string{"v", "w"}))
+	if err := array.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func wantAgreement(t *testing.T, array *Array) {
+	t.Helper()
+	var volumes, snapshots []string
+	for _, v := range array.Volumes() {
+		volumes = append(volumes, v.ID)
+	}
+	for _, s := range array.Snapshots() {
+		snapshots = append(snapshots, s.ID)
+	}
+	if got := names(t, array.volumeDir()); !slices.Equal(got, volumes) {
+		t.Errorf("subvolumes of volumes %v, records %v", got, volumes)
+	}
+	if got := names(t, array.snapshotDir()); !slices.Equal(got, snapshots) {
+		t.Errorf("subvolumes of snapshots %v, records %v", got, snapshots)
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	var found []string
+	for _, entry := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
+		found = append(found, entry.Name())
+	}
+	return found
+}
+
+func write(t *testing.T, dir, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "file"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, dir string) string {
+	t.Helper()
+	return string(must[[]byte](t)(os.ReadFile(filepath.Join(dir, "file"))))
+}
