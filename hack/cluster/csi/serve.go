@@ -65,10 +65,15 @@ func openArray(root string) (*storage.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mounts.ReleaseAll(root); err != nil {
+	array, err := storage.Open(root, filesystem, time.Now)
+	if err != nil {
 		return nil, err
 	}
-	return storage.Open(root, filesystem, time.Now)
+	// Only now is it certain that no other process is about to use a device.
+	if err := errors.Join(mounts.ReleaseAll(root), filesystem.Repair()); err != nil {
+		return nil, errors.Join(err, array.Close())
+	}
+	return array, nil
 }
 
 // serveAll runs every server on its socket until the context ends or one of them fails.

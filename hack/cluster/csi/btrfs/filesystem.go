@@ -29,10 +29,17 @@ func Open(root string) (*Filesystem, error) {
 	if err := run("quota", "enable", root); err != nil {
 		return nil, err
 	}
-	// A crash while a large subvolume was being dropped leaves the accounting marked
-	// inconsistent; a rescan repairs it and is refused, harmlessly, while one is running.
-	_ = run("quota", "rescan", "-w", root)
 	return &Filesystem{root: root}, nil
+}
+
+// Repair counts anew what every subvolume refers to, if the file system says that its
+// accounts are wrong: dropping a large subvolume in one go makes them so.
+func (f *Filesystem) Repair() error {
+	_, warnings, err := output("qgroup", "show", f.root)
+	if err != nil || !strings.Contains(warnings, "inconsistent") {
+		return err
+	}
+	return run("quota", "rescan", "-w", f.root)
 }
 
 // Space is what the whole file system holds and what is still free, in bytes.
@@ -45,20 +52,21 @@ func (f *Filesystem) Space() (total, free int64, err error) {
 }
 
 func run(args ...string) error {
-	_, err := output(args...)
+	_, _, err := output(args...)
 	return err
 }
 
-func output(args ...string) (string, error) {
+// output runs the btrfs command and gives back what it printed, and what it warned of.
+func output(args ...string) (printed, warned string, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command("btrfs", args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	err = cmd.Run()
 	if errors.Is(err, exec.ErrNotFound) {
-		return "", errors.New("the btrfs command is missing: apt-get install btrfs-progs")
+		return "", "", errors.New("the btrfs command is missing: apt-get install btrfs-progs")
 	}
 	if err != nil {
-		return "", fmt.Errorf("btrfs %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
+		return "", "", fmt.Errorf("btrfs %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}
-	return stdout.String(), nil
+	return stdout.String(), stderr.String(), nil
 }

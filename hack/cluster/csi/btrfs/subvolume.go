@@ -44,7 +44,7 @@ func (f *Filesystem) Limit(path string, bytes int64) error {
 
 // Used is what a subvolume refers to, in bytes, shared blocks included.
 func (f *Filesystem) Used(path string) (int64, error) {
-	table, err := output("qgroup", "show", "--raw", "--sync", "-f", path)
+	table, _, err := output("qgroup", "show", "--raw", "--sync", "-f", path)
 	if err != nil {
 		return 0, err
 	}
