@@ -54,8 +54,11 @@ const driverName = "lifeboat-csi"
 
 // lock keeps an up and a down from working against each other.
 func (c *Cluster) lock() (release func(), err error) {
-	path := layout.Run + ".lock"
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err := os.MkdirAll(c.builder.Root, 0o755); err != nil {
+		return nil, err
+	}
+	// Not in the cluster's own folders, which come and go.
+	f, err := os.OpenFile(filepath.Join(c.builder.Root, ".cluster-lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -108,11 +108,20 @@ func (c *Components) configFiles() error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+		if err := writeChanged(path, text.Bytes()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeChanged leaves a file alone that has the content already: kube-proxy
+// watches its file and restarts when it is written.
+func writeChanged(path string, content []byte) error {
+	if now, err := os.ReadFile(path); err == nil && bytes.Equal(now, content) {
+		return nil
+	}
+	return os.WriteFile(path, content, 0o600)
 }
 
 func configFile(name string) string { return filepath.Join(layout.Config, name) }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/internal/layout"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/internal/recipe"
@@ -37,7 +38,7 @@ func (c *Components) Etcd() supervise.Service {
 
 // APIServer answers on the bridge's address.
 func (c *Components) APIServer() supervise.Service {
-	return c.service(recipe.APIServer, recipe.APIServer, nil,
+	service := c.service(recipe.APIServer, recipe.APIServer, nil,
 		"--advertise-address="+NodeIP, "--bind-address="+NodeIP, "--secure-port=6443",
 		"--etcd-servers="+etcdURL, "--etcd-cafile="+certificate("ca"),
 		"--etcd-certfile="+certificate("apiserver-client"), "--etcd-keyfile="+privateKey("apiserver-client"),
@@ -54,6 +55,9 @@ func (c *Components) APIServer() supervise.Service {
 		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file="+certificate("front-proxy"), "--proxy-client-key-file="+privateKey("front-proxy"))
+	// It would wait for its watchers to leave, and they wait for it.
+	service.Grace = time.Second
+	return service
 }
 
 // ControllerManager runs the built-in controllers.
@@ -78,9 +82,8 @@ func (c *Components) Scheduler() supervise.Service {
 
 // Containerd runs the containers.
 func (c *Components) Containerd() supervise.Service {
-	service := c.service(recipe.Containerd, recipe.Containerd,
-		[]string{configFile("containerd.toml")}, "--config="+configFile("containerd.toml"), "--log-level=warn")
-	return service
+	return c.service(recipe.Containerd, recipe.Containerd, []string{configFile("containerd.toml")},
+		"--config="+configFile("containerd.toml"), "--log-level=warn")
 }
 
 // Kubelet is the node.

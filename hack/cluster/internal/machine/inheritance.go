@@ -7,23 +7,27 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // Inheritance is what the machine was like before the cluster, where the
 // cluster's programs write to fixed places that cannot be configured.
 type Inheritance struct {
-	// Present are those of sharedPaths that existed.
+	// Present are the shared folders that existed.
 	Present map[string]bool `json:"present"`
 	// Settings are kernel settings by name.
 	Settings map[string]string `json:"settings"`
 }
 
-// sharedPaths are written to by kubelet (device plugins, log links) and containerd (CNI cache, shim sockets).
-var sharedPaths = []string{
-	"/var/lib/kubelet", "/var/log/containers", "/var/log/pods", "/var/lib/cni", "/etc/cni", "/opt/cni", "/opt/containerd",
-	"/run/containerd", "/run/runc", "/run/netns", "/var/lib/containerd", "/etc/containerd", "/usr/libexec/kubernetes", "/run/nri", "/etc/nri", "/opt/nri", "/run/flannel", "/run/calico",
+// sharedTrees are written to by the kubelet (device plugins, log links) and
+// containerd (CNI results, shims), which do not let their place be chosen.
+var sharedTrees = []string{
+	"/var/lib/kubelet/device-plugins", "/var/log/containers", "/var/lib/cni/results", "/run/containerd/s", "/run/containerd/runc",
 }
+
+// sharedParents are the folders above them, which others may have come to use meanwhile.
+var sharedParents = []string{"/var/lib/kubelet", "/var/lib/cni", "/run/containerd"}
 
 // sharedSettings are changed by kubelet, kube-proxy and the network.
 var sharedSettings = []string{
@@ -40,7 +44,7 @@ func Record(file string) error {
 		return nil
 	}
 	found := Inheritance{Present: map[string]bool{}, Settings: map[string]string{}}
-	for _, path := range sharedPaths {
+	for _, path := range append(slices.Clone(sharedTrees), sharedParents...) {
 		if _, err := os.Lstat(path); err == nil {
 			found.Present[path] = true
 		}
@@ -82,15 +86,16 @@ func Restore(file string) error {
 		}
 		problems = append(problems, os.WriteFile(path, []byte(value), 0o644))
 	}
-	for _, path := range sharedPaths {
-		if found.Present[path] {
-			continue
+	for _, path := range sharedTrees {
+		if !found.Present[path] {
+			problems = append(problems, os.RemoveAll(path))
 		}
-		if err := UnmountBelow(path); err != nil {
-			problems = append(problems, err)
-			continue
+	}
+	for _, path := range sharedParents {
+		if !found.Present[path] {
+			// It stays when it is not empty.
+			_ = os.Remove(path)
 		}
-		problems = append(problems, os.RemoveAll(path))
 	}
 	return errors.Join(problems...)
 }

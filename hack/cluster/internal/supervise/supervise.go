@@ -5,6 +5,7 @@
 package supervise
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,8 @@ type Service struct {
 	// Revision changes when the process must be restarted although its
 	// arguments are the same, because its binary or its files changed.
 	Revision string `json:"revision,omitempty"`
+	// Grace is how long the process may take to stop by itself; 10 s when it is zero.
+	Grace time.Duration `json:"grace,omitempty"`
 }
 
 // State is what the supervisor reports about a service.
@@ -44,7 +47,7 @@ const (
 	lastDelay  = 5 * time.Second
 	// settled is how long a process must run for its next restart to be quick again.
 	settled = 30 * time.Second
-	// stopGrace is how long a process may take to stop by itself.
+	// stopGrace is how long a process may take to stop by itself, unless it says otherwise.
 	stopGrace = 10 * time.Second
 	// logLimit is where a log file is set aside when its process starts.
 	logLimit = 64 << 20
@@ -225,10 +228,10 @@ func (s *Supervisor) runOnce(ctx context.Context, w *worker) error {
 		w.state.PID = 0
 		w.mu.Unlock()
 	}()
-	return waitOrStop(ctx, cmd)
+	return waitOrStop(ctx, cmd, cmp.Or(service.Grace, stopGrace))
 }
 
-func waitOrStop(ctx context.Context, cmd *exec.Cmd) error {
+func waitOrStop(ctx context.Context, cmd *exec.Cmd, grace time.Duration) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
@@ -240,7 +243,7 @@ func waitOrStop(ctx context.Context, cmd *exec.Cmd) error {
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(stopGrace):
+	case <-time.After(grace):
 	}
 	_ = cmd.Process.Kill()
 	return <-ended
