@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Lints the chart, renders it with its switches on and off, and compares its default
+# rendering with kustomize's. HELM and KUBECTL are the programs to use.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/lifeboat-chart.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+render() { "$HELM" template lifeboat charts/lifeboat --namespace lifeboat-system --kube-version 1.37.2 "$@"; }
+fail() { echo "chart: $*" >&2; exit 1; }
+
+"$HELM" lint --strict --quiet charts/lifeboat
+
+render >"$work/helm.yaml"
+"$KUBECTL" kustomize config/default >"$work/kustomize.yaml"
+go run ./hack/chart compare "$work/helm.yaml" "$work/kustomize.yaml"
+
+render --set hooks.enabled=true >"$work/helm-hooks.yaml"
+"$KUBECTL" kustomize config/with-hooks >"$work/kustomize-hooks.yaml"
+go run ./hack/chart compare "$work/helm-hooks.yaml" "$work/kustomize-hooks.yaml"
+
+# Every switch renders.
+render --set replicas=2,podDisruptionBudget.enabled=true,networkPolicy.enabled=true,serviceMonitor.enabled=true >"$work/all.yaml"
+for kind in PodDisruptionBudget NetworkPolicy ServiceMonitor; do
+	grep -q "^kind: $kind$" "$work/all.yaml" || fail "$kind is missing although it is enabled"
+done
+! render --set crds.enabled=false | grep -q '^kind: CustomResourceDefinition$' || fail "crds.enabled=false renders definitions"
+[[ $(grep -c 'helm.sh/resource-policy: keep' "$work/helm.yaml") == $(find config/crd/bases -name '*.yaml' | wc -l) ]] || fail "a definition is not kept on uninstall"
+
+# Power that nothing but hooks needs stays away unless asked for.
+! grep -Eq '^ *- "?pods/exec|resources:.*pods/exec' "$work/helm.yaml" || fail "pods/exec is granted although hooks are disabled"
+
+# The schema refuses what it should.
+for wrong in replicas=-1 retention.gracePeriod=soon hooks.enabledd=true image.pullPolicy=Sometimes; do
+	! render --set "$wrong" >/dev/null 2>&1 || fail "values.schema.json accepts $wrong"
+done

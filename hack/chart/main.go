@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command chart keeps charts/lifeboat and config equal: it derives the chart's
+// copies of generated files, and compares what both install.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+const usage = `usage: chart generate                    derive the chart's definitions and role from config
+       chart compare HELM.yaml KUSTOMIZE.yaml   fail when the two renderings install different objects`
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "chart: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	switch {
+	case len(args) == 1 && args[0] == "generate":
+		return generate(".")
+	case len(args) == 3 && args[0] == "compare":
+		return compareFiles(args[1], args[2])
+	}
+	return errors.New(usage)
+}
