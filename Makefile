@@ -1,0 +1,152 @@
+# Lifeboat's commands. `make help` lists them.
+#
+#   make demo    see it work, on a bare Linux machine (root)
+#   make test    unit tests, laws, and tests against a real API server
+#
+# Every tool is pinned in a go.mod below hack/ and built once into ~/.cache/lifeboat.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+IMAGE   := ghcr.io/lifeboat-dev/lifeboat
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lifeboat
+
+# The test cluster's own kubeconfig. With another KUBECONFIG, `make install` and `make e2e` use that cluster.
+TEST_KUBECONFIG := /var/lib/lifeboat-cluster/kubeconfig
+KUBECONFIG      ?= $(TEST_KUBECONFIG)
+export KUBECONFIG
+
+# What CI and people may add: GOTESTFLAGS="-race -run TestX", HELM_ARGS="--set retention.gracePeriod=1m".
+GOTESTFLAGS ?=
+HELM_ARGS   ?=
+
+-include hack/cluster.mk
+-include hack/cluster/csi/csi.mk
+-include hack/demo/demo.mk
+-include test/bench/bench.mk
+
+# ---------------------------------------------------------------- tools
+
+export GOWORK := off
+
+pinned       = $(shell awk '$$1 == "$(2)" { print $$2; exit }' $(1)/go.mod)
+HELM_VERSION := $(call pinned,hack/tools/helm,helm.sh/helm/v3)
+LINT_VERSION := $(call pinned,hack/tools/lint,github.com/golangci/golangci-lint/v2)
+HELM         := $(CACHE)/tools/helm-$(HELM_VERSION)
+GOLANGCI     := $(CACHE)/tools/golangci-lint-$(LINT_VERSION)
+KUBECTL      := $(CACHE)/envtest/kubectl
+
+CONTROLLER_GEN := go tool -modfile=hack/tools/go.mod controller-gen
+CRD_REF_DOCS   := go tool -modfile=hack/tools/go.mod crd-ref-docs
+
+$(HELM):
+	@echo "building helm $(HELM_VERSION) (about 2 minutes, once)"
+	@mkdir -p $(@D)
+	@cd hack/tools/helm && CGO_ENABLED=0 go build -trimpath -o $@.new \
+		-ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=$(HELM_VERSION)" helm.sh/helm/v3/cmd/helm
+	@mv $@.new $@
+
+$(GOLANGCI):
+	@echo "building golangci-lint $(LINT_VERSION) (about 4 minutes, once)"
+	@mkdir -p $(@D)
+	@cd hack/tools/lint && CGO_ENABLED=0 go build -trimpath -o $@.new \
+		-ldflags "-s -w -X main.version=$(LINT_VERSION)" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@mv $@.new $@
+
+$(KUBECTL):
+	@$(MAKE) envtest-assets >/dev/null
+
+.PHONY: tools
+tools: $(HELM) $(GOLANGCI) ## Build Helm and the linter into the cache.
+
+# ---------------------------------------------------------------- help
+
+.PHONY: help
+help: ## List the commands.
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z0-9-]*:.*## / { printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
+
+# ---------------------------------------------------------------- generated files
+
+GENERATED := api config/crd/bases config/rbac/role.yaml charts/lifeboat/templates/crds \
+	charts/lifeboat/templates/manager-role.yaml docs/reference/api.md
+
+.PHONY: generate
+generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's copies and the API reference.
+	@$(CONTROLLER_GEN) object applyconfiguration crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	@if [[ -d controllers ]]; then \
+		$(CONTROLLER_GEN) rbac:roleName=lifeboat-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac; fi
+	@go run ./hack/chart generate
+	@$(CRD_REF_DOCS) --config=docs/reference/config.yaml \
+		--source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md --log-level=ERROR
+
+.PHONY: verify
+verify: generate render-check ## Fail when a generated file is stale, or the chart and kustomize differ.
+	@if [[ -n "$$(git status --porcelain -- $(GENERATED))" ]]; then \
+		git --no-pager diff --stat -- $(GENERATED); git status --short -- $(GENERATED); \
+		echo "generated files are stale: run 'make generate' and commit the result" >&2; exit 1; fi
+	@go mod tidy -diff
+	@cd hack/cluster && go mod tidy -diff
+	@echo "generated files are current"
+
+.PHONY: render-check
+render-check: $(HELM) $(KUBECTL) ## Lint the chart; render it and kustomize, and compare the objects.
+	@HELM=$(HELM) KUBECTL=$(KUBECTL) hack/chart/check.sh
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Run the linters over all modules.
+	@$(GOLANGCI) run ./...
+	@cd hack/cluster && $(GOLANGCI) run --config ../../.golangci.yml ./...
+
+# ---------------------------------------------------------------- build
+
+BINARY    := bin/manager
+IMAGE_TAR := dist/lifeboat.tar
+# The tag is a hash of the program, so that an install rolls out exactly when the program changed.
+LOCAL_TAG  = dev-$$(sha256sum $(BINARY) | cut -c1-12)
+
+.PHONY: build
+build: ## Build the manager into bin/.
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BINARY) ./cmd/manager
+
+.PHONY: image
+image: build cluster-cli ## Write the image as an OCI tar into dist/, without Docker.
+	@mkdir -p $(dir $(IMAGE_TAR))
+	@$(CLUSTER_BIN) image --name $(IMAGE):$(LOCAL_TAG) --out $(IMAGE_TAR) --binary $(BINARY)=/manager --user 65532:65532
+
+# ---------------------------------------------------------------- install
+
+.PHONY: install
+ifeq ($(KUBECONFIG),$(TEST_KUBECONFIG))
+install: image $(HELM) ## Install Lifeboat with Helm; into the test cluster: built from this tree.
+	@$(MAKE) load-image TAR=$(IMAGE_TAR)
+	@$(HELM) upgrade --install lifeboat charts/lifeboat --namespace lifeboat-system --create-namespace --wait --timeout 3m \
+		--set image.tag=$(LOCAL_TAG) $(HELM_ARGS)
+else
+install: $(HELM)
+	@$(HELM) upgrade --install lifeboat charts/lifeboat --namespace lifeboat-system --create-namespace --wait --timeout 3m $(HELM_ARGS)
+endif
+
+.PHONY: uninstall
+uninstall: $(HELM) ## Remove Lifeboat. Definitions, policies, points and snapshots stay.
+	@$(HELM) uninstall lifeboat --namespace lifeboat-system --ignore-not-found --wait
+
+# ---------------------------------------------------------------- tests
+
+.PHONY: test
+test: envtest-assets ## Run unit tests, laws, and the tests against a real API server.
+	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) go test $(GOTESTFLAGS) ./...
+	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
+
+.PHONY: e2e
+e2e: ## Test on the real cluster: starts it, installs Lifeboat, runs test/e2e and csi-sanity.
+ifeq ($(KUBECONFIG),$(TEST_KUBECONFIG))
+	@$(MAKE) cluster-up
+endif
+	@$(MAKE) install
+	@go test -tags e2e -count=1 -timeout 60m $(GOTESTFLAGS) ./test/e2e/...
+ifeq ($(KUBECONFIG),$(TEST_KUBECONFIG))
+	@$(MAKE) csi-sanity
+endif
