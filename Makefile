@@ -43,14 +43,14 @@ CONTROLLER_GEN := go tool -modfile=hack/tools/go.mod controller-gen
 CRD_REF_DOCS   := go tool -modfile=hack/tools/go.mod crd-ref-docs
 
 $(HELM):
-	@echo "building helm $(HELM_VERSION) (about 2 minutes, once)"
+	@echo "building helm $(HELM_VERSION) (about 2 minutes, once)" >&2
 	@mkdir -p $(@D)
 	@cd hack/tools/helm && CGO_ENABLED=0 go build -trimpath -o $@.new \
 		-ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=$(HELM_VERSION)" helm.sh/helm/v3/cmd/helm
 	@mv $@.new $@
 
 $(GOLANGCI):
-	@echo "building golangci-lint $(LINT_VERSION) (about 4 minutes, once)"
+	@echo "building golangci-lint $(LINT_VERSION) (about 4 minutes, once)" >&2
 	@mkdir -p $(@D)
 	@cd hack/tools/lint && CGO_ENABLED=0 go build -trimpath -o $@.new \
 		-ldflags "-s -w -X main.version=$(LINT_VERSION)" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -62,6 +62,10 @@ $(KUBECTL):
 .PHONY: tools
 tools: $(HELM) $(GOLANGCI) ## Build Helm and the linter into the cache.
 
+.PHONY: helm
+helm: $(HELM) ## Build Helm and print its path.
+	@echo $(HELM)
+
 # ---------------------------------------------------------------- help
 
 .PHONY: help
@@ -70,7 +74,7 @@ help: ## List the commands.
 
 # ---------------------------------------------------------------- generated files
 
-GENERATED := api config/crd/bases config/rbac/role.yaml charts/lifeboat/templates/crds \
+GENERATED := api/applyconfiguration api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml charts/lifeboat/templates/crds \
 	charts/lifeboat/templates/manager-role.yaml docs/reference/api.md
 
 .PHONY: generate
@@ -84,8 +88,9 @@ generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's 
 
 .PHONY: verify
 verify: generate render-check ## Fail when a generated file is stale, or the chart and kustomize differ.
-	@if [[ -n "$$(git status --porcelain -- $(GENERATED))" ]]; then \
-		git --no-pager diff --stat -- $(GENERATED); git status --short -- $(GENERATED); \
+	@stale=$$(git status --porcelain -- $(GENERATED)); \
+	if [[ -n $$stale ]]; then \
+		git --no-pager diff --stat -- $(GENERATED); echo "$$stale"; \
 		echo "generated files are stale: run 'make generate' and commit the result" >&2; exit 1; fi
 	@go mod tidy -diff
 	@cd hack/cluster && go mod tidy -diff
