@@ -141,9 +141,18 @@ func (s *system) restart() {
 	s.start()
 }
 
+// remove takes away what the driver gave to pods, then the devices on the disk, then the disk:
+// each holds the next one.
 func (s *system) remove() {
 	s.kill()
-	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(s.dir))
+	s.unmount("pods")
+	s.detach("root")
+	s.unmount("root")
+	s.detach("")
+}
+
+func (s *system) unmount(dir string) {
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(s.path(dir)))
 	if err != nil {
 		s.t.Error(err)
 	}
@@ -151,9 +160,13 @@ func (s *system) remove() {
 	for _, mount := range mounts {
 		if err := unix.Unmount(mount.Mountpoint, 0); err != nil {
 			s.t.Errorf("unmount %s: %v", mount.Mountpoint, err)
+			_ = unix.Unmount(mount.Mountpoint, unix.MNT_DETACH)
 		}
 	}
-	for _, device := range s.loops("") {
+}
+
+func (s *system) detach(dir string) {
+	for _, device := range s.loops(dir) {
 		_ = exec.Command("losetup", "--detach", device).Run()
 	}
 }

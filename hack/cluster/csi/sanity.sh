@@ -16,16 +16,29 @@ done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/lifeboat-csi-sanity.XXXXXX")
 driver=
+unmount() {
+	local dir mount
+	for dir in "$@"; do
+		awk -v dir="$dir" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
+			umount "$mount" || umount -l "$mount" || true
+		done
+	done
+}
+detach() {
+	local device
+	losetup --noheadings --raw --output NAME,BACK-FILE | awk -v dir="$1" 'index($2, dir) == 1 { print $1 }' | while read -r device; do
+		losetup --detach "$device" || true
+	done
+}
 cleanup() {
 	status=$?
 	trap - EXIT
 	[[ -z $driver ]] || { kill "$driver" 2>/dev/null || true; wait "$driver" 2>/dev/null || true; }
-	# A failed test leaves its mounts: the deepest first, then the file system below them all.
-	awk -v dir="$work/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
-		umount "$mount" || umount -l "$mount" || true
-	done
-	losetup --noheadings --raw --output NAME,BACK-FILE | awk -v dir="$work/" 'index($2, dir) == 1 { print $1 }' |
-		while read -r device; do losetup --detach "$device" || true; done
+	# What a failed test left to pods, then devices on the disk, then the disk: each holds the next one.
+	unmount "$work/target" "$work/staging"
+	detach "$work/root/"
+	unmount "$work/root"
+	detach "$work/"
 	if [[ $status != 0 && -s $work/driver.log ]]; then
 		echo "--- the last lines of the driver's log" >&2
 		tail -n 40 "$work/driver.log" >&2

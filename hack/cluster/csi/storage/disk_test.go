@@ -12,52 +12,64 @@ import (
 // folders is a disk of plain directories: what btrfs does, without root and without sharing.
 type folders struct {
 	limits map[string]int64
-	// acts counts the changes; the one with number breakAt, and all after it, fail:
-	// from then on the disk behaves as if the process had been killed.
-	acts, breakAt int
+	// The change with this number goes wrong, in this way. Zero: none does.
+	bad int
+	how mishap
 }
+
+// mishap is a way in which a change can go wrong.
+type mishap string
+
+const (
+	fails        mishap = "fails"
+	killedBefore mishap = "process killed before it"
+	killedAfter  mishap = "process killed after it"
+)
+
+// killed is what a change panics with in place of a SIGKILL: nothing after it is run.
+type killed struct{}
 
 var errBroken = errors.New("broken on purpose")
 
 func newFolders() *folders { return &folders{limits: map[string]int64{}} }
 
-func (f *folders) change() error {
-	f.acts++
-	if f.breakAt > 0 && f.acts >= f.breakAt {
+func (f *folders) change(act func() error) error {
+	f.bad--
+	if f.bad != 0 {
+		return act()
+	}
+	if f.how == fails {
 		return errBroken
 	}
-	return nil
+	if f.how == killedAfter {
+		_ = act()
+	}
+	panic(killed{})
 }
 
 func (f *folders) Create(path string) error {
-	return errors.Join(f.change(), f.unlessBroken(func() error { return os.Mkdir(path, 0o755) }))
+	return f.change(func() error { return os.Mkdir(path, 0o755) })
 }
 
 func (f *folders) Snapshot(src, dst string, _ Access) error {
-	return errors.Join(f.change(), f.unlessBroken(func() error { return os.CopyFS(dst, os.DirFS(src)) }))
+	return f.change(func() error { return os.CopyFS(dst, os.DirFS(src)) })
 }
 
 func (f *folders) Delete(path string) error {
-	return errors.Join(f.change(), f.unlessBroken(func() error { return os.RemoveAll(path) }))
+	return f.change(func() error { return os.RemoveAll(path) })
 }
 
 func (f *folders) Limit(path string, bytes int64) error {
-	f.limits[path] = bytes
-	return f.change()
+	return f.change(func() error { f.limits[path] = bytes; return nil })
 }
 
-func (f *folders) SetAccess(string, Access) error { return f.change() }
+func (f *folders) SetAccess(string, Access) error {
+	return f.change(func() error { return nil })
+}
 
 func (f *folders) Used(string) (int64, error) { return 0, nil }
 
 func (f *folders) Space() (total, free int64, err error) { return 100 << 30, 50 << 30, nil }
-
-func (f *folders) unlessBroken(act func() error) error {
-	if f.breakAt > 0 && f.acts >= f.breakAt {
-		return nil
-	}
-	return act()
-}
 
 // ticking is a clock that moves on by a second each time it is read.
 func ticking() func() time.Time {
