@@ -150,7 +150,7 @@ type RecoveryPointStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Hooks []HookRecord `json:"hooks,omitempty"`
 
-	// keep are the reasons for which retention keeps this point, such as daily-3. Absent when nothing keeps it, or it is not complete.
+	// keep are the reasons for which retention keeps this point, such as daily or hold. Absent when nothing keeps it, or it is not complete.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16

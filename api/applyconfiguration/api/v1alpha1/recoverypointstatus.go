@@ -36,7 +36,7 @@ type RecoveryPointStatusApplyConfiguration struct {
 	Volumes []VolumeRecordApplyConfiguration `json:"volumes,omitempty"`
 	// hooks are the results of the hooks that were run.
 	Hooks []HookRecordApplyConfiguration `json:"hooks,omitempty"`
-	// keep are the reasons for which retention keeps this point, such as daily-3. Absent when nothing keeps it, or it is not complete.
+	// keep are the reasons for which retention keeps this point, such as daily or hold. Absent when nothing keeps it, or it is not complete.
 	Keep []string `json:"keep,omitempty"`
 }
 

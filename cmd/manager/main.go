@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command manager is the operator.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	_ "time/tzdata" // policies name time zones, and the image has none
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/lifeboat-dev/lifeboat/controllers"
+	"github.com/lifeboat-dev/lifeboat/internal/config"
+)
+
+func main() {
+	var options config.Options
+	options.Bind(flag.CommandLine)
+	flag.Parse()
+	if err := options.Validate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	logger := logr.FromSlogHandler(logHandler(options))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
+		logger.Error(err, "the operator ends")
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, options config.Options) error {
+	to, err := ctrl.GetConfig()
+	if err != nil {
+		return err
+	}
+	mgr, err := controllers.NewManager(to, options)
+	if err != nil {
+		return err
+	}
+	if err := controllers.Setup(ctx, mgr, options, clock.RealClock{}); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func logHandler(o config.Options) slog.Handler {
+	h := &slog.HandlerOptions{Level: o.LogLevel}
+	if o.LogFormat == "text" {
+		return slog.NewTextHandler(os.Stderr, h)
+	}
+	return slog.NewJSONHandler(os.Stderr, h)
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+)
+
+// Field indexes. What is looked up by a field is never listed and filtered.
+const (
+	indexPointPolicy     = "spec.policy.name"
+	indexPointGroup      = "status.groupSnapshot"
+	indexSnapshotPoint   = "point-uid"
+	indexSnapshotUnready = "unready"
+	indexSnapshotGroup   = "group-uid"
+	indexContentPoint    = "content-point-uid"
+
+	yes = "yes"
+)
+
+func indexPoints(ctx context.Context, x client.FieldIndexer) error {
+	err := x.IndexField(ctx, &api.RecoveryPoint{}, indexPointPolicy, func(o client.Object) []string {
+		return []string{o.(*api.RecoveryPoint).Spec.Policy.Name}
+	})
+	if err != nil {
+		return err
+	}
+	return x.IndexField(ctx, &api.RecoveryPoint{}, indexPointGroup, func(o client.Object) []string {
+		return given(o.(*api.RecoveryPoint).Status.GroupSnapshot)
+	})
+}
+
+// indexSnapshots needs the VolumeSnapshot API to be served.
+func indexSnapshots(ctx context.Context, x client.FieldIndexer) error {
+	for field, value := range map[string]client.IndexerFunc{
+		indexSnapshotPoint:   func(o client.Object) []string { return given(o.GetLabels()[api.LabelPointUID]) },
+		indexSnapshotUnready: unreadyIndex,
+		indexSnapshotGroup:   func(o client.Object) []string { return given(groupOwner(o)) },
+	} {
+		if err := x.IndexField(ctx, &snapshotv1.VolumeSnapshot{}, field, value); err != nil {
+			return err
+		}
+	}
+	return x.IndexField(ctx, &snapshotv1.VolumeSnapshotContent{}, indexContentPoint, func(o client.Object) []string {
+		return given(o.GetLabels()[api.LabelPointUID])
+	})
+}
+
+// unreadyIndex holds our snapshots that are not ready: at rest there are none.
+func unreadyIndex(o client.Object) []string {
+	s := o.(*snapshotv1.VolumeSnapshot)
+	if s.Labels[api.LabelClaimUID] == "" || (s.Status != nil && ptr.Deref(s.Status.ReadyToUse, false)) {
+		return nil
+	}
+	return []string{yes}
+}
+
+// groupOwner is the UID of the VolumeGroupSnapshot that brought a snapshot.
+func groupOwner(o client.Object) string {
+	for _, r := range o.GetOwnerReferences() {
+		if r.Kind == "VolumeGroupSnapshot" {
+			return string(r.UID)
+		}
+	}
+	return ""
+}
+
+func given(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}

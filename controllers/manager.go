@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/config"
+)
+
+// Scheme knows every kind that the operator reads or writes.
+func Scheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(s))
+	utilruntime.Must(snapshotv1.AddToScheme(s))
+	utilruntime.Must(api.AddToScheme(s))
+	return s
+}
+
+// NewManager makes the manager that runs the controllers.
+func NewManager(to *rest.Config, o config.Options) (ctrl.Manager, error) {
+	to = rest.CopyConfig(to)
+	to.QPS = -1 // the API server's own fairness decides, not a guess on this side
+	mgr, err := ctrl.NewManager(to, ctrl.Options{
+		Scheme:                        Scheme(),
+		Cache:                         cacheOptions(),
+		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddress},
+		HealthProbeBindAddress:        o.ProbeAddress,
+		LeaderElection:                o.LeaderElect,
+		LeaderElectionID:              "lifeboat-manager",
+		LeaderElectionNamespace:       o.LeaderNamespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+	return mgr, mgr.AddReadyzCheck("ping", healthz.Ping)
+}
+
+// cacheOptions keep of each object only what is read. The objects are never changed in place, so that none is copied.
+func cacheOptions() cache.Options {
+	lean := func(keep func(client.Object)) cache.ByObject {
+		return cache.ByObject{Transform: func(o any) (any, error) {
+			if obj, ok := o.(client.Object); ok {
+				obj.SetManagedFields(nil)
+				keep(obj)
+			}
+			return o, nil
+		}, UnsafeDisableDeepCopy: ptr.To(true)}
+	}
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.PersistentVolumeClaim{}:     lean(leanClaim),
+			&corev1.PersistentVolume{}:          lean(leanVolume),
+			&appsv1.StatefulSet{}:               lean(leanWorkload),
+			&appsv1.Deployment{}:                lean(leanWorkload),
+			&snapshotv1.VolumeSnapshot{}:        lean(func(client.Object) {}),
+			&snapshotv1.VolumeSnapshotContent{}: lean(leanContent),
+			&snapshotv1.VolumeSnapshotClass{}:   lean(func(client.Object) {}),
+		},
+	}
+}
+
+func leanClaim(o client.Object) {
+	c := o.(*corev1.PersistentVolumeClaim)
+	c.Annotations, c.OwnerReferences, c.Finalizers = nil, nil, nil
+	c.Spec = corev1.PersistentVolumeClaimSpec{StorageClassName: c.Spec.StorageClassName, VolumeMode: c.Spec.VolumeMode, VolumeName: c.Spec.VolumeName}
+	c.Status = corev1.PersistentVolumeClaimStatus{Phase: c.Status.Phase, Capacity: c.Status.Capacity}
+}
+
+func leanVolume(o client.Object) {
+	v := o.(*corev1.PersistentVolume)
+	v.Labels, v.Annotations, v.Finalizers = nil, nil, nil
+	spec := corev1.PersistentVolumeSpec{ClaimRef: v.Spec.ClaimRef}
+	if csi := v.Spec.CSI; csi != nil {
+		spec.CSI = &corev1.CSIPersistentVolumeSource{Driver: csi.Driver, VolumeHandle: csi.VolumeHandle}
+	}
+	v.Spec, v.Status = spec, corev1.PersistentVolumeStatus{}
+}
+
+func leanContent(o client.Object) {
+	c := o.(*snapshotv1.VolumeSnapshotContent)
+	c.Annotations, c.Finalizers = nil, nil
+}
+
+func leanWorkload(o client.Object) {
+	o.SetAnnotations(nil)
+	switch w := o.(type) {
+	case *appsv1.StatefulSet:
+		w.Spec.Template = corev1.PodTemplateSpec{Spec: corev1.PodSpec{Volumes: w.Spec.Template.Spec.Volumes}}
+		w.Status = appsv1.StatefulSetStatus{}
+	case *appsv1.Deployment:
+		w.Spec.Template = corev1.PodTemplateSpec{Spec: corev1.PodSpec{Volumes: w.Spec.Template.Spec.Volumes}}
+		w.Status = appsv1.DeploymentStatus{}
+	}
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/apply"
+	"github.com/lifeboat-dev/lifeboat/internal/config"
+	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
+	"github.com/lifeboat-dev/lifeboat/internal/metrics"
+)
+
+// policiesAtOnce is how many policies are looked at side by side.
+const policiesAtOnce = 4
+
+// askForAPI is how often a cluster without the snapshot API is asked for it.
+const askForAPI = 15 * time.Second
+
+// setup holds what the controllers share.
+type setup struct {
+	mgr      ctrl.Manager
+	options  config.Options
+	read     *Reader
+	write    *apply.Writer
+	clock    clock.PassiveClock
+	settings plan.Settings
+	wake     chan event.GenericEvent // every policy and point, once the snapshot API is there
+}
+
+// Setup adds every controller to the manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, options config.Options, now clock.PassiveClock) error {
+	s := &setup{
+		mgr: mgr, options: options, clock: now, wake: make(chan event.GenericEvent),
+		read:     &Reader{Cache: mgr.GetClient(), Live: mgr.GetAPIReader(), API: &SnapshotAPI{Mapper: mgr.GetRESTMapper()}},
+		write:    &apply.Writer{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Lanes: apply.NewLanes(options.ConcurrentCreates)},
+		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents},
+	}
+	if err := indexPoints(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	policies, err := s.policies()
+	if err != nil {
+		return err
+	}
+	points, err := s.points()
+	if err != nil {
+		return err
+	}
+	metrics.Register(mgr.GetClient())
+	return s.snapshots(ctx, policies, points)
+}
+
+func (s *setup) policies() (controller.Controller, error) {
+	r := &PolicyReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings,
+		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("backuppolicy").
+		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
+		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint)).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfClaim), builder.WithPredicates(claimChanged)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: policiesAtOnce}).
+		Build(r)
+}
+
+func (s *setup) points() (controller.Controller, error) {
+	r := &PointReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings,
+		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	if s.options.EnableHooks {
+		clients, err := kubernetes.NewForConfig(s.mgr.GetConfig())
+		if err != nil {
+			return nil, err
+		}
+		r.Hooks = &apply.Hooks{Config: s.mgr.GetConfig(), Client: clients, Clock: s.clock}
+	}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("recoverypoint").
+		For(&api.RecoveryPoint{}).
+		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOfPolicy), builder.WithPredicates(specChanged)).
+		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.waitingSiblings), builder.WithPredicates(captureEnded)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: s.options.ConcurrentPoints}).
+		Build(r)
+}
+
+// snapshots watches the snapshot API when it is served; when it is not, the operator runs without it until it is.
+func (s *setup) snapshots(ctx context.Context, policies, points controller.Controller) error {
+	ok, err := s.read.API.served()
+	if err != nil {
+		return fmt.Errorf("ask whether VolumeSnapshots are served: %w", err)
+	}
+	watch := func(ctx context.Context) error { return s.watchSnapshots(ctx, policies, points) }
+	if ok {
+		return watch(ctx)
+	}
+	for _, c := range []controller.Controller{policies, points} {
+		if err := c.Watch(source.Channel(s.wake, &handler.EnqueueRequestForObject{})); err != nil {
+			return err
+		}
+	}
+	return s.mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		ctrl.LoggerFrom(ctx).Info("VolumeSnapshots are not served; capturing starts once they are")
+		return s.read.API.await(ctx, askForAPI, func(ctx context.Context) error {
+			if err := watch(ctx); err != nil {
+				return err
+			}
+			return s.wakeAll(ctx)
+		})
+	}))
+}
+
+func (s *setup) watchSnapshots(ctx context.Context, policies, points controller.Controller) error {
+	if err := indexSnapshots(ctx, s.mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	cache := s.mgr.GetCache()
+	for _, err := range []error{
+		s.read.API.findGroups(),
+		policies.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshotClass{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies))),
+		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshot{}, batched(s.pointOfSnapshot))),
+		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshotContent{}, batched(s.pointOfContent))),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	s.read.API.snapshots.Store(true)
+	return nil
+}
+
+// wakeAll has every policy and point looked at again.
+func (s *setup) wakeAll(ctx context.Context) error {
+	var policies api.BackupPolicyList
+	if err := s.mgr.GetClient().List(ctx, &policies); err != nil {
+		return err
+	}
+	var points api.RecoveryPointList
+	if err := s.mgr.GetClient().List(ctx, &points); err != nil {
+		return err
+	}
+	seen := map[types.NamespacedName]bool{}
+	send := func(o metav1.ObjectMeta) {
+		key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
+		if !seen[key] {
+			seen[key] = true
+			s.wake <- event.GenericEvent{Object: &api.BackupPolicy{ObjectMeta: o}}
+		}
+	}
+	for i := range policies.Items {
+		send(policies.Items[i].ObjectMeta)
+	}
+	for i := range points.Items {
+		send(points.Items[i].ObjectMeta)
+	}
+	return nil
+}

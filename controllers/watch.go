@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
+)
+
+// batch is for how long events of many snapshots are gathered before their point is looked at.
+const batch = 200 * time.Millisecond
+
+// specChanged lets pass what a user may change, and deletion.
+var specChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+		e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+}}
+
+// policyChanged lets also pass what was shown as expiring: it expires once that is on record.
+var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*api.BackupPolicy), e.ObjectNew.(*api.BackupPolicy)
+	return len(before.Status.Expiring) != len(after.Status.Expiring)
+}})
+
+// claimChanged lets pass what selection, class and binding depend on.
+var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*corev1.PersistentVolumeClaim), e.ObjectNew.(*corev1.PersistentVolumeClaim)
+	return before.Status.Phase != after.Status.Phase || before.Spec.VolumeName != after.Spec.VolumeName ||
+		before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() || !maps.Equal(before.Labels, after.Labels)
+}}
+
+// captureEnded lets pass what another point of the policy may wait for.
+var captureEnded = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*api.RecoveryPoint), e.ObjectNew.(*api.RecoveryPoint)
+		return plan.Finished(before) != plan.Finished(after) || plan.Complete(before) != plan.Complete(after) ||
+			before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
+	},
+}
+
+func request(namespace, name string) []reconcile.Request {
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
+}
+
+func policyOfPoint(_ context.Context, o client.Object) []reconcile.Request {
+	return request(o.GetNamespace(), o.(*api.RecoveryPoint).Spec.Policy.Name)
+}
+
+// policiesOfClaim are those of the claim's namespace: any of them may select it, or have selected it.
+func (s *setup) policiesOfClaim(ctx context.Context, o client.Object) []reconcile.Request {
+	return s.listPolicies(ctx, client.InNamespace(o.GetNamespace()))
+}
+
+func (s *setup) allPolicies(ctx context.Context, _ client.Object) []reconcile.Request {
+	return s.listPolicies(ctx)
+}
+
+func (s *setup) listPolicies(ctx context.Context, options ...client.ListOption) []reconcile.Request {
+	var list api.BackupPolicyList
+	if err := s.mgr.GetClient().List(ctx, &list, options...); err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		out = append(out, request(list.Items[i].Namespace, list.Items[i].Name)...)
+	}
+	return out
+}
+
+// pointsOfPolicy are those that wait for the policy to come, to change, or to go.
+func (s *setup) pointsOfPolicy(ctx context.Context, o client.Object) []reconcile.Request {
+	return s.openPoints(ctx, o.GetNamespace(), o.GetName())
+}
+
+func (s *setup) waitingSiblings(ctx context.Context, o client.Object) []reconcile.Request {
+	return s.openPoints(ctx, o.GetNamespace(), o.(*api.RecoveryPoint).Spec.Policy.Name)
+}
+
+// openPoints are a policy's points that wait to start, or to be deleted.
+func (s *setup) openPoints(ctx context.Context, namespace, policy string) []reconcile.Request {
+	points, err := s.read.points(ctx, namespace, policy)
+	if err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for _, p := range points {
+		if p.Status.Capture == nil || !p.DeletionTimestamp.IsZero() {
+			out = append(out, request(namespace, p.Name)...)
+		}
+	}
+	return out
+}
+
+// pointOfSnapshot finds the point by our label, or by the group snapshot that brought the snapshot.
+func (s *setup) pointOfSnapshot(ctx context.Context, o client.Object) []reconcile.Request {
+	if name := o.GetLabels()[api.LabelPoint]; name != "" {
+		return request(o.GetNamespace(), name)
+	}
+	for _, r := range o.GetOwnerReferences() {
+		if r.Kind != "VolumeGroupSnapshot" {
+			continue
+		}
+		var list api.RecoveryPointList
+		err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexPointGroup: r.Name})
+		if err == nil && len(list.Items) > 0 {
+			return request(o.GetNamespace(), list.Items[0].Name)
+		}
+	}
+	return nil
+}
+
+// pointOfContent finds the point by our label on the content, or on the VolumeSnapshot it points back at.
+func (s *setup) pointOfContent(ctx context.Context, o client.Object) []reconcile.Request {
+	ref := o.(*snapshotv1.VolumeSnapshotContent).Spec.VolumeSnapshotRef
+	if name := o.GetLabels()[api.LabelPoint]; name != "" {
+		return request(ref.Namespace, name)
+	}
+	var snapshot snapshotv1.VolumeSnapshot
+	if err := s.mgr.GetClient().Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &snapshot); err != nil {
+		return nil
+	}
+	return s.pointOfSnapshot(ctx, &snapshot)
+}
+
+// batched enqueues after a moment, so that the events of a point's many snapshots make one pass and not one each.
+func batched(find handler.MapFunc) handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	add := func(ctx context.Context, o client.Object, q queue) {
+		for _, r := range find(ctx, o) {
+			q.AddAfter(r, batch)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc:  func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, e.Object, q) },
+		UpdateFunc:  func(ctx context.Context, e event.UpdateEvent, q queue) { add(ctx, e.ObjectNew, q) },
+		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, e.Object, q) },
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { add(ctx, e.Object, q) },
+	}
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+)
+
+// Settings are the operator's own switches.
+type Settings struct {
+	Grace        time.Duration // nothing expires for so long after retention was edited
+	HooksEnabled bool          // the operator may run commands in pods
+	Retain       bool          // contents are switched to Retain once captured
+}
+
+// Cluster is what a cluster offers.
+type Cluster struct {
+	Snapshots    bool // the VolumeSnapshot API is served
+	Groups       bool // the VolumeGroupSnapshot API is served
+	Classes      []Class
+	GroupClasses []Class
+}
+
+// Class is a VolumeSnapshotClass or VolumeGroupSnapshotClass.
+type Class struct {
+	Name, Driver string
+	Default      bool
+}
+
+// Claim is a PersistentVolumeClaim with the volume it is bound to.
+type Claim struct {
+	Name, UID    string
+	Labels       map[string]string
+	StorageClass string
+	Mode         string // Filesystem or Block
+	Size         resource.Quantity
+	Bound        bool
+	Deleting     bool
+	Driver       string // empty: the volume is not CSI, or there is none
+	Handle       string // the volume's name on the storage system
+}
+
+// Workload is the part of a StatefulSet or Deployment that names claims.
+type Workload struct {
+	Name      string
+	Found     bool
+	Claims    []string // named in the pod template
+	Templates []string // volumeClaimTemplates of a StatefulSet
+}
+
+// Snapshot is a VolumeSnapshot of ours, with the content it says it is bound to.
+type Snapshot struct {
+	Name, UID  string
+	Version    string // its resource version
+	Claim      string
+	ClaimUID   string
+	PolicyUID  string
+	PointUID   string
+	Deleting   bool
+	Ready      bool
+	Error      string
+	Cut        time.Time // when the storage system took it; zero until it has
+	ContentRef string    // the content it says it is bound to
+	Content    *Content  // nil when there is none of that name
+}
+
+// Content is a VolumeSnapshotContent.
+type Content struct {
+	Name, UID      string
+	Driver         string
+	VolumeHandle   string // empty when the content was not made from a volume
+	SnapshotHandle string
+	RefUID         string // the UID of the VolumeSnapshot it points back at
+	PointUID       string // our label; empty until it is retained
+	Retain         bool
+	Ready          bool
+	Deleting       bool
+}
+
+// Problem says why something cannot be done, in a stable word and a sentence.
+type Problem struct{ Reason, Message string }
+
+// Target names one very object: nothing else of that name is meant.
+type Target struct{ Name, UID string }
+
+// Note is something to tell people once it is true.
+type Note struct {
+	Warning bool
+	Reason  string
+	Message string
+}
+
+// Finished says whether a point's capture has ended, well or not.
+func Finished(p *api.RecoveryPoint) bool { return p.Status.FinishedAt != nil }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+)
+
+// planDeletion deletes a point's snapshots with their bytes, unless the point must not go yet. A point that goes
+// with its namespace goes alone: its snapshots stay on the storage system.
+func (p *PointPlan) planDeletion(o PointObserved, now time.Time) {
+	p.settled = true
+	if !contains(o.Point.Finalizers, api.FinalizerSnapshots) {
+		return
+	}
+	if c := o.Point.Status.Capture; c != nil && !Finished(o.Point) && o.Settings.HooksEnabled && !o.NamespaceTerminating {
+		if p.Hooks = openHooks(o.Point, api.HookAfter); len(p.Hooks) > 0 {
+			return
+		}
+	}
+	if o.NamespaceTerminating {
+		p.Finalizer = FinalizerRelease
+		return
+	}
+	if why := Held(o.Point, o.Policy, o.Siblings); why != "" {
+		p.state(o, now, keptConditions(o.Point, conditions.Stalled(api.ReasonDeletionHeld, why))...)
+		p.noteOnce(o, api.ReasonDeletionHeld, why)
+		return
+	}
+	p.orderDeletion(o)
+	if len(p.Delete) == 0 && p.DeleteGroup == nil {
+		if o.Cluster.Snapshots || o.Point.Status.Capture == nil {
+			p.Finalizer = FinalizerRelease
+		}
+		return
+	}
+	p.state(o, now, keptConditions(o.Point, conditions.Reconciling(api.ReasonDeleting, fmt.Sprintf("%d snapshots are being deleted", len(p.Delete))))...)
+}
+
+func (p *PointPlan) orderDeletion(o PointObserved) {
+	if o.Group != nil {
+		g := *o.Group
+		p.DeleteGroup = &g
+	}
+	for _, s := range o.Snapshots {
+		d := deleteOrder(s)
+		d.Version = ""
+		p.Delete = append(p.Delete, d)
+	}
+	for _, k := range o.Strays {
+		p.Delete = append(p.Delete, DeleteOrder{Content: Target{k.Name, k.UID}, Deleting: k.Deleting})
+	}
+}
+
+// keptConditions are those that deletion does not touch, with one more.
+func keptConditions(p *api.RecoveryPoint, more metav1.Condition) []metav1.Condition {
+	out := []metav1.Condition{more}
+	if c := findCondition(p.Status.Conditions, api.ConditionComplete); c != nil {
+		out = append(out, *c)
+	}
+	return out
+}
+
+func (p *PointPlan) noteOnce(o PointObserved, reason, message string) {
+	if c := findCondition(o.Point.Status.Conditions, api.ConditionStalled); c == nil || c.Reason != reason {
+		p.Notes = append(p.Notes, Note{Warning: true, Reason: reason, Message: message})
+	}
+}
+
+// Held says why a point must not be deleted yet; empty when it may be. It is asked on fresh reads, by whoever deletes:
+// of each volume the policy's minimum of complete points stays, the newest proven point stays, and what is on hold stays.
+// Points that are on their way out do not count as staying; among them the newest are held back.
+func Held(point *api.RecoveryPoint, policy *api.BackupPolicy, siblings []*api.RecoveryPoint) string {
+	if point.Spec.Hold {
+		return "spec.hold is true; set it to false to let the point go"
+	}
+	if !Complete(point) || policy == nil || string(policy.UID) != PolicyUID(point) {
+		return ""
+	}
+	if !policy.DeletionTimestamp.IsZero() && policy.Spec.OnDelete == api.OnDeletePrune {
+		return ""
+	}
+	good := completeSiblings(point, siblings)
+	if newest := newestProven(good); newest != nil && newest.UID == point.UID {
+		return "it is the newest point that was proven to be restorable"
+	}
+	floor := max(1, int(policy.Spec.Retention.Minimum))
+	before := holders(good, point)
+	for _, claim := range names.Members(point.Status.Capture.ClaimSet) {
+		if before[claim] < floor {
+			return fmt.Sprintf("it is among the last %d complete points of a volume; it goes once there are newer ones, or once the policy is deleted", floor)
+		}
+	}
+	return ""
+}
+
+// completeSiblings are the complete points of the same policy: first those that stay, then those that go; each newest first.
+func completeSiblings(point *api.RecoveryPoint, siblings []*api.RecoveryPoint) []*api.RecoveryPoint {
+	var good []*api.RecoveryPoint
+	for _, q := range siblings {
+		if Complete(q) && q.Status.Capture != nil && PolicyUID(q) == PolicyUID(point) {
+			good = append(good, q)
+		}
+	}
+	sort.Slice(good, func(i, j int) bool {
+		a, b := good[i], good[j]
+		if stays := a.DeletionTimestamp.IsZero(); stays != b.DeletionTimestamp.IsZero() {
+			return stays
+		}
+		if !At(a).Equal(At(b)) {
+			return At(a).After(At(b))
+		}
+		return a.Name > b.Name
+	})
+	return good
+}
+
+func newestProven(good []*api.RecoveryPoint) *api.RecoveryPoint {
+	var newest *api.RecoveryPoint
+	for _, q := range good {
+		if meta.IsStatusConditionTrue(q.Status.Conditions, api.ConditionProven) && (newest == nil || At(q).After(At(newest))) {
+			newest = q
+		}
+	}
+	return newest
+}
+
+// holders counts, for each claim, the points that hold it and come before the given one.
+func holders(good []*api.RecoveryPoint, point *api.RecoveryPoint) map[string]int {
+	n := make(map[string]int)
+	for _, q := range good {
+		if q.UID == point.UID {
+			break
+		}
+		for _, claim := range names.Members(q.Status.Capture.ClaimSet) {
+			n[claim]++
+		}
+	}
+	return n
+}

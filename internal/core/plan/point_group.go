@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+)
+
+// freezeGroup decides, once and for all, whether the point is taken as a group.
+func (p *PointPlan) freezeGroup(o PointObserved, s Selection, now time.Time) {
+	c := p.status.Capture
+	want := c.Snapshot.Consistency
+	if want != api.ConsistencyGroup && want != api.ConsistencyPreferGroup {
+		return
+	}
+	class, bad := groupClass(s, c.Snapshot.GroupClassName, o.Cluster)
+	switch {
+	case bad == nil:
+		c.Snapshot.GroupClassName = class
+		c.Selector = o.Policy.Spec.Volumes.Selector.DeepCopy()
+		p.status.Consistency = api.ConsistencyGroup
+		p.status.GroupSnapshot = names.GroupSnapshot(o.Policy.Name, c.PolicyUID, c.Run)
+	case want == api.ConsistencyGroup:
+		p.finish(o, *bad, now)
+	}
+}
+
+// groupClass resolves the class of a group snapshot of all selected claims, or says why there cannot be one.
+func groupClass(s Selection, named string, k Cluster) (string, *Problem) {
+	if !k.Groups {
+		return "", &Problem{api.ReasonGroupUnsupported, "the cluster does not serve VolumeGroupSnapshots"}
+	}
+	driver := s.Claims[0].Driver
+	for _, c := range s.Claims {
+		if bad := uncapturable(c); bad != nil {
+			return "", &Problem{bad.Reason, fmt.Sprintf("claim %s: %s", c.Name, bad.Message)}
+		}
+		if c.Driver != driver {
+			return "", &Problem{api.ReasonGroupSpansDrivers, fmt.Sprintf("claims %s and %s belong to the drivers %s and %s; a group cannot span drivers", s.Claims[0].Name, c.Name, driver, c.Driver)}
+		}
+	}
+	class, bad := "", (*Problem)(nil)
+	if named != "" {
+		class, bad = namedClass(driver, named, k.GroupClasses)
+	} else {
+		class, bad = defaultClass(driver, k.GroupClasses)
+	}
+	if bad != nil {
+		return "", &Problem{api.ReasonGroupUnsupported, "VolumeGroupSnapshotClass: " + bad.Message}
+	}
+	return class, nil
+}
+
+// orderGroup asks for the group snapshot, and marks the snapshots it brings as ours.
+func (p *PointPlan) orderGroup(o PointObserved, now time.Time) {
+	if g := o.Group; g != nil {
+		p.orderAdoption(*g)
+		return
+	}
+	if now.Before(o.RetryAt) {
+		p.wakeAt(o.RetryAt)
+		return
+	}
+	for _, v := range p.volumes {
+		if v.state != api.VolumePending || v.problem.Reason == api.ReasonSnapshotStuck {
+			return
+		}
+	}
+	c := o.Point.Status.Capture
+	p.CreateGroup = &GroupOrder{Name: o.Point.Status.GroupSnapshot, Class: c.Snapshot.GroupClassName, Selector: c.Selector}
+}
+
+func (p *PointPlan) orderAdoption(g Group) {
+	for _, s := range g.Members {
+		for _, v := range p.volumes {
+			if v.claim.UID != "" && v.claim.UID == s.ClaimUID {
+				p.Adopt = append(p.Adopt, AdoptOrder{Target{s.Name, s.UID}, v.claim})
+			}
+		}
+	}
+}

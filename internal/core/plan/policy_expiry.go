@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+	"github.com/lifeboat-dev/lifeboat/internal/core/retention"
+)
+
+// keepIncomplete is how long a point that did not become complete is left for people to look at.
+const keepIncomplete = time.Hour
+
+// mostExpiring is how many expiring points are shown, and so how many expire in one pass.
+const mostExpiring = 20
+
+// planExpiry states why each point is kept, shows those that nothing keeps, and expires those that were shown and whose time has come.
+func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, now time.Time) {
+	points := retentionPoints(f.points)
+	verdicts := retention.Decide(points, lineages(f.selection.Claims), rules(o.Policy, f), now)
+	p.Keep = keepChanges(f.points, verdicts)
+	p.Status.Expiring = nil
+	if !mayExpire(o, f) {
+		return
+	}
+	shown := o.Policy.Status.Expiring
+	all := p.expiring(f.points, verdicts, retention.Superseded(points, now, keepIncomplete), shown, o.Settings.Grace, now)
+	for _, e := range all {
+		if e.At.After(now) {
+			p.wakeAt(e.At.Time)
+			continue
+		}
+		if slices.ContainsFunc(shown, func(s api.ExpiringPoint) bool { return s.UID == e.UID && !s.At.After(now) }) {
+			p.Expire = append(p.Expire, Target{Name: e.Name, UID: e.UID})
+		} else {
+			p.wakeAt(now) // it is shown first, and looked at again once that was written
+		}
+	}
+	p.Status.Expiring = all
+}
+
+// mayExpire is false while anything is in doubt: suspended, a selection that cannot be evaluated, storage that cannot be looked at.
+func mayExpire(o PolicyObserved, f facts) bool {
+	if o.Policy.Spec.Suspend || o.NamespaceTerminating || !o.Cluster.Snapshots || f.selection.Problem != nil || f.calendarErr != nil {
+		return false
+	}
+	for _, p := range f.points {
+		if c := meta.FindStatusCondition(p.Status.Conditions, api.ConditionComplete); Finished(p) && c != nil && c.Status == metav1.ConditionUnknown {
+			return false
+		}
+	}
+	return true
+}
+
+// expiring lists what nothing keeps, soonest first. A point keeps the time it was first shown with, unless an edit of the retention puts it off.
+func (p *PolicyPlan) expiring(points []*api.RecoveryPoint, verdicts []retention.Verdict, superseded []string, shown []api.ExpiringPoint, grace time.Duration, now time.Time) []api.ExpiringPoint {
+	var out []api.ExpiringPoint
+	at := now.Truncate(time.Second)
+	passed := at
+	if since := p.Status.Applied.RetentionSince; since != nil && edited(p.Status.Applied, points) && since.Add(grace).After(at) {
+		passed = since.Add(grace)
+	}
+	expiry := func(id, reason string, earliest time.Time) {
+		q := byUID(points, id)
+		if was := slices.IndexFunc(shown, func(e api.ExpiringPoint) bool { return e.UID == id }); was >= 0 && earliest.Equal(at) {
+			earliest = shown[was].At.Time
+		}
+		out = append(out, api.ExpiringPoint{Name: q.Name, UID: id, At: metav1.NewTime(earliest.UTC()), Reason: reason})
+	}
+	for _, v := range verdicts {
+		if v.Complete && !v.Keep() {
+			expiry(v.ID, api.ReasonRetentionPassed, passed)
+		}
+	}
+	for _, id := range superseded {
+		expiry(id, api.ReasonSuperseded, at)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if !out[i].At.Equal(&out[j].At) {
+			return out[i].At.Before(&out[j].At)
+		}
+		return out[i].Name < out[j].Name
+	})
+	return out[:min(len(out), mostExpiring)]
+}
+
+// edited says whether the retention in force is younger than some point: for a policy that is as it was created, no grace is owed.
+func edited(applied *api.AppliedSpec, points []*api.RecoveryPoint) bool {
+	return slices.ContainsFunc(points, func(p *api.RecoveryPoint) bool { return p.CreationTimestamp.Before(applied.RetentionSince) })
+}
+
+func byUID(points []*api.RecoveryPoint, uid string) *api.RecoveryPoint {
+	i := slices.IndexFunc(points, func(p *api.RecoveryPoint) bool { return string(p.UID) == uid })
+	return points[i]
+}
+
+// retentionPoints leaves out what is being captured or deleted: neither can push another point out.
+func retentionPoints(points []*api.RecoveryPoint) []retention.Point {
+	var out []retention.Point
+	for _, p := range points {
+		if Finished(p) && p.DeletionTimestamp.IsZero() {
+			out = append(out, retentionPoint(p))
+		}
+	}
+	return out
+}
+
+func retentionPoint(p *api.RecoveryPoint) retention.Point {
+	q := retention.Point{
+		ID: string(p.UID), At: At(p), Held: p.Spec.Hold,
+		Complete: Complete(p),
+		Proven:   meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionProven),
+	}
+	if p.Status.Capture != nil {
+		q.Lineages = names.Members(p.Status.Capture.ClaimSet)
+	}
+	return q
+}
+
+func lineages(claims []Claim) []string {
+	out := make([]string, len(claims))
+	for i, c := range claims {
+		out[i] = names.ClaimHash(c.UID)
+	}
+	return out
+}
+
+func rules(b *api.BackupPolicy, f facts) retention.Rules {
+	r := b.Spec.Retention
+	return retention.Rules{
+		Last: int(r.Last), Hourly: int(r.Hourly), Daily: int(r.Daily), Weekly: int(r.Weekly),
+		Monthly: int(r.Monthly), Yearly: int(r.Yearly), Minimum: int(r.Minimum), Location: f.calendar.Location(),
+	}
+}
+
+// keepChanges names the points whose reasons differ from what they say. Places within a rule are left out: they
+// move with every new point, and each would cost a write.
+func keepChanges(points []*api.RecoveryPoint, verdicts []retention.Verdict) []KeepChange {
+	var out []KeepChange
+	for _, v := range verdicts {
+		var why []string
+		for _, r := range v.Why {
+			if s := r.Rule.String(); v.Complete && !slices.Contains(why, s) {
+				why = append(why, s)
+			}
+		}
+		if p := byUID(points, v.ID); !slices.Equal(why, p.Status.Keep) {
+			out = append(out, KeepChange{target(p), why})
+		}
+	}
+	return out
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"sort"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+	"github.com/lifeboat-dev/lifeboat/internal/core/schedule"
+)
+
+// facts are what follows from the observed alone; each is computed once.
+type facts struct {
+	calendar    schedule.Calendar
+	calendarErr error
+	jitter      time.Duration
+	selection   Selection
+	problems    []api.VolumeProblem
+	points      []*api.RecoveryPoint // of this very policy, oldest first
+	active      *api.RecoveryPoint   // being captured
+	activeUntil time.Time            // when it no longer holds the schedule up
+	newestSlot  time.Time
+	newest      *api.RecoveryPoint // the newest complete one
+	protection  []protection       // one for each selected claim
+}
+
+// protection says until when a claim is protected by the newest complete point that holds it.
+type protection struct {
+	claim string
+	until time.Time // zero when no complete point holds it
+}
+
+func policyFacts(o PolicyObserved, now time.Time) facts {
+	b := o.Policy
+	f := facts{points: ours(o), jitter: schedule.Jitter(string(b.UID), duration(b.Spec.Schedule.Jitter, 0))}
+	f.calendar, f.calendarErr = schedule.Parse(b.Spec.Schedule.Cron, b.Spec.Schedule.TimeZone)
+	f.selection = Select(b.Spec.Volumes, o.Claims, o.Workload)
+	f.problems = volumeProblems(b, f.selection, o.Cluster)
+	for _, p := range f.points {
+		if s := p.Spec.Slot; s != nil && s.After(f.newestSlot) {
+			f.newestSlot = s.Time
+		}
+		if until := activeUntil(p); f.active == nil && until.After(now) {
+			f.active, f.activeUntil = p, until
+		}
+		if Complete(p) {
+			f.newest = p
+		}
+	}
+	f.protection = protect(f.selection.Claims, f.points, func(at time.Time) time.Time { return objectiveEnd(b, f, at) })
+	return f
+}
+
+// ours are the points of this very policy, oldest first: a policy that was re-created does not own the points of its namesake.
+func ours(o PolicyObserved) []*api.RecoveryPoint {
+	uid := string(o.Policy.UID)
+	var out []*api.RecoveryPoint
+	for _, p := range o.Points {
+		if p.Spec.Policy.Name == o.Policy.Name && (PolicyUID(p) == uid || PolicyUID(p) == "") {
+			out = append(out, p)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if a, b := At(out[i]), At(out[j]); !a.Equal(b) {
+			return a.Before(b)
+		}
+		return out[i].Name < out[j].Name
+	})
+	return out
+}
+
+// PolicyUID is the UID of the policy a point belongs to; empty for a point that a user has only just created.
+func PolicyUID(p *api.RecoveryPoint) string {
+	if p.Status.Capture != nil {
+		return p.Status.Capture.PolicyUID
+	}
+	if p.Spec.Slot != nil {
+		return p.Labels[api.LabelPolicyUID]
+	}
+	return ""
+}
+
+// At orders points: by the moment their data are from, or, before that is known, by when they were asked for.
+func At(p *api.RecoveryPoint) time.Time {
+	switch {
+	case p.Status.PointInTime != nil:
+		return p.Status.PointInTime.Time
+	case p.Status.Capture != nil:
+		return p.Status.Capture.StartedAt.Time
+	}
+	return p.CreationTimestamp.Time
+}
+
+// Complete says whether a point can be restored whole.
+func Complete(p *api.RecoveryPoint) bool {
+	return meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionComplete)
+}
+
+// activeUntil is until when a point counts as being captured; zero when it does not. A stuck capture cannot
+// silence the schedule beyond its own deadline, with a minute for its last words.
+func activeUntil(p *api.RecoveryPoint) time.Time {
+	switch {
+	case Finished(p) || !p.DeletionTimestamp.IsZero():
+		return time.Time{}
+	case p.Status.Capture == nil:
+		return p.CreationTimestamp.Add(DefaultTimeout)
+	}
+	return p.Status.Capture.Deadline.Add(time.Minute)
+}
+
+// objectiveEnd is until when data of the given moment meet the objective: the RPO, or until two slots have passed.
+func objectiveEnd(b *api.BackupPolicy, f facts, at time.Time) time.Time {
+	if b.Spec.Objectives != nil && b.Spec.Objectives.RecoveryPoint != nil {
+		return at.Add(b.Spec.Objectives.RecoveryPoint.Duration)
+	}
+	if f.calendarErr != nil {
+		return time.Time{}
+	}
+	second := f.calendar.Next(f.calendar.Next(at))
+	return second.Add(f.jitter + timeout(b.Spec.Snapshot))
+}
+
+func timeout(s *api.SnapshotOptions) time.Duration {
+	if s == nil {
+		return DefaultTimeout
+	}
+	return duration(s.Timeout, DefaultTimeout)
+}
+
+// protect finds for each claim the newest complete point that holds it. Points are given oldest first.
+func protect(claims []Claim, points []*api.RecoveryPoint, end func(time.Time) time.Time) []protection {
+	out := make([]protection, len(claims))
+	open := make(map[string]int, len(claims)) // claim hash → place in out, while no point is found
+	for i, c := range claims {
+		out[i].claim = c.Name
+		open[names.ClaimHash(c.UID)] = i
+	}
+	for i := len(points) - 1; i >= 0 && len(open) > 0; i-- {
+		p := points[i]
+		if !Complete(p) || p.Status.PointInTime == nil || p.Status.Capture == nil {
+			continue
+		}
+		until := end(p.Status.PointInTime.Time)
+		for _, member := range names.Members(p.Status.Capture.ClaimSet) {
+			if at, ok := open[member]; ok {
+				out[at].until = until
+				delete(open, member)
+			}
+		}
+	}
+	return out
+}
+
+func volumeProblems(b *api.BackupPolicy, s Selection, k Cluster) []api.VolumeProblem {
+	var out []api.VolumeProblem
+	for _, m := range s.Missing {
+		out = append(out, api.VolumeProblem{Claim: m, Reason: api.ReasonClaimMissing, Message: "spec.volumes.claims names a claim that does not exist"})
+	}
+	if !k.Snapshots {
+		return out
+	}
+	named := ""
+	if b.Spec.Snapshot != nil {
+		named = b.Spec.Snapshot.ClassName
+	}
+	for _, c := range s.Claims {
+		if _, p := classFor(c, named, k.Classes); p != nil {
+			out = append(out, api.VolumeProblem{Claim: c.Name, Reason: p.Reason, Message: p.Message})
+		}
+	}
+	return out
+}
