@@ -569,7 +569,7 @@ type court[T any] struct {
 
 func newCourt[T any](laws []law[T], examples *rapid.Generator[T]) *court[T] {
 	c := &court[T]{laws: laws, convicts: map[string]bool{}}
-	for seed := range 500 {
+	for seed := range 250 {
 		c.examples = append(c.examples, examples.Example(seed))
 	}
 	return c
