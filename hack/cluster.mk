@@ -9,7 +9,7 @@ ENVTEST_DIR   := $(CLUSTER_CACHE)/envtest
 .PHONY: cluster-cli
 cluster-cli: # The program behind the targets below; Go's cache makes this quick.
 	@mkdir -p $(dir $(CLUSTER_BIN))
-	@cd hack/cluster && GOWORK=off CGO_ENABLED=0 go build -trimpath -buildvcs=false -o $(CLUSTER_BIN) .
+	@cd hack/cluster && GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -o $(CLUSTER_BIN) .
 
 .PHONY: cluster-build
 cluster-build: cluster-cli ## Compile Kubernetes, containerd and the rest (about 15 minutes once).
@@ -34,3 +34,9 @@ kubeconfig: ## Print the path of the kubeconfig.
 .PHONY: load-image
 load-image: cluster-cli ## Import an OCI image: make load-image TAR=path.
 	@$(CLUSTER_BIN) load-image "$(TAR)"
+
+.PHONY: cluster-accept
+cluster-accept: cluster-up ## Show that the cluster does what the tests rely on, then that nothing is left of it.
+	@PATH="$(ENVTEST_DIR):$$PATH" KUBECONFIG=/var/lib/lifeboat-cluster/kubeconfig hack/cluster/accept/run.sh
+	@$(CLUSTER_BIN) down
+	@hack/cluster/accept/leftovers.sh

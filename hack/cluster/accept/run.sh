@@ -86,3 +86,23 @@ case $answer in
 *400*) say "pods reach the API server at its service address" ;;
 *) say "pods do not reach the API server: '$answer'"; exit 1 ;;
 esac
+
+# A pod reaches another through a service, and itself too.
+in_pod array-b 'mkdir -p /data/www && echo served > /data/www/index.html && (busybox httpd -p 8080 -h /data/www)'
+kubectl -n "$ns" label pod array-b app=web >/dev/null
+kubectl -n "$ns" apply -f - >/dev/null <<EOF
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+EOF
+address=$(kubectl -n "$ns" get service web -o jsonpath='{.spec.clusterIP}')
+for from in array-a array-b; do
+	tries=0
+	until [ "$(in_pod "$from" "wget -q -O - http://$address/" 2>/dev/null)" = served ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 20 ] || { say "pod $from does not reach the service at $address"; exit 1; }
+		sleep 0.2
+	done
+done
+say "pods reach each other through a service"

@@ -129,7 +129,8 @@ func (b *Builder) group(ctx context.Context, title string, g recipe.Group) error
 // compile builds one binary. go build -v names each package as it is compiled,
 // which is the only sign of life in builds that take minutes.
 func (b *Builder) compile(ctx context.Context, title string, g recipe.Group, name, out string) error {
-	args := []string{"build", "-v", "-trimpath", "-buildvcs=false",
+	// No -trimpath: with it, Go would compile everything a second time for the project's own builds.
+	args := []string{"build", "-v", "-buildvcs=false",
 		"-ldflags", strings.Join(append([]string{"-s", "-w"}, g.Stamp...), " "),
 		"-tags", strings.Join(g.Tags, ","), "-o", out, g.Binaries[name]}
 	cmd := exec.CommandContext(ctx, "go", args...)
@@ -228,7 +229,7 @@ func (b *Builder) Local(ctx context.Context, pkg, name string) (string, error) {
 	final := filepath.Join(dir, name)
 	staged := fmt.Sprintf("%s.%d", final, os.Getpid())
 	defer os.Remove(staged)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", staged, pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", staged, pkg)
 	cmd.Dir = b.Source
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -21,18 +21,15 @@ import (
 
 // LoadImage imports an OCI or Docker tar for use by pods and returns the names it brought.
 func (c *Cluster) LoadImage(ctx context.Context, tar string) ([]string, error) {
-	if _, err := os.Stat(tar); err != nil {
+	names, err := image.Names(tar)
+	if err != nil {
 		return nil, fmt.Errorf("image tar: %w", err)
 	}
-	out, err := c.ctr(ctx, "images", "import", tar)
-	if err != nil {
-		return nil, fmt.Errorf("import %s: %w", tar, err)
+	if _, err := c.supervisor.List(ctx); err != nil {
+		return nil, ErrDown
 	}
-	var names []string
-	for line := range strings.Lines(out) {
-		if name, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.ContainsAny(name, "/:") {
-			names = append(names, strings.TrimSpace(name))
-		}
+	if _, err := c.ctr(ctx, "images", "import", tar); err != nil {
+		return nil, fmt.Errorf("import %s: %w", tar, err)
 	}
 	return names, nil
 }

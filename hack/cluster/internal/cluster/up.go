@@ -66,11 +66,11 @@ func (c *Cluster) prepare(ctx context.Context, running map[string]supervise.Stat
 	if err := machine.InstallForRun(ctx, c.console.Say); err != nil {
 		return err
 	}
-	if missing := c.builder.Missing(recipe.Groups()); len(missing) > 0 {
+	if missing := c.builder.Missing(recipe.ForCluster()); len(missing) > 0 {
 		if err := machine.InstallForBuild(ctx, c.console.Say); err != nil {
 			return err
 		}
-		if err := c.builder.Build(ctx, recipe.Groups()); err != nil {
+		if err := c.builder.Build(ctx, recipe.ForCluster()); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ package recipe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +73,11 @@ func Groups() []Group {
 			Binaries: under("github.com/kubernetes-csi/external-provisioner/v6/cmd/", Provisioner)},
 		{Name: "sanity", Version: "v5.6.0", Binaries: under("github.com/kubernetes-csi/csi-test/v5/cmd/", Sanity)},
 	}
+}
+
+// ForCluster are the groups that a running cluster needs: all but the driver's test suite.
+func ForCluster() []Group {
+	return slices.DeleteFunc(Groups(), func(g Group) bool { return g.Name == "sanity" })
 }
 
 // Folder is the name of the group's folder in the cache of binaries.

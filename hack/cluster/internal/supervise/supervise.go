@@ -208,7 +208,7 @@ func (s *Supervisor) runOnce(ctx context.Context, w *worker) error {
 	defer log.Close()
 	cmd := exec.Command(service.Argv[0], service.Argv[1:]...)
 	// A clean environment: a proxy setting of the person's shell would lead the components astray.
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/root"}, service.Env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/"}, service.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// A session of its own keeps the terminal's signals away from the process.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
