@@ -36,6 +36,9 @@ func serve(ctx context.Context, set settings, log *slog.Logger) error {
 		return err
 	}
 	system := driver.New(set.driver, set.node, array, switches, log)
+	if err := system.FreePods(); err != nil {
+		return err
+	}
 	go system.WatchDamage(ctx)
 	server := grpc.NewServer(grpc.UnaryInterceptor(system.Intercept))
 	system.Register(server)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/faults"
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/mounts"
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/pods"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -33,7 +35,11 @@ func (d *Driver) CreateVolumeGroupSnapshot(ctx context.Context, req *csi.CreateV
 	if err := d.faults.Refusal(call); err != nil {
 		return nil, failure(err)
 	}
-	group, err := d.array.CreateGroup(req.GetName(), req.GetSourceVolumeIds())
+	users, err := d.podsOf(req.GetSourceVolumeIds())
+	if err != nil {
+		return nil, failure(err)
+	}
+	group, err := d.array.CreateGroup(req.GetName(), req.GetSourceVolumeIds(), func() (func() error, error) { return pods.Hold(users) })
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -41,6 +47,36 @@ func (d *Driver) CreateVolumeGroupSnapshot(ctx context.Context, req *csi.CreateV
 		return nil, err
 	}
 	return &csi.CreateVolumeGroupSnapshotResponse{GroupSnapshot: d.groupAnswer(group)}, nil
+}
+
+// podsOf are the pods that volumes are published to.
+func (d *Driver) podsOf(volumes []string) ([]string, error) {
+	var targets []string
+	for _, id := range volumes {
+		_, dir, err := d.array.Volume(id)
+		if err != nil {
+			continue // the storage system says what it means: the group may exist already
+		}
+		more, err := mounts.Targets(dir, imageIn(dir))
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, more...)
+	}
+	return pods.At(targets), nil
+}
+
+// FreePods sets pods free that a killed predecessor held for a group snapshot.
+func (d *Driver) FreePods() error {
+	var ids []string
+	for _, volume := range d.array.Volumes() {
+		ids = append(ids, volume.ID)
+	}
+	users, err := d.podsOf(ids)
+	if err != nil {
+		return err
+	}
+	return pods.Free(users)
 }
 
 // DeleteVolumeGroupSnapshot removes a group and all its members.

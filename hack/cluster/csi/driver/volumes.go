@@ -75,12 +75,12 @@ func (d *Driver) DeleteVolume(_ context.Context, req *csi.DeleteVolumeRequest) (
 	if err != nil {
 		return &csi.DeleteVolumeResponse{}, nil // it is gone already
 	}
-	inUse, err := mounts.InUse(dir, imageIn(dir))
+	users, err := mounts.Targets(dir, imageIn(dir))
 	if err != nil {
 		return nil, failure(err)
 	}
-	if inUse {
-		return nil, status.Errorf(codes.FailedPrecondition, "volume %s is published: unpublish it first", req.GetVolumeId())
+	if len(users) > 0 {
+		return nil, status.Errorf(codes.FailedPrecondition, "volume %s is published at %s: unpublish it first", req.GetVolumeId(), users[0])
 	}
 	if err := mounts.Release(imageIn(dir)); err != nil {
 		return nil, failure(err)

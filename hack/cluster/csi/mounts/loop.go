@@ -63,18 +63,18 @@ func ReleaseAll(dir string) error {
 	return err
 }
 
-// InUse tells whether a volume, its directory or its image, is given to some pod.
-func InUse(dir, image string) (bool, error) {
+// Targets are the paths at which a volume, its directory or its image, is given to pods.
+func Targets(dir, image string) ([]string, error) {
 	shown, err := targets(dir)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	devices, err := loops(image)
 	for _, each := range devices {
 		more, lookErr := targets(each.device)
 		shown, err = append(shown, more...), errors.Join(err, lookErr)
 	}
-	return len(shown) > 0, err
+	return shown, err
 }
 
 func loops(image string) ([]loop, error) {

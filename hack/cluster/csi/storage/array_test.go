@@ -117,7 +117,7 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 	must[Volume](t)(array.CreateVolume(ask("v")))
 	must[Volume](t)(array.CreateVolume(ask("w")))
 	must[Snapshot](t)(array.CreateSnapshot("s", "v"))
-	must[Group](t)(array.CreateGroup("g", []string{"w", "v", "w"}))
+	must[Group](t)(array.CreateGroup("g", []string{"w", "v", "w"}, alone))
 	volumes, snapshots := array.Volumes(), array.Snapshots()
 	if err := array.Close(); err != nil {
 		t.Fatal(err)
@@ -144,16 +144,16 @@ func TestGroupIsWholeAndDeletedWhole(t *testing.T) {
 	for _, name := range []string{"v", "w"} {
 		must[Volume](t)(array.CreateVolume(ask(name)))
 	}
-	group := must[Group](t)(array.CreateGroup("g", []string{"v", "w"}))
+	group := must[Group](t)(array.CreateGroup("g", []string{"v", "w"}, alone))
 	for _, member := range group.Members {
 		if member.Created != group.Created {
 			t.Errorf("member %s is of %s, its group of %s", member.ID, member.Created, group.Created)
 		}
 		wantRefusal(t, array.DeleteSnapshot(member.ID), Invalid)
 	}
-	_, err := array.CreateGroup("g", []string{"v"})
+	_, err := array.CreateGroup("g", []string{"v"}, alone)
 	wantRefusal(t, err, Conflict)
-	_, err = array.CreateGroup("h", []string{"v", "none"})
+	_, err = array.CreateGroup("h", []string{"v", "none"}, alone)
 	wantRefusal(t, err, NotFound)
 	if len(array.Snapshots()) != 2 {
 		t.Errorf("snapshots %v, want the two members", array.Snapshots())
@@ -183,7 +183,7 @@ var acts = map[string]func(*Array) error{
 }
 
 func createWholeGroup(a *Array) error {
-	group, err := a.CreateGroup("x", []string{"v", "w"})
+	group, err := a.CreateGroup("x", []string{"v", "w"}, alone)
 	if err == nil && len(group.Members) != 2 {
 		return fmt.Errorf("group with members %v", group.Members)
 	}
@@ -252,6 +252,26 @@ func TestRecordThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// alone is the hold where nobody writes.
+func alone() (release func() error, err error) { return func() error { return nil }, nil }
+
+func TestNoWritersNoCutOutsideTheHold(t *testing.T) {
+	disk := newFolders()
+	array := open(t, furnished(t), disk)
+	if _, err := array.CreateGroup("x", []string{"v"}, func() (func() error, error) { return nil, errBroken }); !errors.Is(err, errBroken) {
+		t.Errorf("writers cannot be held, and the group gives %v", err)
+	}
+	var seen []string
+	hold := func() (func() error, error) {
+		seen = append(seen, names(t, array.snapshotDir())...)
+		return func() error { seen = append(seen, names(t, array.snapshotDir())...); return nil }, nil
+	}
+	must[Group](t)(array.CreateGroup("x", []string{"v", "w"}, hold))
+	if want := []string{"g.v", "g.w", "s", "g.v", "g.w", "s", "x.v", "x.w"}; !slices.Equal(seen, want) {
+		t.Errorf("at the hold and at the release there were %v, want %v", seen, want)
+	}
+}
+
 func move(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.Rename(from, to); err != nil {
@@ -263,7 +283,7 @@ func TestMembersOfAFailedGroupGo(t *testing.T) {
 	disk := newFolders()
 	array := open(t, furnished(t), disk)
 	disk.bad, disk.how = 2, fails
-	if _, err := array.CreateGroup("x", []string{"v", "w"}); err == nil {
+	if _, err := array.CreateGroup("x", []string{"v", "w"}, alone); err == nil {
 		t.Fatal("the second cut fails and the group succeeds")
 	}
 	wantAgreement(t, array)
@@ -281,7 +301,7 @@ func furnished(t *testing.T) string {
 	must[Volume](t)(array.CreateVolume(ask("v")))
 	must[Volume](t)(array.CreateVolume(ask("w")))
 	must[Snapshot](t)(array.CreateSnapshot("s", "v"))
-	must[Group](t)(array.CreateGroup("g", []string{"v", "w"}))
+	must[Group](t)(array.CreateGroup("g", []string{"v", "w"}, alone))
 	if err := array.Close(); err != nil {
 		t.Fatal(err)
 	}

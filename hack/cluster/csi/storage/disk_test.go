@@ -52,7 +52,13 @@ func (f *folders) Create(path string) error {
 }
 
 func (f *folders) Snapshot(src, dst string, _ Access) error {
-	return f.change(func() error { return os.CopyFS(dst, os.DirFS(src)) })
+	return f.change(func() error {
+		// A snapshot never merges into what is there.
+		if err := os.Mkdir(dst, 0o755); err != nil {
+			return err
+		}
+		return os.CopyFS(dst, os.DirFS(src))
+	})
 }
 
 func (f *folders) Delete(path string) error {

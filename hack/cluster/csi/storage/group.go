@@ -7,9 +7,12 @@ import (
 	"slices"
 )
 
-// CreateGroup makes snapshots of several volumes together, or finds those that were made
+// Hold keeps all writers to some volumes waiting until release is called.
+type Hold func() (release func() error, err error)
+
+// CreateGroup makes snapshots of several volumes at one instant, or finds those that were made
 // under this name. The record is written when all are made: a group exists wholly or not at all.
-func (a *Array) CreateGroup(name string, volumes []string) (Group, error) {
+func (a *Array) CreateGroup(name string, volumes []string, hold Hold) (Group, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := identify(name)
@@ -25,8 +28,8 @@ func (a *Array) CreateGroup(name string, volumes []string) (Group, error) {
 			return Group{}, refuse(NotFound, "no volume %s", volume)
 		}
 	}
-	group := Group{ID: id, Name: name, Volumes: volumes, Created: a.now()}
-	if err := a.cutMembers(&group); err != nil {
+	group := Group{ID: id, Name: name, Volumes: volumes}
+	if err := a.cutHeld(&group, hold); err != nil {
 		return Group{}, errors.Join(err, a.removeData(group.Members))
 	}
 	if err := save(a.groupRecords(), id, group); err != nil {
@@ -34,6 +37,16 @@ func (a *Array) CreateGroup(name string, volumes []string) (Group, error) {
 	}
 	a.groups[id] = group
 	return group, nil
+}
+
+// cutHeld cuts all members while nobody writes.
+func (a *Array) cutHeld(group *Group, hold Hold) error {
+	release, err := hold()
+	if err != nil {
+		return err
+	}
+	group.Created = a.now()
+	return errors.Join(a.cutMembers(group), release())
 }
 
 func (a *Array) cutMembers(group *Group) error {
