@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
+
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/pods"
 )
 

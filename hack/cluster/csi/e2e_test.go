@@ -139,7 +139,7 @@ func TestBlockVolumes(t *testing.T) {
 		writeDevice(t, first, noise)
 		s.snapshot("snapshot-block", id)
 	}
-	if err := os.WriteFile(first, append(noise, 1), 0o600); !errors.Is(err, syscall.ENOSPC) {
+	if err := os.WriteFile(first, make([]byte, len(noise)+1), 0o600); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("writing beyond the end: %v", err)
 	}
 	restored := s.volume("pvc-restored", 30*mib, block(), fromSnapshot("snapshot-block"))

@@ -13,13 +13,14 @@ import (
 	"path/filepath"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/btrfs"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/driver"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/faults"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/mounts"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/registration"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
-	"google.golang.org/grpc"
 )
 
 // grace is how long calls in flight may take after a signal to stop.

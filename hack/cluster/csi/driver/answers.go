@@ -6,10 +6,11 @@ import (
 	"errors"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 )
 
 // failure turns an error of the storage system into the code that CSI prescribes.

@@ -6,9 +6,10 @@ import (
 	"context"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 )
 
 // ControllerGetCapabilities lists what the controller can do.

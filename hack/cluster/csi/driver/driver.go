@@ -8,9 +8,10 @@ import (
 	"sync"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
+	"google.golang.org/grpc"
+
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/faults"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
-	"google.golang.org/grpc"
 )
 
 // Version is what the driver calls itself.

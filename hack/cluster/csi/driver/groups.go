@@ -7,12 +7,13 @@ import (
 	"slices"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/faults"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/mounts"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/pods"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // GroupControllerGetCapabilities lists what the group controller can do.

@@ -7,10 +7,11 @@ import (
 	"errors"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/mounts"
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/mounts"
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 )
 
 // NodeGetCapabilities lists what the node can do.

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/faults"
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/faults"
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 )
 
 // CreateSnapshot makes a snapshot. The snapshot is taken at once; the slow switch delays the

@@ -6,10 +6,11 @@ import (
 	"context"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/mounts"
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/mounts"
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 )
 
 // CreateVolume makes a volume: empty, from a snapshot, or as a clone of another.

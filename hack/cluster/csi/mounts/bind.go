@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 )
 
 // options are the flags of a mount that a volume may ask for.

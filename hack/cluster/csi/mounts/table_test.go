@@ -5,9 +5,10 @@ package mounts
 import (
 	"testing"
 
-	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 )
 
 var table = []*mountinfo.Info{
