@@ -127,8 +127,9 @@ image: build cluster-cli ## Write the image as an OCI tar into dist/, without Do
 ifeq ($(KUBECONFIG),$(TEST_KUBECONFIG))
 install: image $(HELM) ## Install Lifeboat with Helm; into the test cluster: built from this tree.
 	@$(MAKE) load-image TAR=$(IMAGE_TAR)
+	@# --take-ownership: of definitions that somebody applied by hand.
 	@$(HELM) upgrade --install lifeboat charts/lifeboat --namespace lifeboat-system --create-namespace --wait --timeout 3m \
-		--set image.tag=$(LOCAL_TAG) $(HELM_ARGS)
+		--take-ownership --set image.tag=$(LOCAL_TAG) $(HELM_ARGS)
 else
 install: $(HELM)
 	@$(HELM) upgrade --install lifeboat charts/lifeboat --namespace lifeboat-system --create-namespace --wait --timeout 3m $(HELM_ARGS)
