@@ -25,7 +25,7 @@ import (
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`
 // +kubebuilder:printcolumn:name="Failed",type=integer,priority=1,JSONPath=`.status.recoveryPoints.failed`,description="Recovery points that did not become complete."
 // +kubebuilder:printcolumn:name="Missed",type=integer,priority=1,JSONPath=`.status.missedSlots`,description="Slots that passed without a run."
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",fieldPath=".metadata.name",message="metadata.name must be at most 63 characters, because it is used as a label value; choose a shorter name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must be at most 63 characters, because it is used as a label value; choose a shorter name"
 type BackupPolicy struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -208,7 +208,7 @@ type Schedule struct {
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[2].split(',').all(e, e.matches('^([*?]|(0?[1-9]|[12][0-9]|3[01])(-(0?[1-9]|[12][0-9]|3[01]))?)(/[1-9][0-9]?)?$'))",message="the third field of cron, the day of the month, must be * or made of numbers from 1 to 31, ranges (a-b), steps (/n) and lists (a,b)"
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[3].split(',').all(e, e.matches('^([*]|(0?[1-9]|1[0-2]|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))(-(0?[1-9]|1[0-2]|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)))?)(/[1-9][0-9]?)?$'))",message="the fourth field of cron, the month, must be * or made of numbers from 1 to 12 or jan to dec, ranges (a-b), steps (/n) and lists (a,b)"
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[4].split(',').all(e, e.matches('^([*?]|([0-6]|(?i:sun|mon|tue|wed|thu|fri|sat))(-([0-6]|(?i:sun|mon|tue|wed|thu|fri|sat)))?)(/[1-9][0-9]?)?$'))",message="the fifth field of cron, the day of the week, must be * or made of numbers from 0 (Sunday) to 6 or sun to sat, ranges (a-b), steps (/n) and lists (a,b)"
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').all(f, f.split(',').all(e, !e.matches('^[0-9]{1,2}-[0-9]{1,2}(/[0-9]{1,2})?$') || int(e.split('/')[0].split('-')[0]) <= int(e.split('/')[0].split('-')[1])))",message="a range in cron must not run backwards; write the smaller number first"
+	// +kubebuilder:validation:XValidation:rule="self.findAll('[0-9]{1,2}-[0-9]{1,2}').all(r, int(r.split('-')[0]) <= int(r.split('-')[1]))",message="a range in cron must not run backwards; write the smaller number first"
 	Cron string `json:"cron"`
 
 	// timeZone is the IANA name of the zone in which cron and the retention's days are meant, such as Europe/Berlin.
