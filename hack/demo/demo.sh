@@ -1,0 +1,255 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The story of one backup, on a real cluster on this machine: a sync service is protected,
+# used, broken and restored. `make demo` runs it, again and again if you like.
+# It leaves the cluster up; `make demo-down` removes everything.
+set -Eeuo pipefail
+
+demo=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly demo
+readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/lifeboat"
+
+# shellcheck source=story/telling.sh
+. "$demo/story/telling.sh"
+# shellcheck source=story/service.sh
+. "$demo/story/service.sh"
+# shellcheck source=story/points.sh
+. "$demo/story/points.sh"
+
+# The demo breaks things, so that it never uses any cluster but its own.
+export KUBECONFIG=/var/lib/lifeboat-cluster/kubeconfig
+export CLUSTER_BIN="$cache/bin/local/cluster"
+export PATH="$cache/envtest:$PATH" # kubectl
+unset MAKELEVEL
+export MAKEFLAGS="--no-print-directory -- KUBECONFIG=$KUBECONFIG"
+
+readonly checksums='cd /data && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum'
+
+writer="" service="" point="" moment="" cards_then=0
+work=$(mktemp -d)
+readonly work
+trap leave EXIT
+trap 'exit 130' INT TERM
+trap 'unexpected "line $LINENO of ${BASH_SOURCE[0]##*/} failed: $BASH_COMMAND"' ERR
+
+leave() {
+	[[ -z $writer ]] || { kill "$writer" && wait "$writer"; } 2>/dev/null || true
+	rm -rf "$work"
+}
+
+main() {
+	echo "${bold}Lifeboat: a sync service is backed up, broken and restored, on a real cluster.${plain}"
+	start_cluster
+	install_lifeboat
+	start_service
+	fill_service
+	promise
+	watch_pruning
+	take_the_moment
+	have_an_accident
+	restore
+	prove_equal
+	bring_back
+	say_goodbye
+}
+
+start_cluster() {
+	chapter "A cluster"
+	say "Kubernetes with two storage systems, array-a and array-b, that take snapshots." \
+		"The first start compiles it from source, which takes about 15 minutes."
+	run make cluster-up
+	run kubectl get nodes,storageclasses
+}
+
+install_lifeboat() {
+	chapter "Lifeboat"
+	say "Built from this tree and installed with its Helm chart."
+	run make install
+	await "the kinds of Lifeboat" 30 kubectl get bp,rp -A
+	run kubectl get pods -n lifeboat-system
+}
+
+start_service() {
+	chapter "A service worth protecting"
+	say "Radicale keeps contacts, calendars and to-dos, as a phone's sync service does." \
+		"It is Debian's package in an image of our own, and its data are in a claim on array-a."
+	local tar
+	tar=$("$demo/radicale/image.sh" 2> >(indent >&2))
+	run make load-image TAR="$tar"
+	run kubectl apply -f hack/demo/manifests/sync.yaml
+	await "the sync service to be ready" 120 is_ready statefulset/sync
+	service="http://$(kubectl get service -n sync sync -o jsonpath='{.spec.clusterIP}'):5232"
+	await "the sync service to answer at $service" 30 answers "$service"
+	run kubectl get pods,pvc -n sync
+}
+
+fill_service() {
+	chapter "Three people fill it"
+	say "Nadia, Tomas and Wei upload $items contacts, calendar entries and to-dos, one request each."
+	empty_service
+	make_collections
+	write_items "$work/first" 1 "$contacts" "$events" "$todos"
+	show "curl --user nadia:lifeboat --upload-file contact-0001.vcf $service/nadia/contacts/contact-0001.vcf"
+	local began=$SECONDS
+	upload "$work/first"
+	tr -d '\r' <"$work/first/nadia/contacts/contact-0001.vcf" | indent
+	proved "$items items are in the service ($((SECONDS - began)) s)"
+}
+
+promise() {
+	chapter "A promise: one policy"
+	say "A point every minute, the three newest are kept, and no more than three minutes may be lost."
+	run sed -n '/^spec/,$p' hack/demo/manifests/policy.yaml
+	run kubectl apply -f hack/demo/manifests/policy.yaml
+	say "The three go on using the service, while recovery points arrive:"
+	start_writing 1001 "${users[@]}"
+	await_points "the first complete recovery point" 150 has_complete 1
+	show kubectl wait bp/sync-store -n sync --for=condition=Protected
+	kubectl wait bp/sync-store -n sync --for=condition=Protected --timeout=30s | indent
+	run kubectl get bp -n sync
+}
+
+watch_pruning() {
+	chapter "Old points go, good ones stay"
+	say "Whoever does not want to wait for the next minute asks for a point now:"
+	run cat hack/demo/manifests/now.yaml
+	local oldest
+	take_point
+	take_point
+	say "Once there are more than three complete points, the oldest goes, with its snapshot:"
+	oldest=$(complete_points | head -n 1)
+	await_points "the point $oldest to be pruned" 150 is_gone "$oldest"
+	run kubectl get rp -n sync
+	proved "$oldest went; $(kubectl get volumesnapshots -n sync --no-headers | wc -l) snapshots are left on array-a"
+}
+
+# take_point captures now, and sets point to the name of the complete recovery point.
+take_point() {
+	show kubectl create -f hack/demo/manifests/now.yaml
+	point=$(kubectl create -f hack/demo/manifests/now.yaml -o name)
+	point=${point##*/}
+	await_points "the recovery point $point to be complete" 120 is_complete "$point"
+}
+
+take_the_moment() {
+	chapter "A moment we can check later"
+	say "Nadia saves one more contact. Then all writing stops, so that we know what the service holds."
+	dav nadia --upload-file "$demo/data/mara-lindqvist.vcf" "$service/nadia/$friend" >/dev/null
+	stop_writing
+	cards_then=$(cards "$service" nadia)
+	say "$(written) items were written since the policy began. Nadia has $cards_then contacts." \
+		"A checksum of every file on the volume:"
+	show_manifest sync-0 held
+	manifest sync-0 >"$work/held"
+	head -n 3 "$work/held" | cut -c1-90 | indent
+	say "  … $(wc -l <"$work/held") files. Now a recovery point of exactly this:"
+	take_point
+	moment=$point
+	manifest sync-0 | cmp -s - "$work/held" || fail "the service changed its files while nobody wrote"
+	proved "the point $moment is complete, and nothing changed meanwhile"
+}
+
+# manifest lists the checksum of every file on the volume of a pod.
+manifest() { kubectl exec -n sync "$1" -- sh -c "$checksums"; }
+show_manifest() { show "kubectl exec -n sync $1 -- sh -c '$checksums' > $2"; }
+
+have_an_accident() {
+	chapter "An accident"
+	say "Tomas and Wei go on. Nadia's new phone believes that its empty address book is the truth, and syncs."
+	start_writing 2001 tomas wei
+	show_request nadia DELETE "$service/nadia/contacts/"
+	show_request nadia GET "$service/nadia/$friend"
+	! dav nadia --output /dev/null "$service/nadia/$friend" 2>/dev/null || fail "the address book is still there"
+	say "All of Nadia's $cards_then contacts are gone from the service."
+}
+
+restore() {
+	chapter "A restore beside the service"
+	remove_restored
+	local snapshot
+	snapshot=$(snapshot_of "$moment" data-sync-0)
+	[[ -n $snapshot ]] || fail "no snapshot of data-sync-0 belongs to the point $moment" "$(circumstances)"
+	say "The point's snapshot becomes a new claim; the broken service keeps running."
+	run kubectl get volumesnapshots -n sync -l "lifeboat.dev/recovery-point=$moment"
+	sed "s/SNAPSHOT/$snapshot/" "$demo/manifests/restored-claim.yaml" >"$work/restored-claim.yaml"
+	sed -n '/^spec/,$p' "$work/restored-claim.yaml" | indent
+	show "sed 's/SNAPSHOT/$snapshot/' hack/demo/manifests/restored-claim.yaml | kubectl apply -f -"
+	kubectl apply -f "$work/restored-claim.yaml" | indent
+	kubectl apply -f "$demo/manifests/inspect.yaml" >/dev/null
+	await "the shell beside the restored claim" 120 is_ready pod/inspect
+	run kubectl get pvc -n sync
+}
+
+# remove_restored removes what an earlier demo restored.
+remove_restored() {
+	kubectl delete pod,pvc -n sync -l app=sync-restored --ignore-not-found --wait >/dev/null
+}
+
+prove_equal() {
+	chapter "The proof: every byte"
+	say "The same checksums, now of the restored claim, from a pod that can only read it:"
+	show_manifest inspect restored
+	manifest inspect >"$work/restored"
+	show "diff held restored"
+	diff "$work/held" "$work/restored" | head -n 20 | indent ||
+		fail "the restored claim differs from what the service held at the moment of $moment"
+	proved "no difference in $(wc -l <"$work/restored") files"
+}
+
+bring_back() {
+	chapter "Nadia's contacts come back"
+	say "A second Radicale starts on the restored claim, and is asked for a friend's number:"
+	kubectl delete pod -n sync inspect --wait >/dev/null
+	run kubectl apply -f hack/demo/manifests/restored-service.yaml
+	await "the restored service to be ready" 60 is_ready pod/sync-restored
+	local restored
+	restored="http://$(kubectl get pod -n sync sync-restored -o jsonpath='{.status.podIP}'):5232"
+	show "curl --user nadia:lifeboat $restored/nadia/$friend"
+	dav nadia "$restored/nadia/$friend" | tr -d '\r' | tee "$work/friend" | indent
+	grep -q 'FN:Mara Lindqvist' "$work/friend" || fail "the restored service does not know Mara Lindqvist"
+	say "Her address book goes back into the live service:"
+	show "curl --user nadia:lifeboat $restored/nadia/contacts/ > contacts.vcf"
+	dav nadia "$restored/nadia/contacts/" >"$work/contacts.vcf"
+	show "curl --user nadia:lifeboat -X PUT --data-binary @contacts.vcf $service/nadia/contacts/"
+	dav nadia --request PUT --header 'Content-Type: text/vcard' --data-binary @"$work/contacts.vcf" "$service/nadia/contacts/"
+	check_service
+}
+
+# check_service proves that the live service has all of Nadia's contacts, and all that the others wrote meanwhile.
+check_service() {
+	stop_writing
+	local now
+	now=$(cards "$service" nadia)
+	[[ $now == "$cards_then" ]] || fail "the live service has $now contacts of Nadia, not $cards_then"
+	still_there || fail "something that Tomas and Wei wrote during the restore is not in the service"
+	proved "Nadia has her $cards_then contacts again; the $(written) items that Tomas and Wei wrote meanwhile are there too"
+}
+
+say_goodbye() {
+	chapter "Yours to try"
+	cat <<-END | indent
+		The cluster stays up, and points keep arriving. In this shell:
+
+		export KUBECONFIG=$KUBECONFIG PATH=$cache/envtest:\$PATH
+
+		kubectl get bp,rp -n sync                     # am I safe?
+		kubectl create -f hack/demo/manifests/now.yaml   # a recovery point now
+		kubectl patch rp -n sync $moment --type merge -p '{"spec":{"hold":true}}'   # never prune this one
+
+		make demo-down removes all of it.
+	END
+	printf '\n%sDone in %s.%s\n' "$bold" "$(elapsed)" "$plain"
+}
+
+is_ready() {
+	case $1 in
+	pod/*) kubectl wait -n sync --for=condition=Ready "$1" --timeout=1s ;;
+	*) kubectl rollout status -n sync "$1" --timeout=1s ;;
+	esac
+}
+
+answers() { dav nadia "$1/.web/"; }
+
+cd "$demo/../.."
+main

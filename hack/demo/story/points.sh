@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# Recovery points: waiting for them, telling what becomes of them, finding their snapshots.
+
+declare -A seen=()
+
+# tell_points prints a line for each recovery point that came, changed or went since it was last called.
+tell_points() {
+	local name state point
+	local -A now=()
+	while IFS=$'\t' read -r name state; do
+		[[ -z $name ]] || now[$name]=$state
+	done < <(kubectl get rp -n sync -o jsonpath='{range .items[*]}{.metadata.name}{"\t"}{.status.conditions[?(@.type=="Complete")].reason} {.status.progress}{"\n"}{end}')
+	for point in "${!now[@]}"; do
+		[[ ${now[$point]} == "${seen[$point]-}" || ${now[$point]} == " " ]] || tell_point "$point" "${now[$point]}"
+		seen[$point]=${now[$point]}
+	done
+	for point in "${!seen[@]}"; do
+		if [[ -z ${now[$point]-} ]]; then
+			tell_point "$point" "pruned"
+			unset "seen[$point]"
+		fi
+	done
+}
+
+tell_point() { printf '     %s  %-36s %s\n' "$(date +%T)" "$1" "$2"; }
+
+# await_points WHAT SECONDS COMMAND… is await, telling meanwhile what becomes of the points.
+await_points() {
+	local what=$1 deadline=$((SECONDS + $2))
+	shift 2
+	tell_points
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < deadline)) || fail "waited in vain for $what" "" "$(circumstances)"
+		sleep 1
+		tell_points
+	done
+}
+
+is_complete() {
+	[[ $(kubectl get rp -n sync "$1" -o jsonpath='{.status.conditions[?(@.type=="Complete")].status}') == True ]]
+}
+
+# complete_points lists the names of complete points, oldest first.
+complete_points() {
+	kubectl get rp -n sync --sort-by=.status.pointInTime \
+		-o jsonpath='{range .items[?(@.status.conditions[0].status=="True")]}{.metadata.name}{"\n"}{end}'
+}
+
+has_complete() { [[ $(complete_points | grep -c .) -ge $1 ]]; }
+is_gone() { ! kubectl get rp -n sync "$1"; }
+
+# snapshot_of POINT CLAIM is the name of the VolumeSnapshot that holds a claim in a point.
+snapshot_of() {
+	kubectl get volumesnapshots -n sync -l "lifeboat.dev/recovery-point=$1" \
+		-o jsonpath="{.items[?(@.metadata.annotations.lifeboat\.dev/claim==\"$2\")].metadata.name}"
+}
