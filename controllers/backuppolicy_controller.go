@@ -21,7 +21,14 @@ import (
 )
 
 // PolicyReconciler carries backup policies out.
-//
+type PolicyReconciler struct {
+	Read     *Reader
+	Write    *apply.Writer
+	Tell     Teller
+	Clock    clock.PassiveClock
+	Settings plan.Settings
+}
+
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=backuppolicies,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=backuppolicies/status,verbs=patch
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=recoverypoints,verbs=get;list;watch;create;patch;delete
@@ -30,13 +37,6 @@ import (
 // +kubebuilder:rbac:groups=apps,resources=statefulsets;deployments,verbs=get;list;watch
 // +kubebuilder:rbac:groups=snapshot.storage.k8s.io,resources=volumesnapshotclasses,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-type PolicyReconciler struct {
-	Read     *Reader
-	Write    *apply.Writer
-	Tell     Teller
-	Clock    clock.PassiveClock
-	Settings plan.Settings
-}
 
 // Reconcile gathers, asks, does, and says.
 func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request) (ctrl.Result, error) {
