@@ -80,8 +80,9 @@ GENERATED := api/applyconfiguration api/v1alpha1/zz_generated.deepcopy.go config
 .PHONY: generate
 generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's copies and the API reference.
 	@$(CONTROLLER_GEN) object applyconfiguration crd paths=./api/... output:crd:artifacts:config=config/crd/bases
-	@if [[ -d controllers ]]; then \
-		$(CONTROLLER_GEN) rbac:roleName=lifeboat-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac; fi
+	@mkdir -p bin && $(CONTROLLER_GEN) rbac:roleName=lifeboat-manager paths=./controllers/... output:rbac:stdout >bin/role.yaml
+	@test -s bin/role.yaml || { echo "no RBAC markers were found in controllers" >&2; exit 1; }
+	@mv bin/role.yaml config/rbac/role.yaml
 	@go run ./hack/chart generate
 	@$(CRD_REF_DOCS) --config=docs/reference/config.yaml \
 		--source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md --log-level=ERROR
