@@ -100,6 +100,8 @@ const (
 	ReasonCreateFailed = "CreateFailed"
 	// ReasonNameTaken says that an object with the snapshot's name exists and is not ours.
 	ReasonNameTaken = "NameTaken"
+	// ReasonReadinessRegressed says that a snapshot was ready and no longer is.
+	ReasonReadinessRegressed = "ReadinessRegressed"
 	// ReasonRetainPending says that the snapshot is ready and its content is not yet switched to Retain.
 	ReasonRetainPending = "RetainPending"
 	// ReasonGroupUnsupported says that the cluster, the driver or the class does not offer group snapshots.

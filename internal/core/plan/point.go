@@ -105,6 +105,8 @@ func ForPoint(o PointObserved, now time.Time) PointPlan {
 		p.planDeletion(o, now)
 	case !contains(o.Point.Finalizers, api.FinalizerSnapshots):
 		p.Finalizer, p.settled = FinalizerAdd, true
+	case o.Point.Status.Capture == nil && Finished(o.Point):
+		p.settled = true
 	case o.Point.Status.Capture == nil:
 		p.planFreeze(o, now)
 	default:
@@ -117,6 +119,10 @@ func ForPoint(o PointObserved, now time.Time) PointPlan {
 func (p *PointPlan) planFreeze(o PointObserved, now time.Time) {
 	p.settled = true
 	if bad := cannotStart(o, now); bad != nil {
+		if bad.Reason == api.ReasonPolicyNotFound && o.Point.Spec.Slot != nil {
+			p.finish(o, *bad, now) // its policy went before it began; there is nothing to wait for
+			return
+		}
 		p.waiting(o, *bad, now)
 		return
 	}
@@ -276,7 +282,7 @@ func (p *PointPlan) orderRetain(o PointObserved) {
 // The version makes sure that one that became ready meanwhile is spared, and counted.
 func (p *PointPlan) cleanUnready() {
 	for _, v := range p.volumes {
-		if s := v.snapshot; s != nil && !s.Ready {
+		if s := v.snapshot; s != nil && !s.Ready && v.problem.Reason != api.ReasonReadinessRegressed {
 			p.Delete = append(p.Delete, deleteOrder(*s))
 		}
 	}

@@ -40,7 +40,7 @@ func judge(o PointObserved, now time.Time) []volume {
 		}
 		v := volume{claim: claim, snapshot: snapshots[member]}
 		if v.snapshot != nil {
-			v.judgeSnapshot(o)
+			v.judgeSnapshot(o, prior[claim.Name])
 		} else {
 			v.judgeAbsence(o, there, prior[claim.Name])
 		}
@@ -136,10 +136,12 @@ func (v *volume) judgeLoss(prior api.VolumeRecord) {
 }
 
 // judgeSnapshot judges a volume by its snapshot. Only a snapshot that is ready, and bound both ways to a content of this very volume, counts.
-func (v *volume) judgeSnapshot(o PointObserved) {
+func (v *volume) judgeSnapshot(o PointObserved, prior api.VolumeRecord) {
 	s := v.snapshot
 	done := Finished(o.Point)
 	switch {
+	case done && !s.Deleting && regressed(*s, prior, o.Point):
+		v.is(api.VolumeFailed, api.ReasonReadinessRegressed, "the snapshot was ready and no longer is; it is kept")
 	case s.Deleting:
 		v.is(api.VolumeFailed, api.ReasonRecoveryPointVanished, "the VolumeSnapshot is being deleted")
 	case s.Ready && s.Content == nil && done:
@@ -157,6 +159,13 @@ func (v *volume) judgeSnapshot(o PointObserved) {
 	default:
 		v.is(api.VolumePending, api.ReasonSnapshotPending, "the snapshot is not ready yet")
 	}
+}
+
+// regressed says whether a snapshot that is not ready was ready before: then it holds data, and is never cleaned up.
+func regressed(s Snapshot, prior api.VolumeRecord, p *api.RecoveryPoint) bool {
+	marked := s.Content != nil && s.Content.PointUID != ""
+	known := prior.State == api.VolumeCaptured || prior.Reason == api.ReasonReadinessRegressed
+	return !s.Ready && (marked || known || Complete(p))
 }
 
 // bindingProblem checks that snapshot and content point at each other, and the content at this very volume. Either
