@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
@@ -61,20 +62,15 @@ func (a *SnapshotAPI) findGroups() error {
 
 // await asks until VolumeSnapshots are served, then calls found once. While they are missing nothing can be watched, so this is a poll.
 func (a *SnapshotAPI) await(ctx context.Context, every time.Duration, found func(context.Context) error) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
+	err := wait.PollUntilContextCancel(ctx, every, true, func(context.Context) (bool, error) {
 		ok, err := a.served()
 		if err != nil {
 			log.FromContext(ctx).Error(err, "cannot ask whether VolumeSnapshots are served")
 		}
-		if ok {
-			return found(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+		return ok, nil
+	})
+	if err != nil {
+		return nil // the operator ends
 	}
+	return found(ctx)
 }
