@@ -273,9 +273,10 @@ type SnapshotOptions struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="timeout must be between 10s and 24h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
-	// hooks run commands in the application's containers around the capture.
-	// When absent nothing is run.
+	// hooks run commands in the application's containers around the capture. Their commands together are at most
+	// 8192 characters. When absent nothing is run.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.map(h, h.command.map(c, c.size()).sum()).sum() <= 8192",message="the commands of all hooks together must be at most 8192 characters; put longer scripts into the image"
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
@@ -323,7 +324,7 @@ type Hook struct {
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=4096
 	Command []string `json:"command"`
 

@@ -15,8 +15,12 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
 
-// mostRecords bounds the volumes in a point's status.
-const mostRecords = 50
+// mostRecords and mostRecordBytes bound the volumes in a point's status, so that it stays below 32 KiB with a
+// thousand volumes, however long their names are.
+const (
+	mostRecords     = 50
+	mostRecordBytes = 16 << 10
+)
 
 // Refusals are the claims, by UID, for which a snapshot could not be had in this pass.
 type Refusals map[string]Refusal
@@ -105,10 +109,21 @@ func (p *PointPlan) refuse(refused Refusals) {
 func (p *PointPlan) records(o PointObserved) []api.VolumeRecord {
 	var out []api.VolumeRecord
 	prior := priorRecords(o.Point)
+	room := mostRecordBytes
 	for _, v := range p.volumes[:min(len(p.volumes), mostRecords)] {
-		out = append(out, v.record(o.Point.Status.Capture, prior[v.claim.Name]))
+		r := v.record(o.Point.Status.Capture, prior[v.claim.Name])
+		if room -= recordBytes(r); room < 0 {
+			break
+		}
+		out = append(out, r)
 	}
 	return out
+}
+
+// recordBytes is about how long a record is in JSON.
+func recordBytes(r api.VolumeRecord) int {
+	const keysAndTimes = 250
+	return keysAndTimes + len(r.Claim) + len(r.ClaimUID) + len(r.Reason) + len(r.Message) + len(r.Snapshot) + len(r.Content) + len(r.Driver) + len(r.StorageClass)
 }
 
 func (v volume) record(c *api.Capture, was api.VolumeRecord) api.VolumeRecord {

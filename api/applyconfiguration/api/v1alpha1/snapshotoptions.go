@@ -26,8 +26,8 @@ type SnapshotOptionsApplyConfiguration struct {
 	// timeout is how long a capture may take from its start until every snapshot is ready.
 	// A point that is not complete by then has failed. Between 10s and 24h. When absent it is 10m.
 	Timeout *v1.Duration `json:"timeout,omitempty"`
-	// hooks run commands in the application's containers around the capture.
-	// When absent nothing is run.
+	// hooks run commands in the application's containers around the capture. Their commands together are at most
+	// 8192 characters. When absent nothing is run.
 	Hooks []HookApplyConfiguration `json:"hooks,omitempty"`
 }
 
