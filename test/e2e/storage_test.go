@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// storageSystem is one of the test cluster's two storage systems, with its fault switches.
+type storageSystem struct {
+	letter, class, driver string
+
+	// alone is held by a test that disturbs all users of the system, such as by stopping it.
+	alone sync.RWMutex
+
+	mu     sync.Mutex
+	limits map[string][]string // fault → the volumes it is limited to
+}
+
+var (
+	storageA = &storageSystem{letter: "a", class: "array-a", driver: "a.csi.lifeboat.test", limits: map[string][]string{}}
+	storageB = &storageSystem{letter: "b", class: "array-b", driver: "b.csi.lifeboat.test", limits: map[string][]string{}}
+)
+
+// The faults, each with its one parameter: tests that run side by side share the switch and differ in volumes.
+const (
+	faultFail           = "fail"
+	faultNeverReady     = "never-ready"
+	faultSlow           = "slow"             // by slowness
+	faultErrorThenReady = "error-then-ready" // twice
+)
+
+const slowness = 6 * time.Second
+
+var parameters = map[string]string{faultSlow: slowness.String(), faultErrorThenReady: "2"}
+
+// nobody is a limit that matches nothing: a switch without a limit would be for all.
+const nobody = "no-volume-at-all"
+
+// order runs the test cluster's own command.
+func (s *storageSystem) order(order string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, filepath.Join(cache, "lifeboat/bin/local/cluster"), "fault", s.letter, order).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("fault %s %s: %w: %s", s.letter, order, err, out)
+	}
+	return nil
+}
+
+func (s *storageSystem) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = map[string][]string{}
+	if err := s.order("clear"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+// fault has snapshots of the given volumes fail in one way. It ends with the test, or when the returned function is called.
+func (s *storageSystem) fault(t *testing.T, fault string, volumes ...string) (end func()) {
+	t.Helper()
+	if err := s.limit(fault, func(now []string) []string { return append(now, volumes...) }); err != nil {
+		t.Fatal(err)
+	}
+	end = sync.OnceFunc(func() {
+		err := s.limit(fault, func(now []string) []string {
+			return slices.DeleteFunc(now, func(v string) bool { return slices.Contains(volumes, v) })
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(end)
+	return end
+}
+
+func (s *storageSystem) limit(fault string, change func([]string) []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits[fault] = change(s.limits[fault])
+	words := append(strings.Fields(parameters[fault]), nobody)
+	return s.order(fault + "=" + strings.Join(append(words, s.limits[fault]...), " "))
+}
+
+// holds says whether the bytes of a snapshot are on the storage system. It looks at the disk, not at what the API says.
+func (s *storageSystem) holds(t *testing.T, handle string) bool {
+	t.Helper()
+	_, err := os.Stat(filepath.Join("/var/lib/lifeboat-cluster/storage", s.letter, "snapshots", handle))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// share is for tests that use a system and must not be there when another test disturbs it for all.
+func (s *storageSystem) share(t *testing.T) {
+	s.alone.RLock()
+	t.Cleanup(s.alone.RUnlock)
+}
+
+// own is for tests that disturb a system for all.
+func (s *storageSystem) own(t *testing.T) {
+	s.alone.Lock()
+	t.Cleanup(s.alone.Unlock)
+}
