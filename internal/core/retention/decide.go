@@ -24,6 +24,7 @@ func Decide(points []Point, active []string, r Rules, now time.Time) []Verdict {
 	j := judgement{points: points, places: make([]places, len(points)), today: bucketsOf(now, loc)}
 	j.keepUncounted(now)
 	j.dated = newestFirst(points, loc)
+	j.mine = make([]*dated, 0, len(j.dated))
 	for _, c := range classesOf(numberSets(points, j.dated), active) {
 		j.keepClass(c, r)
 	}
@@ -33,7 +34,12 @@ func Decide(points []Point, active []string, r Rules, now time.Time) []Verdict {
 // inDoubt tells whether a point lies in the future, which only a wrong clock explains.
 func inDoubt(points []Point, now time.Time) bool {
 	limit := now.Add(Tolerance)
-	return slices.ContainsFunc(points, func(p Point) bool { return p.At.After(limit) })
+	for i := range points {
+		if points[i].At.After(limit) {
+			return true
+		}
+	}
+	return false
 }
 
 // dated is a point that counts, with what the rules ask about it again and again.
@@ -68,26 +74,27 @@ type judgement struct {
 	points []Point
 	places []places
 	today  buckets
-	dated  []dated // newest first
-	mine   []dated // those of one class, newest first; filled again for each
+	dated  []dated  // newest first
+	mine   []*dated // those of one class, newest first; filled again for each
 }
 
 // places holds for each rule the place at which it keeps a point, noPlace for a rule without places,
 // and zero for one that does not keep it.
-type places [ruleCount]int
+type places [ruleCount]int32
 
 const noPlace = -1
 
 func (j *judgement) keep(i int, rule Rule, place int) {
-	if best := &j.places[i][rule]; *best == 0 || place < *best {
-		*best = place
+	if best := &j.places[i][rule]; *best == 0 || int32(place) < *best {
+		*best = int32(place)
 	}
 }
 
 // keepUncounted notes the reasons that do not depend on a point's place among others.
 func (j *judgement) keepUncounted(now time.Time) {
 	doubt := inDoubt(j.points, now)
-	for i, p := range j.points {
+	for i := range j.points {
+		p := &j.points[i]
 		if p.Held {
 			j.keep(i, Hold, noPlace)
 		}
@@ -108,8 +115,8 @@ func (j *judgement) keepUncounted(now time.Time) {
 // keepClass notes what the lineages of one class want to keep.
 func (j *judgement) keepClass(c class, r Rules) {
 	j.mine = j.mine[:0]
-	for _, d := range j.dated {
-		if c.holds(d.set) {
+	for n := range j.dated {
+		if d := &j.dated[n]; c.holds(d.set) {
 			j.mine = append(j.mine, d)
 		}
 	}
@@ -139,7 +146,7 @@ func (j *judgement) keepLastGood(minimum int) {
 			j.keep(j.mine[place].index, Minimum, place+1)
 		}
 	}
-	proven := slices.IndexFunc(j.mine, func(d dated) bool { return j.points[d.index].Proven })
+	proven := slices.IndexFunc(j.mine, func(d *dated) bool { return j.points[d.index].Proven })
 	if proven >= 0 {
 		j.keep(j.mine[proven].index, NewestProven, noPlace)
 	}
@@ -175,11 +182,11 @@ func (j *judgement) keepBucketsUpToNow(b, quota int) {
 
 func (j *judgement) verdicts() []Verdict {
 	verdicts := make([]Verdict, len(j.points))
-	for i, p := range j.points {
-		verdicts[i].Point = p
+	for i := range j.points {
+		verdicts[i].Point = j.points[i]
 		for rule, place := range j.places[i] {
 			if place != 0 {
-				verdicts[i].Why = append(verdicts[i].Why, Reason{Rule: Rule(rule), Index: max(0, place)})
+				verdicts[i].Why = append(verdicts[i].Why, Reason{Rule: Rule(rule), Index: int(max(0, place))})
 			}
 		}
 	}

@@ -40,7 +40,7 @@ type Point struct {
 }
 
 // counts tells whether the rules may rely on the point. One without a time has no place among others.
-func (p Point) counts() bool { return p.Complete && !p.InFlight && !p.At.IsZero() }
+func (p *Point) counts() bool { return p.Complete && !p.InFlight && !p.At.IsZero() }
 
 // Rule is a kind of reason to keep a point.
 type Rule int
