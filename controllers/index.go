@@ -6,6 +6,7 @@ import (
 	"context"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,7 +42,7 @@ func indexSnapshots(ctx context.Context, x client.FieldIndexer) error {
 	for field, value := range map[string]client.IndexerFunc{
 		indexSnapshotPoint:   func(o client.Object) []string { return given(o.GetLabels()[api.LabelPointUID]) },
 		indexSnapshotUnready: unreadyIndex,
-		indexSnapshotGroup:   func(o client.Object) []string { return given(groupOwner(o)) },
+		indexSnapshotGroup:   func(o client.Object) []string { return given(string(groupOwner(o).UID)) },
 	} {
 		if err := x.IndexField(ctx, &snapshotv1.VolumeSnapshot{}, field, value); err != nil {
 			return err
@@ -61,14 +62,14 @@ func unreadyIndex(o client.Object) []string {
 	return []string{yes}
 }
 
-// groupOwner is the UID of the VolumeGroupSnapshot that brought a snapshot.
-func groupOwner(o client.Object) string {
+// groupOwner is the VolumeGroupSnapshot that brought a snapshot; empty for one made alone.
+func groupOwner(o client.Object) metav1.OwnerReference {
 	for _, r := range o.GetOwnerReferences() {
 		if r.Kind == "VolumeGroupSnapshot" {
-			return string(r.UID)
+			return r
 		}
 	}
-	return ""
+	return metav1.OwnerReference{}
 }
 
 func given(s string) []string {

@@ -146,7 +146,7 @@ func (r *PointReconciler) snapshot(ctx context.Context, s *snapshotv1.VolumeSnap
 	out := plan.Snapshot{
 		Name: s.Name, UID: string(s.UID), Version: s.ResourceVersion, Deleting: !s.DeletionTimestamp.IsZero(),
 		Claim: s.Annotations[api.AnnotationClaim], ClaimUID: s.Labels[api.LabelClaimUID],
-		PolicyUID: s.Labels[api.LabelPolicyUID], PointUID: s.Labels[api.LabelPointUID],
+		PolicyUID: s.Labels[api.LabelPolicyUID], PointUID: s.Labels[api.LabelPointUID], Group: groupOwner(s).Name,
 	}
 	if s.Status == nil {
 		return out, nil

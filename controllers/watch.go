@@ -114,17 +114,16 @@ func (s *setup) pointOfSnapshot(ctx context.Context, o client.Object) []reconcil
 	if name := o.GetLabels()[api.LabelPoint]; name != "" {
 		return request(o.GetNamespace(), name)
 	}
-	for _, r := range o.GetOwnerReferences() {
-		if r.Kind != "VolumeGroupSnapshot" {
-			continue
-		}
-		var list api.RecoveryPointList
-		err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexPointGroup: r.Name})
-		if err == nil && len(list.Items) > 0 {
-			return request(o.GetNamespace(), list.Items[0].Name)
-		}
+	group := groupOwner(o).Name
+	if group == "" {
+		return nil
 	}
-	return nil
+	var list api.RecoveryPointList
+	err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexPointGroup: group})
+	if err != nil || len(list.Items) == 0 {
+		return nil
+	}
+	return request(o.GetNamespace(), list.Items[0].Name)
 }
 
 // pointOfContent finds the point by our label on the content, or on the VolumeSnapshot it points back at.

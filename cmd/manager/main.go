@@ -20,6 +20,9 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/config"
 )
 
+// version is set at build time.
+var version = "unknown"
+
 func main() {
 	var options config.Options
 	options.Bind(flag.CommandLine)
@@ -31,6 +34,7 @@ func main() {
 	logger := logr.FromSlogHandler(logHandler(options))
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
+	logger.Info("the operator starts", "version", version)
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		logger.Error(err, "the operator ends")
 		os.Exit(1)

@@ -207,6 +207,9 @@ func (w *Writer) freeContent(ctx context.Context, o plan.DeleteOrder) error {
 	if o.Snapshot.UID != "" && string(c.Spec.VolumeSnapshotRef.UID) != o.Snapshot.UID {
 		return nil // it is somebody else's: a forged reference deletes nothing
 	}
+	if c.Spec.Source.VolumeHandle == nil && c.Labels[api.LabelPointUID] == "" {
+		return nil // it was brought in by hand, and not made for us
+	}
 	if c.Spec.DeletionPolicy != snapshotv1.VolumeSnapshotContentDelete {
 		patch, err := mergePatch(&c, map[string]any{}, map[string]any{"deletionPolicy": snapshotv1.VolumeSnapshotContentDelete})
 		if err != nil {

@@ -60,6 +60,7 @@ type Snapshot struct {
 	ClaimUID   string
 	PolicyUID  string
 	PointUID   string
+	Group      string // the VolumeGroupSnapshot that brought it; empty for one made alone
 	Deleting   bool
 	Ready      bool
 	Error      string

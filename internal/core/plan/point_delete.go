@@ -51,7 +51,7 @@ func (p *PointPlan) orderDeletion(o PointObserved) {
 		g := *o.Group
 		p.DeleteGroup = &g
 	}
-	for _, s := range o.Snapshots {
+	for _, s := range Genuine(o.Point, o.Snapshots) {
 		d := deleteOrder(s)
 		d.Version = ""
 		p.Delete = append(p.Delete, d)

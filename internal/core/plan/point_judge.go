@@ -27,9 +27,10 @@ func judge(o PointObserved, now time.Time) []volume {
 	for _, k := range o.Claims {
 		claims[names.ClaimHash(k.UID)] = k
 	}
-	snapshots := make(map[string]*Snapshot, len(o.Snapshots))
-	for i := range o.Snapshots {
-		snapshots[names.ClaimHash(o.Snapshots[i].ClaimUID)] = &o.Snapshots[i]
+	genuine := Genuine(o.Point, o.Snapshots)
+	snapshots := make(map[string]*Snapshot, len(genuine))
+	for i := range genuine {
+		snapshots[names.ClaimHash(genuine[i].ClaimUID)] = &genuine[i]
 	}
 	prior := priorRecords(o.Point)
 	var out []volume
@@ -52,6 +53,23 @@ func judge(o PointObserved, now time.Time) []volume {
 			problem: Problem{api.ReasonClaimMissing, "the policy names a claim that did not exist"}})
 	}
 	sortVolumes(out)
+	return out
+}
+
+// Genuine are the snapshots that this point made. Labels can be forged by whoever may write in the namespace: a
+// snapshot counts only under the one name that its identity gives it, or as a member of the point's own group snapshot.
+func Genuine(p *api.RecoveryPoint, snapshots []Snapshot) []Snapshot {
+	c := p.Status.Capture
+	if c == nil {
+		return nil
+	}
+	var out []Snapshot
+	for _, s := range snapshots {
+		grouped := s.Group != "" && s.Group == p.Status.GroupSnapshot
+		if grouped || s.Name == names.Snapshot(s.Claim, c.PolicyUID, s.ClaimUID, c.Run) {
+			out = append(out, s)
+		}
+	}
 	return out
 }
 
@@ -186,6 +204,8 @@ func bindingProblem(s Snapshot, c Claim) *Problem {
 		return broken("VolumeSnapshotContent %s is not ready", k.Name)
 	case c.Driver != "" && k.Driver != c.Driver:
 		return broken("VolumeSnapshotContent %s is of driver %s and the volume of %s", k.Name, k.Driver, c.Driver)
+	case k.VolumeHandle == "" && s.Group == "":
+		return broken("VolumeSnapshotContent %s was not made from a volume", k.Name)
 	case c.Handle != "" && k.VolumeHandle != "" && k.VolumeHandle != c.Handle:
 		return broken("VolumeSnapshotContent %s was made from another volume", k.Name)
 	}
