@@ -58,14 +58,16 @@ start_cluster() {
 	chapter "A cluster"
 	say "Kubernetes with two storage systems, array-a and array-b, that take snapshots." \
 		"The first start compiles it from source, which takes about 15 minutes."
+	need curl
 	run make cluster-up
+	make envtest-assets >/dev/null # kubectl
 	run kubectl get nodes,storageclasses
 }
 
 install_lifeboat() {
 	chapter "Lifeboat"
 	say "Built from this tree and installed with its Helm chart."
-	run make install
+	run make install HELM_ARGS=--hide-notes
 	await "the kinds of Lifeboat" 30 kubectl get bp,rp -A
 	run kubectl get pods -n lifeboat-system
 }
@@ -77,11 +79,17 @@ start_service() {
 	local tar
 	tar=$("$demo/radicale/image.sh" 2> >(indent >&2))
 	run make load-image TAR="$tar"
+	remove_restored
 	run kubectl apply -f hack/demo/manifests/sync.yaml
 	await "the sync service to be ready" 120 is_ready statefulset/sync
 	service="http://$(kubectl get service -n sync sync -o jsonpath='{.spec.clusterIP}'):5232"
 	await "the sync service to answer at $service" 30 answers "$service"
 	run kubectl get pods,pvc -n sync
+}
+
+# remove_restored removes what an earlier demo restored.
+remove_restored() {
+	kubectl delete pod,pvc -n sync -l app=sync-restored --ignore-not-found --wait >/dev/null
 }
 
 fill_service() {
@@ -100,11 +108,13 @@ fill_service() {
 promise() {
 	chapter "A promise: one policy"
 	say "A point every minute, the three newest are kept, and no more than three minutes may be lost."
-	run sed -n '/^spec/,$p' hack/demo/manifests/policy.yaml
+	run cat hack/demo/manifests/policy.yaml
 	run kubectl apply -f hack/demo/manifests/policy.yaml
 	say "The three go on using the service, while recovery points arrive:"
 	start_writing 1001 "${users[@]}"
-	await_points "the first complete recovery point" 150 has_complete 1
+	local before
+	before=$(complete_points)
+	await_points "a complete recovery point" 150 has_complete_besides "$before"
 	show kubectl wait bp/sync-store -n sync --for=condition=Protected
 	kubectl wait bp/sync-store -n sync --for=condition=Protected --timeout=30s | indent
 	run kubectl get bp -n sync
@@ -120,8 +130,9 @@ watch_pruning() {
 	say "Once there are more than three complete points, the oldest goes, with its snapshot:"
 	oldest=$(complete_points | head -n 1)
 	await_points "the point $oldest to be pruned" 150 is_gone "$oldest"
-	run kubectl get rp -n sync
-	proved "$oldest went; $(kubectl get volumesnapshots -n sync --no-headers | wc -l) snapshots are left on array-a"
+	has_no_snapshots "$oldest" || fail "$oldest went, but its snapshot is still there"
+	run kubectl get rp -n sync --sort-by=.metadata.creationTimestamp
+	proved "$oldest is gone, and so is its snapshot"
 }
 
 # take_point captures now, and sets point to the name of the complete recovery point.
@@ -142,7 +153,7 @@ take_the_moment() {
 		"A checksum of every file on the volume:"
 	show_manifest sync-0 held
 	manifest sync-0 >"$work/held"
-	head -n 3 "$work/held" | cut -c1-90 | indent
+	grep '/nadia/contacts/contact-000[123]' "$work/held" | indent
 	say "  … $(wc -l <"$work/held") files. Now a recovery point of exactly this:"
 	take_point
 	moment=$point
@@ -166,7 +177,6 @@ have_an_accident() {
 
 restore() {
 	chapter "A restore beside the service"
-	remove_restored
 	local snapshot
 	snapshot=$(snapshot_of "$moment" data-sync-0)
 	[[ -n $snapshot ]] || fail "no snapshot of data-sync-0 belongs to the point $moment" "$(circumstances)"
@@ -179,11 +189,6 @@ restore() {
 	kubectl apply -f "$demo/manifests/inspect.yaml" >/dev/null
 	await "the shell beside the restored claim" 120 is_ready pod/inspect
 	run kubectl get pvc -n sync
-}
-
-# remove_restored removes what an earlier demo restored.
-remove_restored() {
-	kubectl delete pod,pvc -n sync -l app=sync-restored --ignore-not-found --wait >/dev/null
 }
 
 prove_equal() {
@@ -226,20 +231,31 @@ check_service() {
 	proved "Nadia has her $cards_then contacts again; the $(written) items that Tomas and Wei wrote meanwhile are there too"
 }
 
+# need installs a Debian package that has the program's name, when the program is absent.
+need() {
+	command -v "$1" >/dev/null && return
+	show apt-get install "$1"
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1"; } 2>&1 | indent ||
+		fail "$1 is needed and could not be installed"
+}
+
 say_goodbye() {
 	chapter "Yours to try"
+	run kubectl get bp,rp -n sync
+	say "The cluster stays up, and points keep arriving. First tell your shell where it is:"
+	echo
+	echo "     export KUBECONFIG=$KUBECONFIG PATH=$cache/envtest:\$PATH"
+	echo
+	say "Then see the promise, take a point of your own, and keep the restored one whatever the policy says:"
 	cat <<-END | indent
-		The cluster stays up, and points keep arriving. In this shell:
 
-		export KUBECONFIG=$KUBECONFIG PATH=$cache/envtest:\$PATH
+		kubectl get bp,rp -n sync
+		kubectl create -f hack/demo/manifests/now.yaml
+		kubectl patch rp -n sync $moment --type merge -p '{"spec":{"hold":true}}'
 
-		kubectl get bp,rp -n sync                     # am I safe?
-		kubectl create -f hack/demo/manifests/now.yaml   # a recovery point now
-		kubectl patch rp -n sync $moment --type merge -p '{"spec":{"hold":true}}'   # never prune this one
-
-		make demo-down removes all of it.
 	END
-	printf '\n%sDone in %s.%s\n' "$bold" "$(elapsed)" "$plain"
+	say "'make demo' tells the story again, 'make demo-down' removes everything."
+	printf '\n%sDone in %s minutes.%s\n' "$bold" "$(elapsed)" "$plain"
 }
 
 is_ready() {

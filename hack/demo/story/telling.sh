@@ -68,5 +68,5 @@ circumstances() {
 	kubectl get pods,pvc,bp,rp,volumesnapshots -n sync 2>&1 || true
 	echo
 	kubectl get events -n sync --sort-by=.lastTimestamp 2>&1 | tail -n 10 || true
-	kubectl logs -n lifeboat-system deployment/lifeboat --tail=5 2>&1 || true
+	kubectl logs -n lifeboat-system deployment/lifeboat-manager --tail=5 2>&1 || true
 }
