@@ -71,11 +71,11 @@ func (r *PointReconciler) gatherCapture(ctx context.Context, o plan.PointObserve
 	if o.Claims, err = r.Read.claims(ctx, o.Point.Namespace); err != nil {
 		return o, err
 	}
+	if plan.Finished(o.Point) && o.Point.DeletionTimestamp.IsZero() {
+		return o, nil // its group snapshot, read live, matters no more
+	}
 	if o.Group, err = r.group(ctx, o.Point, o.Claims); err != nil {
 		return o, err
-	}
-	if plan.Finished(o.Point) {
-		return o, nil
 	}
 	o.Unready, err = r.unready(ctx, o.Point)
 	return o, err
