@@ -1,64 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package names derives every name. A name is a lock: it is a function of the full identity of what it stands for, so
-// that doing something twice, or by two hands, meets the same object. The readable part may be cut, the hash never is.
-// Names must not change between releases; testdata holds examples that a test compares.
+// that doing something twice, or by two hands, meets the same object.
+//
+// Each name has a readable part, which may be cut, and ends with a hash over the whole identity, which never is. The
+// hash tells apart what the readable part no longer does: names that are cut, and characters that were replaced. All
+// names are DNS labels (RFC 1123), so that they also fit label values.
+//
+// Names must not change between releases: after an upgrade a slot would run again under another name. The tests keep
+// examples.
 package names
 
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/base64"
 	"encoding/binary"
-	"sort"
 	"strings"
 	"time"
 )
 
-// most is the longest name we give: it fits a label value.
-const most = 63
+const (
+	// longest is the length of a DNS label, and of a label value.
+	longest = 63
+	// hashLength is how many characters of base32 a name ends with: 50 bits.
+	hashLength = 10
+	// stamp is how a slot is written, in UTC. Slots are whole seconds.
+	stamp = "20060102-150405"
+	// uidShown is how much of a UID the readable part shows.
+	uidShown = 8
+)
 
-// hashLength is how many characters of base32 a name ends with: 50 bits.
-const hashLength = 10
+// Stamp writes a slot as the run of a policy that it stands for; see Snapshot.
+func Stamp(slot time.Time) string { return slot.UTC().Format(stamp) }
 
 // Point names the recovery point of a policy's slot.
 func Point(policyName, policyUID string, slot time.Time) string {
-	stamp := slot.UTC().Format("20060102-150405")
-	return lock(policyName, "-"+stamp, "point", policyUID, slot.UTC().Format(time.RFC3339Nano))
+	return lock(policyName, Stamp(slot), "point", policyUID, slot.UTC().Format(time.RFC3339Nano))
 }
 
-// Snapshot names the snapshot of a claim in one run of a policy: a slot, or the UID of a point that a user made.
+// Snapshot names the snapshot of a claim in one run of a policy. The run is the Stamp of a slot, or the UID of a point
+// that a user made.
 func Snapshot(claimName, policyUID, claimUID, run string) string {
-	return lock(claimName, "", "snapshot", policyUID, claimUID, run)
+	return lock(claimName, shown(run), "snapshot", policyUID, claimUID, run)
 }
 
-// GroupSnapshot names the group snapshot of one run of a policy.
-func GroupSnapshot(policyName, policyUID, run string) string {
-	return lock(policyName, "", "group", policyUID, run)
+// GroupSnapshot names the snapshot that a driver takes of a group of claims in one run of a policy.
+func GroupSnapshot(policyName, policyUID, run, driver string) string {
+	return lock(policyName, shown(run), "group", policyUID, run, driver)
 }
 
-// lock joins a readable part, cut where needed, a tail, and a hash over the identity.
-func lock(readable, tail string, identity ...string) string {
-	tail += "-" + hash(identity...)
+// shown is the part of a run that a name shows: all of a slot's stamp, the beginning of a UID.
+func shown(run string) string {
+	run = plain(run)
+	if len(run) > len(stamp) {
+		run = run[:uidShown]
+	}
+	return strings.Trim(run, "-")
+}
+
+// lock joins a readable part, cut where needed, the run, and a hash over the identity. The readable part is not in the
+// hash: whoever is named by a UID has one name.
+func lock(readable, run string, identity ...string) string {
+	tail := "-" + hash(identity...)
+	if run != "" {
+		tail = "-" + run + tail
+	}
 	head := plain(readable)
-	if room := most - len(tail); len(head) > room {
+	if room := longest - len(tail); len(head) > room {
 		head = head[:room]
 	}
-	head = strings.Trim(head, "-")
+	head = strings.Trim(head, "-") // a label begins and ends with a letter or digit, also after the cut
 	if head == "" {
 		head = "x"
 	}
 	return head + tail
 }
 
-// plain keeps what may stand in a DNS label.
+// plain replaces what may not stand in a DNS label, one for one: the dots of a claim's name, for example.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
 			return r
-		case r >= 'A' && r <= 'Z':
-			return r + ('a' - 'A')
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
 		}
 		return '-'
 	}, s)
@@ -66,38 +91,11 @@ func plain(s string) string {
 
 // hash is over the parts with their lengths, so that the same letters cut at two places differ.
 func hash(parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		_ = binary.Write(h, binary.BigEndian, uint64(len(p)))
-		h.Write([]byte(p))
+	var identity []byte
+	for _, part := range parts {
+		identity = binary.BigEndian.AppendUint64(identity, uint64(len(part)))
+		identity = append(identity, part...)
 	}
-	return strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)))[:hashLength]
-}
-
-// memberLength is the length of a claim's hash within a set: 48 bits.
-const memberLength = 8
-
-// ClaimHash is a claim's name within a set of claims.
-func ClaimHash(claimUID string) string {
-	sum := sha256.Sum256([]byte(claimUID))
-	return base64.RawURLEncoding.EncodeToString(sum[:memberLength*6/8])
-}
-
-// ClaimSet writes a set of claims as one short string: the sorted hashes of their UIDs, joined.
-func ClaimSet(claimUIDs []string) string {
-	members := make([]string, len(claimUIDs))
-	for i, u := range claimUIDs {
-		members[i] = ClaimHash(u)
-	}
-	sort.Strings(members)
-	return strings.Join(members, "")
-}
-
-// Members are the hashes in a set, sorted. What is not a whole hash is left out.
-func Members(set string) []string {
-	out := make([]string, 0, len(set)/memberLength)
-	for ; len(set) >= memberLength; set = set[memberLength:] {
-		out = append(out, set[:memberLength])
-	}
-	return out
+	sum := sha256.Sum256(identity)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:hashLength])
 }

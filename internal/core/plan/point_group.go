@@ -23,7 +23,7 @@ func (p *PointPlan) freezeGroup(o PointObserved, s Selection, now time.Time) {
 		c.Snapshot.GroupClassName = class
 		c.Selector = o.Policy.Spec.Volumes.Selector.DeepCopy()
 		p.status.Consistency = api.ConsistencyGroup
-		p.status.GroupSnapshot = names.GroupSnapshot(o.Policy.Name, c.PolicyUID, c.Run)
+		p.status.GroupSnapshot = names.GroupSnapshot(o.Policy.Name, c.PolicyUID, c.Run, s.Claims[0].Driver)
 	case want == api.ConsistencyGroup:
 		p.finish(o, *bad, now)
 	}
