@@ -25,6 +25,14 @@ const (
 	yes = "yes"
 )
 
+// Index makes every field index, where the VolumeSnapshot API is served.
+func Index(ctx context.Context, x client.FieldIndexer) error {
+	if err := indexPoints(ctx, x); err != nil {
+		return err
+	}
+	return indexSnapshots(ctx, x)
+}
+
 func indexPoints(ctx context.Context, x client.FieldIndexer) error {
 	err := x.IndexField(ctx, &api.RecoveryPoint{}, indexPointPolicy, func(o client.Object) []string {
 		return []string{o.(*api.RecoveryPoint).Spec.Policy.Name}

@@ -21,6 +21,15 @@ type SnapshotAPI struct {
 	groups    atomic.Value // string
 }
 
+// ServedSnapshotAPI is that of a cluster that serves VolumeSnapshots, and VolumeGroupSnapshots in the given version;
+// empty when it does not.
+func ServedSnapshotAPI(groups string) *SnapshotAPI {
+	a := &SnapshotAPI{}
+	a.snapshots.Store(true)
+	a.groups.Store(groups)
+	return a
+}
+
 const groupSnapshotGroup = "groupsnapshot.storage.k8s.io"
 
 func groupKind(kind, version string) schema.GroupVersionKind {

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testkit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+)
+
+// state is every object at one version. It is never changed in place, so that the past can be kept and a world be copied.
+type state map[schema.GroupVersionKind]map[client.ObjectKey]client.Object
+
+// API is an API server in memory.
+type API struct {
+	// Admit may refuse a creation, as a quota or an admission policy does.
+	Admit func(client.Object) error
+
+	scheme  *runtime.Scheme
+	clock   clock.PassiveClock
+	indexes map[indexKey]client.IndexerFunc
+
+	mu      sync.Mutex
+	now     state
+	past    []state // the newest last; now is not among them
+	version int64
+	births  map[string]int
+	owned   map[string][]string // fields of a status, by kind, name and the manager that applied them
+	news    []Change
+}
+
+type indexKey struct {
+	kind  schema.GroupVersionKind
+	field string
+}
+
+// Change is an object that was written or removed.
+type Change struct {
+	Kind string
+	Then client.Object // before; nil when it was created
+	Now  client.Object // after; nil when it was removed
+}
+
+// mostPast is how many writes a stale reader may lag behind.
+const mostPast = 64
+
+// NewAPI is an empty API server.
+func NewAPI(scheme *runtime.Scheme, now clock.PassiveClock) *API {
+	return &API{scheme: scheme, clock: now, indexes: map[indexKey]client.IndexerFunc{}, now: state{},
+		births: map[string]int{}, owned: map[string][]string{}}
+}
+
+// Copy is an API server with the same objects, which goes its own way from here. It tells the time by another clock.
+func (a *API) Copy(now clock.PassiveClock) *API {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return &API{Admit: a.Admit, scheme: a.scheme, clock: now, indexes: a.indexes, now: maps.Clone(a.now), version: a.version,
+		births: maps.Clone(a.births), owned: maps.Clone(a.owned)}
+}
+
+// IndexField makes a field one that lists can be asked by.
+func (a *API) IndexField(_ context.Context, obj client.Object, field string, value client.IndexerFunc) error {
+	kind, err := apiutil.GVKForObject(obj, a.scheme)
+	a.indexes[indexKey{kind, field}] = value
+	return err
+}
+
+// News are the changes since it was last asked.
+func (a *API) News() []Change {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := a.news
+	a.news = nil
+	return out
+}
+
+func resourceOf(kind schema.GroupVersionKind) schema.GroupResource {
+	plural, _ := meta.UnsafeGuessKindToResource(kind)
+	return plural.GroupResource()
+}
+
+func (a *API) find(kind schema.GroupVersionKind, key client.ObjectKey) (client.Object, error) {
+	if o := a.now[kind][key]; o != nil {
+		return o, nil
+	}
+	return nil, apierrors.NewNotFound(resourceOf(kind), key.Name)
+}
+
+// put writes an object, or removes it when it is nil.
+func (a *API) put(kind schema.GroupVersionKind, key client.ObjectKey, obj client.Object) {
+	if a.past = append(a.past, a.now); len(a.past) > mostPast {
+		a.past = slices.Delete(a.past, 0, len(a.past)-mostPast)
+	}
+	before := a.now[kind][key]
+	objects := make(map[client.ObjectKey]client.Object, len(a.now[kind])+1)
+	maps.Copy(objects, a.now[kind])
+	if obj == nil {
+		delete(objects, key)
+	} else {
+		a.version++
+		obj.SetResourceVersion(strconv.FormatInt(a.version, 10))
+		objects[key] = obj
+	}
+	a.now = maps.Clone(a.now)
+	a.now[kind] = objects
+	a.news = append(a.news, Change{Kind: kind.Kind, Then: before, Now: obj})
+}
+
+// get reads an object from a state.
+func (a *API) get(from state, key client.ObjectKey, into client.Object) error {
+	kind, err := apiutil.GVKForObject(into, a.scheme)
+	if err != nil {
+		return err
+	}
+	obj := from[kind][key]
+	if obj == nil {
+		return apierrors.NewNotFound(resourceOf(kind), key.Name)
+	}
+	if partial, ok := into.(*metav1.PartialObjectMetadata); ok {
+		fillMeta(partial, obj)
+		return nil
+	}
+	fill(into, obj)
+	return nil
+}
+
+func fillMeta(into *metav1.PartialObjectMetadata, obj client.Object) {
+	into.ObjectMeta = metav1.ObjectMeta{
+		Name: obj.GetName(), Namespace: obj.GetNamespace(), UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion(),
+		DeletionTimestamp: obj.GetDeletionTimestamp(), Labels: maps.Clone(obj.GetLabels()), Finalizers: slices.Clone(obj.GetFinalizers()),
+	}
+}
+
+func fill(into, obj client.Object) {
+	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(obj.DeepCopyObject()).Elem())
+}
+
+// list reads the objects of a state that options ask for, sorted by name.
+func (a *API) list(from state, into client.ObjectList, opts []client.ListOption) error {
+	kind, err := apiutil.GVKForObject(into, a.scheme)
+	if err != nil {
+		return err
+	}
+	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
+	var o client.ListOptions
+	o.ApplyOptions(opts)
+	var out []runtime.Object
+	for _, key := range sorted(from[kind]) {
+		obj := from[kind][key]
+		if o.Namespace != "" && key.Namespace != o.Namespace {
+			continue
+		}
+		if o.LabelSelector != nil && !o.LabelSelector.Matches(labels.Set(obj.GetLabels())) {
+			continue
+		}
+		ok, err := a.hasFields(kind, obj, o)
+		if err != nil {
+			return err
+		}
+		if ok {
+			out = append(out, obj.DeepCopyObject())
+		}
+	}
+	if u, ok := into.(*unstructured.UnstructuredList); ok {
+		u.Items = nil
+		for _, obj := range out {
+			u.Items = append(u.Items, *obj.(*unstructured.Unstructured))
+		}
+		return nil
+	}
+	return meta.SetList(into, out)
+}
+
+func sorted(objects map[client.ObjectKey]client.Object) []client.ObjectKey {
+	return slices.SortedFunc(maps.Keys(objects), func(x, y client.ObjectKey) int {
+		return strings.Compare(x.String(), y.String())
+	})
+}
+
+func (a *API) hasFields(kind schema.GroupVersionKind, obj client.Object, o client.ListOptions) (bool, error) {
+	if o.FieldSelector == nil {
+		return true, nil
+	}
+	for _, r := range o.FieldSelector.Requirements() {
+		value, ok := a.indexes[indexKey{kind, r.Field}]
+		if !ok {
+			return false, fmt.Errorf("no index on field %s of %s", r.Field, kind.Kind)
+		}
+		if !slices.Contains(value(obj), r.Value) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// typed makes an object of a kind from JSON. It is how every write gets in, so that times lose their fractions as they do on the wire.
+func (a *API) typed(kind schema.GroupVersionKind, raw []byte) (client.Object, error) {
+	if !a.scheme.Recognizes(kind) {
+		u := &unstructured.Unstructured{}
+		return u, u.UnmarshalJSON(raw)
+	}
+	obj, err := a.scheme.New(kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, obj); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	out := obj.(client.Object)
+	out.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	return out, nil
+}
+
+func (a *API) create(obj client.Object) error {
+	kind, err := apiutil.GVKForObject(obj, a.scheme)
+	if err != nil {
+		return err
+	}
+	key := client.ObjectKeyFromObject(obj)
+	if err := a.namespaceTakes(kind, key); err != nil {
+		return err
+	}
+	if a.now[kind][key] != nil {
+		return apierrors.NewAlreadyExists(resourceOf(kind), key.Name)
+	}
+	if a.Admit != nil {
+		if err := a.Admit(obj); err != nil {
+			return err
+		}
+	}
+	body, err := asMap(obj)
+	if err != nil {
+		return err
+	}
+	if hasStatus(kind.Kind) {
+		delete(body, "status")
+	}
+	made, err := a.fromMap(kind, body)
+	if err != nil {
+		return err
+	}
+	made.SetUID(a.uid(kind, key))
+	made.SetGeneration(1)
+	made.SetCreationTimestamp(metav1.NewTime(a.clock.Now().UTC().Truncate(second)))
+	made.SetDeletionTimestamp(nil)
+	a.put(kind, key, made)
+	fill(obj, made)
+	return nil
+}
+
+// namespaceTakes refuses new objects in a namespace that is not there, or is being deleted.
+func (a *API) namespaceTakes(kind schema.GroupVersionKind, key client.ObjectKey) error {
+	if key.Namespace == "" {
+		return nil
+	}
+	ns := a.now[namespaceKind][client.ObjectKey{Name: key.Namespace}]
+	if ns == nil {
+		return apierrors.NewNotFound(resourceOf(namespaceKind), key.Namespace)
+	}
+	if !ns.GetDeletionTimestamp().IsZero() {
+		err := apierrors.NewForbidden(resourceOf(kind), key.Name, fmt.Errorf("namespace %s is being terminated", key.Namespace))
+		err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: "NamespaceTerminating"})
+		return err
+	}
+	return nil
+}
+
+// uid depends on nothing but what was created before under that name, so that runs can be compared.
+func (a *API) uid(kind schema.GroupVersionKind, key client.ObjectKey) types.UID {
+	id := kind.Kind + "/" + key.String()
+	a.births[id]++
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s#%d", id, a.births[id]))
+	h := hex.EncodeToString(sum[:16])
+	return types.UID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
+}
+
+func (a *API) remove(kind schema.GroupVersionKind, key client.ObjectKey, o *client.DeleteOptions) error {
+	obj, err := a.find(kind, key)
+	if err != nil {
+		return err
+	}
+	if p := o.Preconditions; p != nil {
+		if p.UID != nil && *p.UID != obj.GetUID() {
+			return apierrors.NewConflict(resourceOf(kind), key.Name, fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s)", *p.UID, obj.GetUID()))
+		}
+		if p.ResourceVersion != nil && *p.ResourceVersion != obj.GetResourceVersion() {
+			return apierrors.NewConflict(resourceOf(kind), key.Name, fmt.Errorf("the ResourceVersion in the precondition does not match that in record"))
+		}
+	}
+	switch {
+	case len(obj.GetFinalizers()) == 0:
+		a.put(kind, key, nil)
+	case obj.GetDeletionTimestamp().IsZero():
+		next := obj.DeepCopyObject().(client.Object)
+		now := metav1.NewTime(a.clock.Now().UTC().Truncate(second))
+		next.SetDeletionTimestamp(&now)
+		next.SetGeneration(obj.GetGeneration() + 1)
+		a.put(kind, key, next)
+	}
+	return nil
+}
+
+// change writes what an edit makes of an object, as the update of an API server does: with its locks, generation and finalizers.
+func (a *API) change(kind schema.GroupVersionKind, key client.ObjectKey, statusOnly bool, edit func(map[string]any)) (client.Object, error) {
+	obj, err := a.find(kind, key)
+	if err != nil {
+		return nil, err
+	}
+	before, err := asMap(obj)
+	if err != nil {
+		return nil, err
+	}
+	after, err := asMap(obj)
+	if err != nil {
+		return nil, err
+	}
+	edit(after)
+	if err := locked(kind, obj, after); err != nil {
+		return nil, err
+	}
+	restrict(kind, before, after, statusOnly)
+	if reflect.DeepEqual(before, after) {
+		return obj, nil // what changes nothing is not written
+	}
+	next, err := a.fromMap(kind, after)
+	if err != nil {
+		return nil, err
+	}
+	if !reflect.DeepEqual(before["spec"], after["spec"]) {
+		next.SetGeneration(obj.GetGeneration() + 1)
+	}
+	if !obj.GetDeletionTimestamp().IsZero() {
+		for _, f := range next.GetFinalizers() {
+			if !slices.Contains(obj.GetFinalizers(), f) {
+				return nil, apierrors.NewForbidden(resourceOf(kind), key.Name, fmt.Errorf("no new finalizers can be added if the object is being deleted"))
+			}
+		}
+		if len(next.GetFinalizers()) == 0 {
+			a.put(kind, key, nil)
+			return next, nil
+		}
+	}
+	a.put(kind, key, next)
+	return next, nil
+}
+
+// locked enforces the UID and the version that a change names.
+func locked(kind schema.GroupVersionKind, obj client.Object, after map[string]any) error {
+	m := after["metadata"].(map[string]any)
+	if uid, _ := m["uid"].(string); uid != string(obj.GetUID()) {
+		return apierrors.NewConflict(resourceOf(kind), obj.GetName(), fmt.Errorf("precondition failed: UID in precondition: %s, UID in object meta: %s", uid, obj.GetUID()))
+	}
+	if version, _ := m["resourceVersion"].(string); version != obj.GetResourceVersion() {
+		return apierrors.NewConflict(resourceOf(kind), obj.GetName(), fmt.Errorf("the object has been modified; please apply your changes to the latest version and try again"))
+	}
+	return nil
+}
+
+// restrict undoes what an endpoint ignores: the status beside the object, all but the status within it.
+func restrict(kind schema.GroupVersionKind, before, after map[string]any, statusOnly bool) {
+	if statusOnly {
+		for k := range after {
+			if k != "status" {
+				after[k] = before[k]
+			}
+		}
+		return
+	}
+	if hasStatus(kind.Kind) {
+		delete(after, "status")
+		if s, ok := before["status"]; ok {
+			after["status"] = s
+		}
+	}
+	m, was := after["metadata"].(map[string]any), before["metadata"].(map[string]any)
+	for _, k := range []string{"generation", "creationTimestamp", "deletionTimestamp"} {
+		delete(m, k)
+		if v, ok := was[k]; ok {
+			m[k] = v
+		}
+	}
+}
+
+func hasStatus(kind string) bool {
+	return slices.Contains([]string{"BackupPolicy", "RecoveryPoint", "VolumeSnapshot", "VolumeSnapshotContent", "PersistentVolumeClaim",
+		"PersistentVolume", "VolumeGroupSnapshot", "VolumeGroupSnapshotContent"}, kind)
+}
+
+func asMap(obj client.Object) (map[string]any, error) {
+	raw, err := json.Marshal(obj)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]any{}
+	return out, json.Unmarshal(raw, &out)
+}
+
+func (a *API) fromMap(kind schema.GroupVersionKind, body map[string]any) (client.Object, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return a.typed(kind, raw)
+}
+
+// merge is a JSON merge patch (RFC 7386).
+func merge(into, patch map[string]any) {
+	for k, v := range patch {
+		inner, isMap := v.(map[string]any)
+		switch {
+		case v == nil:
+			delete(into, k)
+		case isMap:
+			below, ok := into[k].(map[string]any)
+			if !ok {
+				below = map[string]any{}
+				into[k] = below
+			}
+			merge(below, inner)
+		default:
+			into[k] = v
+		}
+	}
+}
+
+// applyStatus is a server-side apply of a status: a manager owns the top-level fields it applied, and what it no longer applies goes.
+func (a *API) applyStatus(kind schema.GroupVersionKind, body map[string]any, manager string) error {
+	m := body["metadata"].(map[string]any)
+	name, _ := m["name"].(string)
+	namespace, _ := m["namespace"].(string)
+	uid, hasUID := m["uid"].(string)
+	status, _ := body["status"].(map[string]any)
+	key := client.ObjectKey{Namespace: namespace, Name: name}
+	id := kind.Kind + "/" + key.String() + "/" + manager
+	_, err := a.change(kind, key, true, func(after map[string]any) {
+		if hasUID {
+			after["metadata"].(map[string]any)["uid"] = uid
+		}
+		was, ok := after["status"].(map[string]any)
+		if !ok {
+			was = map[string]any{}
+		}
+		for _, f := range a.owned[id] {
+			delete(was, f)
+		}
+		maps.Copy(was, status)
+		after["status"] = was
+	})
+	if err == nil {
+		a.owned[id] = slices.Collect(maps.Keys(status))
+	}
+	return err
+}
+
+// UIDOf is a UID made of a name, for objects that no API server has seen.
+func UIDOf(name string) types.UID {
+	sum := sha256.Sum256([]byte(name))
+	return types.UID(hex.EncodeToString(sum[:8]))
+}
+
+// Seed puts objects in as they are, status and all. UIDs are given where there are none.
+func (a *API) Seed(objects ...client.Object) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, o := range objects {
+		kind, err := apiutil.GVKForObject(o, a.scheme)
+		if err != nil {
+			return err
+		}
+		raw, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		made, err := a.typed(kind, raw)
+		if err != nil {
+			return err
+		}
+		key := client.ObjectKeyFromObject(made)
+		if made.GetUID() == "" {
+			made.SetUID(a.uid(kind, key))
+		}
+		made.SetGeneration(max(1, made.GetGeneration()))
+		if t := made.GetCreationTimestamp(); t.IsZero() {
+			made.SetCreationTimestamp(metav1.NewTime(a.clock.Now().UTC().Truncate(second)))
+		}
+		a.put(kind, key, made)
+	}
+	return nil
+}
