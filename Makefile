@@ -147,13 +147,15 @@ test: envtest-assets ## Run unit tests, laws, and the tests against a real API s
 	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) go test $(GOTESTFLAGS) ./...
 	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
 
+E2E := go test -tags e2e -count=1 -timeout 60m $(GOTESTFLAGS) ./test/e2e/...
+
 .PHONY: e2e
-e2e: ## Test on the real cluster: starts it, installs Lifeboat, runs test/e2e and csi-sanity.
 ifeq ($(KUBECONFIG),$(TEST_KUBECONFIG))
-	@$(MAKE) cluster-up
-endif
-	@$(MAKE) install
-	@go test -tags e2e -count=1 -timeout 60m $(GOTESTFLAGS) ./test/e2e/...
-ifeq ($(KUBECONFIG),$(TEST_KUBECONFIG))
+e2e: $(HELM) ## Test on the real cluster: starts it, installs Lifeboat, runs test/e2e and csi-sanity.
+	@$(E2E)
 	@$(MAKE) csi-sanity
+else
+e2e:
+	@$(MAKE) install HELM_ARGS="--set hooks.enabled=true --set retention.gracePeriod=20s $(HELM_ARGS)"
+	@$(E2E) -installed
 endif
