@@ -122,14 +122,16 @@ promise() {
 
 watch_pruning() {
 	chapter "Old points go, good ones stay"
-	say "Whoever does not want to wait for the next minute asks for a point now:"
-	run cat hack/demo/manifests/now.yaml
 	local oldest
-	take_point
-	take_point
-	say "Once there are more than three complete points, the oldest goes, with its snapshot:"
 	oldest=$(complete_points | head -n 1)
+	say "Whoever does not want to wait for the next minute asks for a point now; here three times:"
+	run cat hack/demo/manifests/now.yaml
+	take_point
+	take_point
+	take_point
+	say "That makes more than three complete points, so that the oldest goes:"
 	await_points "the point $oldest to be pruned" 150 is_gone "$oldest"
+	tell_points
 	has_no_snapshots "$oldest" || fail "$oldest went, but its snapshot is still there"
 	run kubectl get rp -n sync --sort-by=.metadata.creationTimestamp
 	proved "$oldest is gone, and so is its snapshot"
