@@ -15,6 +15,11 @@ func (r *PolicyReconciler) gather(ctx context.Context, b *api.BackupPolicy) (o p
 	if o.NamespaceTerminating, err = r.Read.terminating(ctx, r.Read.Cache, b.Namespace); err != nil {
 		return o, err
 	}
+	if !b.DeletionTimestamp.IsZero() {
+		if o.Withdrawn, err = r.Read.withdrawn(ctx, "backuppolicies"); err != nil {
+			return o, err
+		}
+	}
 	if o.Points, err = r.Read.points(ctx, b.Namespace, b.Name); err != nil {
 		return o, err
 	}

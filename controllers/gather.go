@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -166,4 +167,20 @@ func (r *Reader) terminating(ctx context.Context, from client.Reader, namespace 
 		return false, fmt.Errorf("get namespace %s: %w", namespace, err)
 	}
 	return !ns.DeletionTimestamp.IsZero(), nil
+}
+
+// withdrawn says whether the definition of one of our kinds is being deleted, and its objects with it. That is an
+// uninstallation, not a wish to lose backups.
+func (r *Reader) withdrawn(ctx context.Context, resource string) (bool, error) {
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	name := resource + "." + api.GroupVersion.Group
+	err := r.Live.Get(ctx, client.ObjectKey{Name: name}, crd)
+	if apierrors.IsNotFound(err) {
+		return false, nil // then no object of it is left to be deleted
+	}
+	if err != nil {
+		return false, fmt.Errorf("get definition %s: %w", name, err)
+	}
+	return !crd.DeletionTimestamp.IsZero(), nil
 }

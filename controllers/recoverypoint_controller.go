@@ -41,7 +41,7 @@ type HookRunner interface {
 // +kubebuilder:rbac:groups=snapshot.storage.k8s.io,resources=volumesnapshots,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=snapshot.storage.k8s.io,resources=volumesnapshotcontents,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=groupsnapshot.storage.k8s.io,resources=volumegroupsnapshots,verbs=get;list;watch;create;delete
-// +kubebuilder:rbac:groups=groupsnapshot.storage.k8s.io,resources=volumegroupsnapshotcontents,verbs=get;patch
+// +kubebuilder:rbac:groups=groupsnapshot.storage.k8s.io,resources=volumegroupsnapshotcontents,verbs=get;list;patch;delete
 // +kubebuilder:rbac:groups=groupsnapshot.storage.k8s.io,resources=volumegroupsnapshotclasses,verbs=get;list
 
 // Reconcile gathers, asks, does, and says.
@@ -84,6 +84,9 @@ func (r *PointReconciler) apply(ctx context.Context, p *api.RecoveryPoint, todo 
 	}
 	errs[2] = r.Write.Adopt(ctx, p, todo.Adopt)
 	errs[3] = r.Write.Retain(ctx, p, todo.Retain)
+	if todo.RetainGroup != nil {
+		errs[3] = errors.Join(errs[3], r.Write.RetainGroup(ctx, p, *todo.RetainGroup, r.Read.API.Groups()))
+	}
 	if todo.DeleteGroup != nil {
 		errs[4] = r.Write.DeleteGroup(ctx, p.Namespace, *todo.DeleteGroup, todo.Delete, r.Read.API.Groups())
 	} else {

@@ -28,6 +28,11 @@ func (r *PointReconciler) gather(ctx context.Context, p *api.RecoveryPoint) (o p
 	if o.NamespaceTerminating, err = r.Read.terminating(ctx, from, p.Namespace); err != nil {
 		return o, err
 	}
+	if deleting {
+		if o.Withdrawn, err = r.Read.withdrawn(ctx, "recoverypoints"); err != nil {
+			return o, err
+		}
+	}
 	if o.Policy, err = r.policy(ctx, from, p); err != nil {
 		return o, err
 	}
@@ -211,7 +216,7 @@ func (r *PointReconciler) group(ctx context.Context, p *api.RecoveryPoint, claim
 	u.SetGroupVersionKind(groupKind("VolumeGroupSnapshot", version))
 	err := r.Read.Live.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: p.Status.GroupSnapshot}, u)
 	if apierrors.IsNotFound(err) || (err == nil && u.GetLabels()[api.LabelPointUID] != string(p.UID)) {
-		return nil, nil
+		return r.strayGroup(ctx, p, version)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get group snapshot %s: %w", p.Status.GroupSnapshot, err)
@@ -220,8 +225,51 @@ func (r *PointReconciler) group(ctx context.Context, p *api.RecoveryPoint, claim
 	g.Content.Name, _, _ = unstructured.NestedString(u.Object, "status", "boundVolumeGroupSnapshotContentName")
 	g.Ready, _, _ = unstructured.NestedBool(u.Object, "status", "readyToUse")
 	g.Error, _, _ = unstructured.NestedString(u.Object, "status", "error", "message")
+	if err := r.groupContent(ctx, g, version); err != nil {
+		return nil, err
+	}
 	g.Members, err = r.members(ctx, p, g.UID, claims)
 	return g, err
+}
+
+// groupContent reads the content of a group snapshot. One that points at another group snapshot is none.
+func (r *PointReconciler) groupContent(ctx context.Context, g *plan.Group, version string) error {
+	if g.Content.Name == "" {
+		return nil
+	}
+	c := &unstructured.Unstructured{}
+	c.SetGroupVersionKind(groupKind("VolumeGroupSnapshotContent", version))
+	err := r.Read.Live.Get(ctx, client.ObjectKey{Name: g.Content.Name}, c)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get group snapshot content %s: %w", g.Content.Name, err)
+	}
+	ref, _, _ := unstructured.NestedString(c.Object, "spec", "volumeGroupSnapshotRef", "uid")
+	if err != nil || ref != g.UID {
+		g.Content = plan.Target{}
+		return nil
+	}
+	policy, _, _ := unstructured.NestedString(c.Object, "spec", "deletionPolicy")
+	g.Content.UID, g.Retain = string(c.GetUID()), policy == "Retain"
+	return nil
+}
+
+// strayGroup is what is left of a group snapshot that was deleted by hand, when its point is deleted too: the retained
+// content, without which the bytes of the members would stay for ever.
+func (r *PointReconciler) strayGroup(ctx context.Context, p *api.RecoveryPoint, version string) (*plan.Group, error) {
+	if p.DeletionTimestamp.IsZero() {
+		return nil, nil
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(groupKind("VolumeGroupSnapshotContentList", version))
+	if err := r.Read.Live.List(ctx, list, client.MatchingLabels{api.LabelPointUID: string(p.UID)}); err != nil {
+		return nil, fmt.Errorf("list group snapshot contents: %w", err)
+	}
+	for _, c := range list.Items {
+		if ns, _, _ := unstructured.NestedString(c.Object, "spec", "volumeGroupSnapshotRef", "namespace"); ns == p.Namespace {
+			return &plan.Group{Content: plan.Target{Name: c.GetName(), UID: string(c.GetUID())}}, nil
+		}
+	}
+	return nil, nil
 }
 
 func (r *PointReconciler) members(ctx context.Context, p *api.RecoveryPoint, group string, claims []plan.Claim) ([]plan.Snapshot, error) {

@@ -46,6 +46,19 @@ func (w *Writer) Group(ctx context.Context, point *api.RecoveryPoint, o plan.Gro
 	return refused, nil
 }
 
+// RetainGroup switches the content of a group snapshot to Retain, and writes on it whose it is.
+func (w *Writer) RetainGroup(ctx context.Context, point *api.RecoveryPoint, g plan.Group, version string) error {
+	c := groupObject("VolumeGroupSnapshotContent", version)
+	c.SetName(g.Content.Name)
+	c.SetUID(types.UID(g.Content.UID))
+	labels, annotations := objects.GroupContentMarks(point)
+	patch, err := mergePatch(c, map[string]any{"labels": labels, "annotations": annotations}, map[string]any{"deletionPolicy": "Retain"})
+	if err != nil {
+		return err
+	}
+	return client.IgnoreNotFound(w.Client.Patch(ctx, c, patch, FieldOwner))
+}
+
 // DeleteGroup deletes a group snapshot with the bytes of its members, which go with it and not one by one.
 func (w *Writer) DeleteGroup(ctx context.Context, namespace string, g plan.Group, members []plan.DeleteOrder, version string) error {
 	err := w.all(len(members), func(i int) error { return w.freeContent(ctx, members[i]) })
@@ -57,7 +70,7 @@ func (w *Writer) DeleteGroup(ctx context.Context, namespace string, g plan.Group
 			return err
 		}
 	}
-	if g.Deleting {
+	if g.Deleting || g.Name == "" {
 		return nil
 	}
 	u := groupObject("VolumeGroupSnapshot", version)
@@ -75,14 +88,23 @@ func (w *Writer) freeGroupContent(ctx context.Context, g plan.Group, version str
 	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	ref, _, _ := unstructured.NestedString(c.Object, "spec", "volumeGroupSnapshotRef", "uid")
-	policy, _, _ := unstructured.NestedString(c.Object, "spec", "deletionPolicy")
-	if ref != g.UID || policy == "Delete" {
+	if string(c.GetUID()) != g.Content.UID {
 		return nil
 	}
-	patch, err := mergePatch(c, map[string]any{}, map[string]any{"deletionPolicy": "Delete"})
-	if err != nil {
+	if policy, _, _ := unstructured.NestedString(c.Object, "spec", "deletionPolicy"); policy != "Delete" {
+		patch, err := mergePatch(c, map[string]any{}, map[string]any{"deletionPolicy": "Delete"})
+		if err != nil {
+			return err
+		}
+		if err := w.Client.Patch(ctx, c, patch, FieldOwner); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+	}
+	if g.Name != "" || c.GetDeletionTimestamp() != nil {
+		return nil
+	}
+	if err := w.Client.Delete(ctx, c, preconditions(c.GetUID(), "")); !Gone(err) {
 		return err
 	}
-	return client.IgnoreNotFound(w.Client.Patch(ctx, c, patch, FieldOwner))
+	return nil
 }

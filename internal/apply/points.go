@@ -78,8 +78,5 @@ func (w *Writer) Keep(ctx context.Context, namespace string, k plan.KeepChange) 
 	}
 	point := applyv1alpha1.RecoveryPoint(k.Name, namespace).WithUID(types.UID(k.UID)).WithStatus(status)
 	err := w.Client.Status().Apply(ctx, point, client.FieldOwner("lifeboat-retention"), client.ForceOwnership)
-	if Gone(err) {
-		return nil
-	}
-	return err
+	return client.IgnoreNotFound(err)
 }

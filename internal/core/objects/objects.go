@@ -116,6 +116,15 @@ func ContentMarks(point *api.RecoveryPoint, c plan.Claim) (labels, annotations m
 	return labels, annotations
 }
 
+// GroupContentMarks say on a VolumeGroupSnapshotContent whose it is.
+func GroupContentMarks(point *api.RecoveryPoint) (labels, annotations map[string]string) {
+	annotations = map[string]string{api.AnnotationNamespace: point.Namespace}
+	if s := point.Spec.Slot; s != nil {
+		annotations[api.AnnotationSlot] = s.UTC().Format(time.RFC3339)
+	}
+	return pointLabels(point), annotations
+}
+
 // SameOwner says whether an existing snapshot was made for the same policy, point and claim as the wanted one.
 func SameOwner(want, there *snapshotv1.VolumeSnapshot) bool {
 	for _, l := range []string{api.LabelPolicyUID, api.LabelPointUID, api.LabelClaimUID} {

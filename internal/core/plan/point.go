@@ -27,6 +27,7 @@ type PointObserved struct {
 	Cluster              Cluster
 	Settings             Settings
 	NamespaceTerminating bool
+	Withdrawn            bool      // the definition of recovery points is being deleted
 	RetryAt              time.Time // what was refused is not tried again before
 }
 
@@ -39,6 +40,7 @@ type PointPlan struct {
 	CreateGroup *GroupOrder
 	Adopt       []AdoptOrder
 	Retain      []RetainOrder
+	RetainGroup *Group
 	Delete      []DeleteOrder
 	DeleteGroup *Group
 	Notes       []Note
@@ -86,7 +88,7 @@ type DeleteOrder struct {
 type Group struct {
 	Target
 	Content  Target // the VolumeGroupSnapshotContent; empty until bound
-	Retain   bool
+	Retain   bool   // the content is switched to Retain
 	Ready    bool
 	Error    string
 	Deleting bool
@@ -220,9 +222,13 @@ func trigger(p *api.RecoveryPoint) api.Trigger {
 // planCapture judges every volume and orders what is missing. It serves finished points too: they are judged
 // for as long as they live, and what did not become ready in time is cleaned up.
 func (p *PointPlan) planCapture(o PointObserved, now time.Time) {
+	if neverBegan(o.Point) {
+		p.settled = true
+		return
+	}
 	p.volumes = judge(o, now)
 	if Finished(o.Point) {
-		p.cleanUnready()
+		p.cleanUnready(o)
 		p.orderRetain(o)
 		return
 	}
@@ -244,6 +250,11 @@ func (p *PointPlan) planCapture(o PointObserved, now time.Time) {
 		p.orderSnapshots(o, now)
 	}
 	p.orderRetain(o)
+}
+
+// neverBegan says whether a capture ended before it asked for anything: its reason stands, and there is nothing to judge.
+func neverBegan(p *api.RecoveryPoint) bool {
+	return Finished(p) && len(p.Status.Volumes) == 0 && p.Status.PointInTime == nil
 }
 
 func laterThan(t, now time.Time) time.Time {
@@ -276,11 +287,16 @@ func (p *PointPlan) orderRetain(o PointObserved) {
 			p.Retain = append(p.Retain, RetainOrder{Target{s.Content.Name, s.Content.UID}, v.claim})
 		}
 	}
+	p.orderRetainGroup(o)
 }
 
 // cleanUnready deletes what was not ready in time, so that a claim never has more than one unready snapshot.
 // The version makes sure that one that became ready meanwhile is spared, and counted.
-func (p *PointPlan) cleanUnready() {
+func (p *PointPlan) cleanUnready(o PointObserved) {
+	if o.Point.Status.GroupSnapshot != "" {
+		p.cleanGroup(o)
+		return
+	}
 	for _, v := range p.volumes {
 		if s := v.snapshot; s != nil && !s.Ready && v.problem.Reason != api.ReasonReadinessRegressed {
 			p.Delete = append(p.Delete, deleteOrder(*s))

@@ -15,8 +15,11 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
 
+// groupLook is when to look again at a group snapshot that is being deleted: it is not watched.
+const groupLook = 2 * time.Second
+
 // planDeletion deletes a point's snapshots with their bytes, unless the point must not go yet. A point that goes
-// with its namespace goes alone: its snapshots stay on the storage system.
+// with its namespace, or with the very definition of points, goes alone: its snapshots stay on the storage system.
 func (p *PointPlan) planDeletion(o PointObserved, now time.Time) {
 	p.settled = true
 	if !contains(o.Point.Finalizers, api.FinalizerSnapshots) {
@@ -27,7 +30,7 @@ func (p *PointPlan) planDeletion(o PointObserved, now time.Time) {
 			return
 		}
 	}
-	if o.NamespaceTerminating {
+	if o.NamespaceTerminating || o.Withdrawn {
 		p.Finalizer = FinalizerRelease
 		return
 	}
@@ -37,6 +40,9 @@ func (p *PointPlan) planDeletion(o PointObserved, now time.Time) {
 		return
 	}
 	p.orderDeletion(o)
+	if p.DeleteGroup != nil {
+		p.wakeAt(now.Add(groupLook))
+	}
 	if len(p.Delete) == 0 && p.DeleteGroup == nil {
 		if o.Cluster.Snapshots || o.Point.Status.Capture == nil {
 			p.Finalizer = FinalizerRelease

@@ -26,6 +26,8 @@ func (p *PointPlan) freezeGroup(o PointObserved, s Selection, now time.Time) {
 		p.status.GroupSnapshot = names.GroupSnapshot(o.Policy.Name, c.PolicyUID, c.Run, s.Claims[0].Driver)
 	case want == api.ConsistencyGroup:
 		p.finish(o, *bad, now)
+	default:
+		p.Notes = append(p.Notes, Note{Reason: bad.Reason, Message: "each volume is captured at its own instant: " + bad.Message})
 	}
 }
 
@@ -80,4 +82,37 @@ func (p *PointPlan) orderAdoption(g Group) {
 			}
 		}
 	}
+}
+
+// orderRetainGroup switches the group's own content to Retain too: deleting that one takes the bytes of every member along.
+func (p *PointPlan) orderRetainGroup(o PointObserved) {
+	g := o.Group
+	if g == nil || g.Retain || g.Deleting || g.Content.UID == "" || p.captured()+p.awaiting(api.ReasonRetainPending) == 0 {
+		return
+	}
+	p.RetainGroup = g
+	p.wakeAt(o.Point.Status.Capture.StartedAt.Time) // at once: the group's content is not watched
+}
+
+func (p *PointPlan) awaiting(reason string) int {
+	n := 0
+	for _, v := range p.volumes {
+		if v.state == api.VolumePending && v.problem.Reason == reason {
+			n++
+		}
+	}
+	return n
+}
+
+// retained says whether a snapshot would outlive its namespace: its content is switched to Retain, and that of the group it belongs to.
+func retained(s Snapshot, g *Group) bool {
+	return s.Content.Retain && (s.Group == "" || g == nil || g.Retain)
+}
+
+// cleanGroup deletes a group snapshot of which nothing was ready in time. Members cannot be deleted one by one.
+func (p *PointPlan) cleanGroup(o PointObserved) {
+	if o.Group == nil || o.Group.Deleting || o.Point.Status.PointInTime != nil || p.captured() > 0 {
+		return
+	}
+	p.orderDeletion(o)
 }

@@ -138,10 +138,20 @@ func (v *volume) judgeTurn(o PointObserved, prior api.VolumeRecord, grouped bool
 	if prior.Reason != "" {
 		v.problem = Problem{prior.Reason, prior.Message}
 	}
-	if grouped && o.Group != nil && o.Group.Error != "" {
-		v.problem = Problem{api.ReasonSnapshotError, o.Group.Error}
+	if grouped && o.Group != nil {
+		v.judgeGroup(*o.Group)
 	}
 	v.order = !grouped
+}
+
+// judgeGroup judges a volume that waits for its part of a group snapshot.
+func (v *volume) judgeGroup(g Group) {
+	switch {
+	case g.Ready && len(g.Members) == 0:
+		v.problem = Problem{api.ReasonGroupIncomplete, "group snapshot " + g.Name + " is ready and has no snapshot of this volume"}
+	case g.Error != "":
+		v.problem = Problem{api.ReasonSnapshotError, "the storage system reports: " + g.Error}
+	}
 }
 
 // judgeLoss judges a volume of a finished point that has no snapshot: it had none, or it is gone.
@@ -168,7 +178,7 @@ func (v *volume) judgeSnapshot(o PointObserved, prior api.VolumeRecord) {
 		v.is(api.VolumePending, api.ReasonSnapshotPending, "the content is not seen yet")
 	case s.Ready && bindingProblem(*s, v.claim) != nil:
 		v.is(api.VolumePending, api.ReasonBindingBroken, "%s", bindingProblem(*s, v.claim).Message)
-	case s.Ready && !s.Content.Retain && o.Settings.Retain && !done:
+	case s.Ready && !retained(*s, o.Group) && o.Settings.Retain && !done:
 		v.is(api.VolumePending, api.ReasonRetainPending, "the content is about to be switched to Retain")
 	case s.Ready:
 		v.is(api.VolumeCaptured, "", "")

@@ -25,6 +25,7 @@ type PolicyObserved struct {
 	Cluster              Cluster
 	Settings             Settings
 	NamespaceTerminating bool
+	Withdrawn            bool // the definition of policies is being deleted
 }
 
 // PolicyPlan is what is to be done next for a policy.
@@ -77,7 +78,7 @@ func ForPolicy(o PolicyObserved, now time.Time) PolicyPlan {
 // ForDeletedPolicy decides what the deletion of a policy does to its points.
 func ForDeletedPolicy(o PolicyObserved) PolicyPlan {
 	p := PolicyPlan{Finalizer: FinalizerRelease, Status: o.Policy.Status}
-	if o.Policy.Spec.OnDelete != api.OnDeletePrune || o.NamespaceTerminating {
+	if o.Policy.Spec.OnDelete != api.OnDeletePrune || o.NamespaceTerminating || o.Withdrawn {
 		return p
 	}
 	for _, q := range ours(o) {
@@ -171,6 +172,9 @@ func (p *PolicyPlan) planTake(o PolicyObserved, f facts, now time.Time) {
 	if f.active != nil {
 		p.Status.ActiveRecoveryPoint = f.active.Name
 	}
+	if f.newestSlot.After(lastSlot(p.Status)) { // its point was created, and the operator killed before it wrote this down
+		p.Status.LastSlot = timePtr(f.newestSlot)
+	}
 	if f.calendarErr != nil || o.Policy.Spec.Suspend || o.NamespaceTerminating {
 		return
 	}
@@ -191,6 +195,13 @@ func (p *PolicyPlan) planTake(o PolicyObserved, f facts, now time.Time) {
 	p.Status.ActiveRecoveryPoint = p.Take.Name
 	p.Notes = append(p.Notes, Note{Reason: api.ReasonPointCreated,
 		Message: fmt.Sprintf("recovery point %s was begun for slot %s", p.Take.Name, d.Due.UTC().Format(time.RFC3339))})
+}
+
+func lastSlot(s api.BackupPolicyStatus) time.Time {
+	if s.LastSlot == nil {
+		return time.Time{}
+	}
+	return s.LastSlot.Time
 }
 
 func (p *PolicyPlan) countMissed(d schedule.Decision) {

@@ -41,7 +41,7 @@ func policyFacts(o PolicyObserved, now time.Time) facts {
 	f.selection = Select(b.Spec.Volumes, o.Claims, o.Workload)
 	f.problems = volumeProblems(b, f.selection, o.Cluster)
 	for _, p := range f.points {
-		if s := p.Spec.Slot; s != nil && s.After(f.newestSlot) {
+		if s := p.Spec.Slot; s != nil && s.After(f.newestSlot) && p.Name == names.Point(b.Name, string(b.UID), s.Time) {
 			f.newestSlot = s.Time
 		}
 		if until := activeUntil(p); f.active == nil && until.After(now) {
