@@ -176,10 +176,7 @@ func (w *Writer) deleteSnapshot(ctx context.Context, namespace string, o plan.De
 	}
 	s := &snapshotv1.VolumeSnapshot{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: o.Snapshot.Name}}
 	err := w.Client.Delete(ctx, s, preconditions(types.UID(o.Snapshot.UID), o.Version))
-	if Gone(err) {
-		return nil
-	}
-	return err
+	return client.IgnoreNotFound(err)
 }
 
 func (w *Writer) changed(ctx context.Context, namespace string, o plan.DeleteOrder) (bool, error) {
@@ -223,8 +220,5 @@ func (w *Writer) freeContent(ctx context.Context, o plan.DeleteOrder) error {
 		return nil
 	}
 	err = w.Client.Delete(ctx, &c, preconditions(c.UID, ""))
-	if Gone(err) {
-		return nil
-	}
-	return err
+	return client.IgnoreNotFound(err)
 }
