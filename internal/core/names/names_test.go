@@ -37,6 +37,7 @@ func TestGolden(t *testing.T) {
 		{"snapshot of a claim name with dots", Snapshot("www.example.org", policyUID, claimUID, Stamp(slot)), "www-example-org-20261025-013000-s7jt74ldqd"},
 		{"nothing readable", Snapshot("-.-", policyUID, claimUID, ""), "x-tyinizfnj2"},
 		{"cut at a dash", Snapshot(strings.Repeat("a", 35)+"--b", policyUID, claimUID, Stamp(slot)), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-20261025-013000-s7jt74ldqd"},
+		{"cut to the longest", Snapshot(strings.Repeat("n", 253), policyUID, claimUID, Stamp(slot)), "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn-20261025-013000-s7jt74ldqd"},
 		{"group", GroupSnapshot("nightly", policyUID, Stamp(slot), "a.csi.example.org"), "nightly-20261025-013000-mke75mkevg"},
 		{"group of another driver", GroupSnapshot("nightly", policyUID, Stamp(slot), "b.csi.example.org"), "nightly-20261025-013000-wy3ttu374q"},
 		{"claim", ClaimHash(claimUID), "8WYwP32F"},

@@ -161,6 +161,10 @@ func TestDecide(t *testing.T) {
 			{"2026-03-12 08:00", "a b proven", "newest-proven", "for b"},
 			{"2026-03-12 07:00", "a b proven", "", "both have newer proven ones"},
 		}},
+		{"the same letters, cut at two places, are other claims", Rules{Last: 1}, "UTC", "ab c a bc", "2026-03-12 11:00", []row{
+			{"2026-03-12 10:00", "ab c", "last-1 only-lineage", ""},
+			{"2026-03-12 09:00", "a bc", "last-1 only-lineage", ""},
+		}},
 		{"points without claims live by the same rules", Rules{Last: 2}, "UTC", "a", "2026-03-12 11:00", []row{
 			{"2026-03-12 10:00", "", "last-1 minimum-1", ""},
 			{"2026-03-12 09:00", "a", "last-1 only-lineage", ""},
@@ -270,6 +274,11 @@ func TestSuperseded(t *testing.T) {
 		{"a newer complete point with less", []row{
 			{"2026-03-10 10:00", "a b incomplete", "stays", "it has the only data of b"},
 			{"2026-03-10 11:00", "a c", "", ""},
+		}},
+		{"two newer complete points with a part each", []row{
+			{"2026-03-10 10:00", "a b incomplete", "stays", "only it has both of one moment"},
+			{"2026-03-10 11:00", "a c", "", ""},
+			{"2026-03-10 12:00", "b", "", ""},
 		}},
 		{"an older complete point", []row{
 			{"2026-03-10 09:00", "a", "", ""},

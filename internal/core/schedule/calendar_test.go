@@ -101,6 +101,7 @@ func TestPrevious(t *testing.T) {
 		{"never", "0 0 31 4 *", "", "2026-01-01 00:00", ""},
 		{"at a gap's end", "30 2 * * *", "Europe/Berlin", "2026-03-29 01:00", "2026-03-29 01:00"},
 		{"just before a gap's end", "30 2 * * *", "Europe/Berlin", "2026-03-29 00:59:59", "2026-03-28 01:30"},
+		{"the last minute before a gap", "59 1 * * *", "Europe/Berlin", "2026-03-29 01:00", "2026-03-29 00:59"},
 		{"at the second passing", "30 2 * * *", "Europe/Berlin", "2026-10-25 01:30", "2026-10-25 00:30"},
 		{"after it", "30 2 * * *", "Europe/Berlin", "2026-10-25 12:00", "2026-10-25 00:30"},
 		{"at the second passing of every hour", "30 * * * *", "Europe/Berlin", "2026-10-25 01:30", "2026-10-25 01:30"},
