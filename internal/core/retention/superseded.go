@@ -80,7 +80,13 @@ func newRest(points []Point) rest {
 	order := func(a, b int) int { return newer(&points[a], &points[b]) }
 	slices.SortFunc(r.complete, order)
 	slices.SortFunc(incomplete, order)
-	for _, i := range r.complete {
+	if len(incomplete) == 0 {
+		return r // nothing to compare with, which is how it should be
+	}
+	for n, i := range r.complete {
+		if n > 0 && same(points[i].Lineages, points[r.complete[n-1]].Lineages) {
+			continue // the newer one covers as much
+		}
 		for _, lineage := range points[i].Lineages {
 			if _, ok := r.covered[lineage]; !ok {
 				r.covered[lineage] = points[i].At
