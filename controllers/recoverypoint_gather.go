@@ -76,8 +76,8 @@ func (r *PointReconciler) gatherCapture(ctx context.Context, o plan.PointObserve
 	if o.Claims, err = r.Read.claims(ctx, o.Point.Namespace); err != nil {
 		return o, err
 	}
-	if plan.Finished(o.Point) && o.Point.DeletionTimestamp.IsZero() {
-		return o, nil // its group snapshot, read live, matters no more
+	if plan.Finished(o.Point) && o.Point.Status.PointInTime != nil && o.Point.DeletionTimestamp.IsZero() {
+		return o, nil // it counted: its group snapshot, read live, matters no more
 	}
 	if o.Group, err = r.group(ctx, o.Point, o.Claims); err != nil {
 		return o, err
