@@ -359,6 +359,9 @@ func neverDue() string {
 	return fmt.Sprintf("0 0 %d %d *", day.Day(), day.Month())
 }
 
+// shortest is the shortest timeout of a capture that a policy may have.
+const shortest = 10 * time.Second
+
 func timeout(d time.Duration) func(*api.BackupPolicySpec) {
 	return func(b *api.BackupPolicySpec) { b.Snapshot.Timeout = &metav1.Duration{Duration: d} }
 }
