@@ -23,9 +23,10 @@ const mostExpiring = 20
 
 // planExpiry states why each point is kept, shows those that nothing keeps, and expires those that were shown and whose time has come.
 func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, now time.Time) {
-	points := retentionPoints(f.points)
+	settled := settledPoints(f.points)
+	points := retentionPoints(settled)
 	verdicts := retention.Decide(points, lineages(f.selection.Claims), rules(o.Policy, f), now)
-	p.Keep = keepChanges(f.points, verdicts)
+	p.Keep = keepChanges(settled, verdicts)
 	p.Status.Expiring = nil
 	if !mayExpire(o, f) {
 		return
@@ -101,27 +102,57 @@ func byUID(points []*api.RecoveryPoint, uid string) *api.RecoveryPoint {
 	return points[i]
 }
 
-// retentionPoints leaves out what is being captured or deleted: neither can push another point out.
-func retentionPoints(points []*api.RecoveryPoint) []retention.Point {
-	var out []retention.Point
+// settledPoints leaves out what is being captured or deleted: neither can push another point out.
+func settledPoints(points []*api.RecoveryPoint) []*api.RecoveryPoint {
+	var out []*api.RecoveryPoint
 	for _, p := range points {
 		if Finished(p) && p.DeletionTimestamp.IsZero() {
-			out = append(out, retentionPoint(p))
+			out = append(out, p)
 		}
 	}
 	return out
 }
 
-func retentionPoint(p *api.RecoveryPoint) retention.Point {
-	q := retention.Point{
-		ID: string(p.UID), At: At(p), Held: p.Spec.Hold,
-		Complete: Complete(p),
-		Proven:   meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionProven),
+// retentionPoints says what retention needs to know of each point. Points of the same claims share one list of them.
+func retentionPoints(points []*api.RecoveryPoint) []retention.Point {
+	out := make([]retention.Point, len(points))
+	sets := map[string][]string{}
+	for i, p := range points {
+		out[i] = retention.Point{
+			ID: string(p.UID), At: At(p), Held: p.Spec.Hold, Complete: Complete(p),
+			Proven: meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionProven),
+		}
+		if p.Status.Capture == nil {
+			continue
+		}
+		set, known := sets[p.Status.Capture.ClaimSet]
+		if !known {
+			set = names.Members(p.Status.Capture.ClaimSet)
+			sets[p.Status.Capture.ClaimSet] = set
+		}
+		out[i].Lineages = set
+		if !out[i].Complete {
+			out[i].Lineages = captured(set, p.Status.Volumes)
+		}
 	}
-	if p.Status.Capture != nil {
-		q.Lineages = names.Members(p.Status.Capture.ClaimSet)
+	return out
+}
+
+// captured are the claims that an incomplete point does hold: those not recorded as failed, which are recorded first.
+func captured(set []string, records []api.VolumeRecord) []string {
+	failed := map[string]bool{}
+	for _, r := range records {
+		if r.State != api.VolumeCaptured {
+			failed[names.ClaimHash(r.ClaimUID)] = true
+		}
 	}
-	return q
+	var out []string
+	for _, member := range set {
+		if !failed[member] {
+			out = append(out, member)
+		}
+	}
+	return out
 }
 
 func lineages(claims []Claim) []string {
@@ -144,15 +175,15 @@ func rules(b *api.BackupPolicy, f facts) retention.Rules {
 // move with every new point, and each would cost a write.
 func keepChanges(points []*api.RecoveryPoint, verdicts []retention.Verdict) []KeepChange {
 	var out []KeepChange
-	for _, v := range verdicts {
+	for i, v := range verdicts { // in the order of the points
 		var why []string
 		for _, r := range v.Why {
 			if s := r.Rule.String(); v.Complete && !slices.Contains(why, s) {
 				why = append(why, s)
 			}
 		}
-		if p := byUID(points, v.ID); !slices.Equal(why, p.Status.Keep) {
-			out = append(out, KeepChange{target(p), why})
+		if !slices.Equal(why, points[i].Status.Keep) {
+			out = append(out, KeepChange{target(points[i]), why})
 		}
 	}
 	return out
