@@ -170,6 +170,8 @@ func (v *volume) judgeSnapshot(o PointObserved, prior api.VolumeRecord) {
 	switch {
 	case done && !s.Deleting && regressed(*s, prior, o.Point):
 		v.is(api.VolumeFailed, api.ReasonReadinessRegressed, "the snapshot was ready and no longer is; it is kept")
+	case s.Deleting && done && prior.State == api.VolumeFailed: // it is cleaned up, and the reason for that stays
+		v.is(api.VolumeFailed, prior.Reason, "%s", prior.Message)
 	case s.Deleting:
 		v.is(api.VolumeFailed, api.ReasonRecoveryPointVanished, "the VolumeSnapshot is being deleted")
 	case s.Ready && s.Content == nil && done:

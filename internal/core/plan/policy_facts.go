@@ -41,9 +41,6 @@ func policyFacts(o PolicyObserved, now time.Time) facts {
 	f.selection = Select(b.Spec.Volumes, o.Claims, o.Workload)
 	f.problems = volumeProblems(b, f.selection, o.Cluster)
 	for _, p := range f.points {
-		if s := p.Spec.Slot; s != nil && s.After(f.newestSlot) && p.Name == names.Point(b.Name, string(b.UID), s.Time) {
-			f.newestSlot = s.Time
-		}
 		if until := activeUntil(p); f.active == nil && until.After(now) {
 			f.active, f.activeUntil = p, until
 		}
@@ -51,8 +48,22 @@ func policyFacts(o PolicyObserved, now time.Time) facts {
 			f.newest = p
 		}
 	}
+	f.newestSlot = newestSlot(b, f.points)
 	f.protection = protect(f.selection.Claims, f.points, func(at time.Time) time.Time { return objectiveEnd(b, f, at) })
 	return f
+}
+
+// newestSlot is the newest slot that has a point. A slot counts only on the point that bears its name: one that somebody
+// wrote on a point of their own would silence the schedule. Points are given oldest first, so that few names are derived.
+func newestSlot(b *api.BackupPolicy, points []*api.RecoveryPoint) time.Time {
+	var newest time.Time
+	for i := len(points) - 1; i >= 0; i-- {
+		s := points[i].Spec.Slot
+		if s != nil && s.After(newest) && points[i].Name == names.Point(b.Name, string(b.UID), s.Time) {
+			newest = s.Time
+		}
+	}
+	return newest
 }
 
 // ours are the points of this very policy, oldest first: a policy that was re-created does not own the points of its namesake.
