@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,7 +148,11 @@ func differences(want, got string) string {
 	}
 	var b strings.Builder
 	w, g := lines(want), lines(got)
-	for id, l := range w {
+	for _, id := range slices.Sorted(maps.Keys(w)) {
+		if b.Len() > 2000 {
+			return b.String()
+		}
+		l := w[id]
 		if m, ok := g[id]; !ok {
 			fmt.Fprintf(&b, "missing: %.300s\n", l)
 		} else if l != m {

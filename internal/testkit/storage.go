@@ -22,6 +22,9 @@ const (
 	contentFinalizer  = "snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection"
 )
 
+// dropTime is how long the storage system takes to delete a snapshot.
+const dropTime = 2 * time.Second
+
 // Script says how the storage system treats the snapshots of a claim.
 type Script struct {
 	Ready time.Duration // from the request until the snapshot is cut and ready; zero stands for 2s
@@ -78,6 +81,9 @@ func (s *Storage) Step(ctx context.Context) (time.Time, error) {
 
 func (s *Storage) snapshot(ctx context.Context, v *snapshotv1.VolumeSnapshot) (time.Time, error) {
 	if !v.DeletionTimestamp.IsZero() {
+		if gone := v.DeletionTimestamp.Add(dropTime); s.Clock.Now().Before(gone) {
+			return gone, nil
+		}
 		return time.Time{}, s.drop(ctx, v)
 	}
 	if v.Status != nil && ptr.Deref(v.Status.ReadyToUse, false) {
