@@ -132,17 +132,28 @@ func (s *space) kubectlTry(args ...string) (string, error) {
 	return kubectl(s.ctx, append([]string{"-n", s.name}, args...)...)
 }
 
+// kubectlIn is kubectl with something to read.
+func (s *space) kubectlIn(input string, args ...string) {
+	s.t.Helper()
+	cmd := kubectlCommand(s.ctx, append([]string{"-n", s.name}, args...)...)
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
+
 func kubectl(ctx context.Context, args ...string) (string, error) {
+	out, err := kubectlCommand(ctx, args...).CombinedOutput()
+	return string(out), err
+}
+
+func kubectlCommand(ctx context.Context, args ...string) *exec.Cmd {
 	program, err := exec.LookPath("kubectl")
 	if err != nil {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
+		cache, _ := os.UserCacheDir() // when there is none, kubectl is not found, which is what is wrong
 		program = filepath.Join(cache, "lifeboat/envtest/kubectl")
 	}
-	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
-	return string(out), err
+	return exec.CommandContext(ctx, program, args...)
 }
 
 // describe shows what there is when a test has failed.

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+)
+
+// A namespace that is deleted takes no byte along: what is left says what it is, and gives the data back elsewhere.
+func TestNamespaceDeleted(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	s.claims(storageA, "calendar", "contacts")
+	s.pod("writer", "contacts")
+	s.sh("writer", "echo survives > /data/file && sync")
+	s.policy("sync")
+	s.policy("group", consistency(api.ConsistencyGroup))
+	alone, grouped := s.take("alone", "sync"), s.take("grouped", "group")
+	handles := s.handles("alone", storageA)
+	for claim, h := range s.handles("grouped", storageA) {
+		handles["grouped "+claim] = h
+	}
+	s.kubectl("delete", "namespace", s.name, "--timeout=120s")
+
+	found := map[string]snapshotv1.VolumeSnapshotContent{}
+	for _, c := range s.contents() {
+		found[c.Labels[api.LabelPoint]+" "+c.Annotations[api.AnnotationClaim]] = c
+		if c.Spec.DeletionPolicy != snapshotv1.VolumeSnapshotContentRetain || c.DeletionTimestamp != nil {
+			t.Errorf("content %s: %s, deleted %v", c.Name, c.Spec.DeletionPolicy, c.DeletionTimestamp)
+		}
+		if c.Annotations[api.AnnotationNamespace] != s.name || c.Annotations[api.AnnotationStorageClass] != storageA.class ||
+			c.Annotations[api.AnnotationSize] != "64Mi" || c.Labels[api.LabelPolicy] == "" {
+			t.Errorf("content %s does not say what it is: %v %v", c.Name, c.Labels, c.Annotations)
+		}
+	}
+	if len(found) != 4 {
+		t.Errorf("%d contents are left", len(found))
+	}
+	if groups := s.groupContents(); len(groups) != 1 || groups[0].GetLabels()[api.LabelPoint] != grouped.Name {
+		t.Errorf("%d group contents are left", len(groups))
+	}
+	time.Sleep(3 * time.Second) // for a deletion that is late
+	for claim, h := range handles {
+		if !storageA.holds(t, h) {
+			t.Errorf("the bytes of %s are gone", claim)
+		}
+	}
+	for _, p := range []*api.RecoveryPoint{alone, grouped} {
+		t.Run(p.Name, func(t *testing.T) {
+			bringBack(t, found[p.Name+" contacts"])
+		})
+	}
+}
+
+// bringBack restores a content of a namespace that is gone into a new one.
+func bringBack(t *testing.T, c snapshotv1.VolumeSnapshotContent) {
+	s := newSpace(t)
+	s.create(&snapshotv1.VolumeSnapshotContent{
+		ObjectMeta: metav1.ObjectMeta{Name: s.name},
+		Spec: snapshotv1.VolumeSnapshotContentSpec{
+			DeletionPolicy: snapshotv1.VolumeSnapshotContentRetain, Driver: c.Spec.Driver,
+			Source:            snapshotv1.VolumeSnapshotContentSource{SnapshotHandle: c.Status.SnapshotHandle},
+			VolumeSnapshotRef: corev1.ObjectReference{Kind: "VolumeSnapshot", Namespace: s.name, Name: "brought"},
+		},
+	})
+	s.create(&snapshotv1.VolumeSnapshot{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.name, Name: "brought"},
+		Spec:       snapshotv1.VolumeSnapshotSpec{Source: snapshotv1.VolumeSnapshotSource{VolumeSnapshotContentName: ptr.To(s.name)}},
+	})
+	s.kubectl("wait", "--for=jsonpath={.status.readyToUse}=true", "volumesnapshot/brought", "--timeout=60s")
+	s.restore("restored", "brought", storageA)
+	if got := s.sh("restored", "cat /data/file"); got != "survives" {
+		t.Errorf("the restored file says %q", got)
+	}
+}
+
+// A VolumeSnapshot that was deleted by hand costs no bytes; the point says so, and its deletion frees them.
+func TestVolumeSnapshotDeletedByHand(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	s.claims(storageA, "calendar", "contacts")
+	s.policy("sync")
+	s.take("first", "sync")
+	handles := s.handles("first", storageA)
+	s.kubectl("delete", "volumesnapshot", s.snapshots("first")["contacts"].Name, "--timeout=60s")
+	p := s.failed("first", api.ReasonRecoveryPointVanished, soonEnough)
+	if r := s.record(p, "contacts"); r.State != api.VolumeFailed || r.Reason != api.ReasonRecoveryPointVanished {
+		t.Errorf("claim contacts is %s: %s", r.State, r.Reason)
+	}
+	s.policyStatus("sync", "unprotected", soonEnough, func(b *api.BackupPolicy) string {
+		if meta.IsStatusConditionFalse(b.Status.Conditions, api.ConditionProtected) {
+			return ""
+		}
+		return fmt.Sprintf("%+v", b.Status.Conditions)
+	})
+	if !storageA.holds(t, handles["contacts"]) {
+		t.Error("the bytes are gone")
+	}
+	s.kubectl("delete", "rp", "first", "--timeout=60s")
+	s.bytesGone(storageA, handles)
+	s.await("the contents to go", soonEnough, func() string {
+		if n := len(s.contents()); n > 0 {
+			return fmt.Sprintf("%d contents", n)
+		}
+		return ""
+	})
+}
+
+// A person asks for a point with four lines of YAML; a slot that Lifeboat did not set is refused; two points of one policy
+// are taken one after the other.
+func TestRunNow(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	s.claims(storageA, "contacts")
+	s.policy("sync")
+	s.kubectlIn(`{apiVersion: lifeboat.dev/v1alpha1, kind: RecoveryPoint, metadata: {name: now}, spec: {policy: {name: sync}}}`, "create", "-f", "-")
+	s.kubectl("wait", "--for=condition=Complete", "rp/now", "--timeout=60s")
+	p := s.complete("now")
+	if p.Status.Trigger != api.TriggerManual || p.Spec.Slot != nil {
+		t.Errorf("trigger %s, slot %v", p.Status.Trigger, p.Spec.Slot)
+	}
+	forged := &api.RecoveryPoint{ObjectMeta: metav1.ObjectMeta{Name: "forged", Namespace: s.name},
+		Spec: api.RecoveryPointSpec{Policy: api.PolicyReference{Name: "sync"}, Slot: ptr.To(metav1.NewTime(time.Now().Truncate(time.Minute)))}}
+	s.create(forged)
+	s.now("left", "sync")
+	s.now("right", "sync")
+	s.complete("left")
+	s.complete("right")
+	s.point("forged", "refused", soonEnough, func(p *api.RecoveryPoint) string {
+		c := meta.FindStatusCondition(p.Status.Conditions, api.ConditionComplete)
+		if c == nil || c.Reason != api.ReasonInvalidSlot || p.Status.Capture != nil {
+			return told(p)
+		}
+		return ""
+	})
+	if n := len(s.snapshots("forged")); n > 0 {
+		t.Errorf("%d snapshots were taken for a forged slot", n)
+	}
+}
+
+// While a policy is suspended nothing is taken on schedule and nothing expires. Resuming starts no run by itself.
+func TestSuspend(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	s.claims(storageA, "contacts")
+	s.policy("sync", everyMinute, keep(api.Retention{Last: 1}), func(b *api.BackupPolicySpec) { b.Suspend = true })
+	s.take("one", "sync")
+	time.Sleep(time.Second)
+	s.take("two", "sync")
+	next := time.Now().Truncate(time.Minute).Add(time.Minute)
+	s.stays("nothing is taken or expires while suspended", time.Until(next.Add(8*time.Second)), func() string {
+		if names := strings.Join(pointNames(s.points()), " "); names != "one two" {
+			return names
+		}
+		return ""
+	})
+	resumed := time.Now()
+	s.kubectl("patch", "bp", "sync", "--type=merge", "-p", `{"spec":{"suspend":false}}`)
+	s.pointGone("one", soonEnough)
+	s.await("a slot after resuming", soonEnough, func() string {
+		for _, p := range s.points() {
+			if p.Spec.Slot == nil {
+				continue
+			}
+			if p.Spec.Slot.Time.Before(resumed) {
+				t.Fatalf("slot %s was run, resumed at %s", p.Spec.Slot, resumed)
+			}
+			return ""
+		}
+		return "there is none"
+	})
+}
