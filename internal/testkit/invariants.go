@@ -3,7 +3,6 @@
 package testkit
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
@@ -33,7 +31,6 @@ type Checker struct {
 	Released bool
 
 	api     *API
-	read    *Client
 	storage *Storage
 	clock   clock.PassiveClock
 	best    map[string]int       // by policy and claim: most restorable points there ever were
@@ -43,7 +40,7 @@ type Checker struct {
 
 // NewChecker watches over an API server and a storage system.
 func NewChecker(a *API, s *Storage, now clock.PassiveClock) *Checker {
-	return &Checker{api: a, read: a.Client(nil), storage: s, clock: now,
+	return &Checker{api: a, storage: s, clock: now,
 		best: map[string]int{}, slots: map[string]time.Time{}, marks: map[string]time.Time{}}
 }
 
@@ -59,25 +56,34 @@ func (k *Checker) broken(number int, format string, args ...any) {
 	k.Found = append(k.Found, fmt.Sprintf("%s invariant %d: ", k.clock.Now().UTC().Format(time.RFC3339), number)+fmt.Sprintf(format, args...))
 }
 
-// facts are all objects that the promises speak of.
+// facts are all objects that the promises speak of. They are those of the API server itself, and must not be changed.
 type facts struct {
-	policies  []api.BackupPolicy
-	points    []api.RecoveryPoint
-	snapshots []snapshotv1.VolumeSnapshot
-	contents  []snapshotv1.VolumeSnapshotContent
+	policies  []*api.BackupPolicy
+	points    []*api.RecoveryPoint
+	snapshots []*snapshotv1.VolumeSnapshot
+	contents  []*snapshotv1.VolumeSnapshotContent
 }
 
 func (k *Checker) look() facts {
-	var b api.BackupPolicyList
-	var p api.RecoveryPointList
-	var s snapshotv1.VolumeSnapshotList
-	var c snapshotv1.VolumeSnapshotContentList
-	for _, l := range []client.ObjectList{&b, &p, &s, &c} {
-		if err := k.read.List(context.Background(), l); err != nil {
-			panic(err)
+	k.api.mu.Lock()
+	now := k.api.now
+	k.api.mu.Unlock()
+	var f facts
+	for _, objects := range now {
+		for _, o := range objects {
+			switch o := o.(type) {
+			case *api.BackupPolicy:
+				f.policies = append(f.policies, o)
+			case *api.RecoveryPoint:
+				f.points = append(f.points, o)
+			case *snapshotv1.VolumeSnapshot:
+				f.snapshots = append(f.snapshots, o)
+			case *snapshotv1.VolumeSnapshotContent:
+				f.contents = append(f.contents, o)
+			}
 		}
 	}
-	return facts{b.Items, p.Items, s.Items, c.Items}
+	return f
 }
 
 // Before checks that what is about to be done may be done.
@@ -95,9 +101,9 @@ func (k *Checker) Before(c Call) {
 	case "RecoveryPoint":
 		k.deletesPoint(f, c)
 	case "VolumeSnapshot":
-		i := slices.IndexFunc(f.snapshots, func(s snapshotv1.VolumeSnapshot) bool { return s.UID == c.UID })
+		i := slices.IndexFunc(f.snapshots, func(s *snapshotv1.VolumeSnapshot) bool { return s.UID == c.UID })
 		if i >= 0 {
-			k.deletesBytes(f, c, f.snapshots[i].Labels[api.LabelPointUID], ptr.Deref(readiness(&f.snapshots[i]), false))
+			k.deletesBytes(f, c, f.snapshots[i].Labels[api.LabelPointUID], ptr.Deref(readiness(f.snapshots[i]), false))
 		}
 	case "VolumeSnapshotContent":
 		k.deletesContent(f, c)
@@ -119,7 +125,7 @@ func readiness(s *snapshotv1.VolumeSnapshot) *bool {
 }
 
 func (k *Checker) deletesContent(f facts, c Call) {
-	i := slices.IndexFunc(f.contents, func(x snapshotv1.VolumeSnapshotContent) bool { return x.UID == c.UID })
+	i := slices.IndexFunc(f.contents, func(x *snapshotv1.VolumeSnapshotContent) bool { return x.UID == c.UID })
 	if i < 0 {
 		return
 	}
@@ -127,7 +133,7 @@ func (k *Checker) deletesContent(f facts, c Call) {
 	ref := f.contents[i].Spec.VolumeSnapshotRef.UID
 	ready := f.contents[i].Status != nil && ptr.Deref(f.contents[i].Status.ReadyToUse, false)
 	for j := range f.snapshots {
-		if s := &f.snapshots[j]; s.UID == ref {
+		if s := f.snapshots[j]; s.UID == ref {
 			point = s.Labels[api.LabelPointUID]
 			ready = ptr.Deref(readiness(s), false)
 		}
@@ -137,7 +143,7 @@ func (k *Checker) deletesContent(f facts, c Call) {
 
 // deletesBytes allows it for points on their way out, and for what was not ready when its capture ended.
 func (k *Checker) deletesBytes(f facts, c Call, point string, ready bool) {
-	i := slices.IndexFunc(f.points, func(p api.RecoveryPoint) bool { return string(p.UID) == point })
+	i := slices.IndexFunc(f.points, func(p *api.RecoveryPoint) bool { return string(p.UID) == point })
 	switch {
 	case i < 0:
 		k.broken(5, "%s: no recovery point asks for it", c)
@@ -154,16 +160,16 @@ func (k *Checker) deletesBytes(f facts, c Call, point string, ready bool) {
 
 // deletesPoint allows it only for points that stood in the status of their policy, or whose policy asks for it in being deleted.
 func (k *Checker) deletesPoint(f facts, c Call) {
-	i := slices.IndexFunc(f.points, func(p api.RecoveryPoint) bool { return p.UID == c.UID })
+	i := slices.IndexFunc(f.points, func(p *api.RecoveryPoint) bool { return p.UID == c.UID })
 	if i < 0 {
 		return
 	}
-	p := &f.points[i]
+	p := f.points[i]
 	if p.Spec.Hold {
 		k.broken(5, "%s: it is on hold", c)
 	}
 	for j := range f.policies {
-		b := &f.policies[j]
+		b := f.policies[j]
 		if string(b.UID) != policyOf(p) {
 			continue
 		}
@@ -202,14 +208,14 @@ func (k *Checker) After(c Call, err error) {
 	if c.Verb == Create && c.Kind == "RecoveryPoint" {
 		for i := range f.points {
 			if f.points[i].Name == c.Key.Name {
-				k.created(&f.points[i])
+				k.created(f.points[i])
 			}
 		}
 	}
 	if !k.Lossy && c.Kind == "RecoveryPoint" && c.Verb == Status {
 		for i := range f.points {
 			if f.points[i].Name == c.Key.Name {
-				k.noPhantom(f, &f.points[i])
+				k.noPhantom(f, f.points[i])
 			}
 		}
 	}
@@ -219,7 +225,7 @@ func (k *Checker) After(c Call, err error) {
 func (k *Checker) held(f facts) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for i := range f.contents {
-		c := &f.contents[i]
+		c := f.contents[i]
 		if c.Status == nil {
 			continue
 		}
@@ -243,14 +249,14 @@ func (k *Checker) lastGood(f facts) {
 	}
 	held := k.held(f)
 	for i := range f.policies {
-		b := &f.policies[i]
+		b := f.policies[i]
 		if !b.DeletionTimestamp.IsZero() {
 			continue
 		}
 		floor := max(1, int(b.Spec.Retention.Minimum))
 		count := map[string]int{}
 		for j := range f.points {
-			p := &f.points[j]
+			p := f.points[j]
 			if policyOf(p) != string(b.UID) || !complete(p) {
 				continue
 			}
@@ -294,12 +300,12 @@ func (k *Checker) noPhantom(f facts, p *api.RecoveryPoint) {
 	}
 	bound := 0
 	for i := range f.snapshots {
-		s := &f.snapshots[i]
+		s := f.snapshots[i]
 		if s.Labels[api.LabelPointUID] != string(p.UID) || !ptr.Deref(readiness(s), false) {
 			continue
 		}
 		for j := range f.contents {
-			c := &f.contents[j]
+			c := f.contents[j]
 			if c.Name == *s.Status.BoundVolumeSnapshotContentName && c.Spec.VolumeSnapshotRef.UID == s.UID {
 				bound++
 			}
@@ -314,7 +320,7 @@ func (k *Checker) noPhantom(f facts, p *api.RecoveryPoint) {
 func (k *Checker) bounded(f facts) {
 	running := map[string]int{}
 	for i := range f.points {
-		p := &f.points[i]
+		p := f.points[i]
 		k.small(p.Name, p.Status)
 		c := p.Status.Capture
 		if c != nil && p.Status.FinishedAt == nil && p.DeletionTimestamp.IsZero() && k.clock.Now().Before(c.Deadline.Time) {
@@ -338,7 +344,7 @@ func (k *Checker) small(name string, status any) {
 // forward is invariant 11: the high-water mark never falls, and no slot is taken at or below one that was.
 func (k *Checker) forward(f facts) {
 	for i := range f.policies {
-		b := &f.policies[i]
+		b := f.policies[i]
 		if s := b.Status.LastSlot; s != nil {
 			if s.Time.Before(k.marks[string(b.UID)]) {
 				k.broken(11, "lastSlot of policy %s fell from %s to %s", b.Name, k.marks[string(b.UID)], s)
@@ -366,14 +372,14 @@ func (k *Checker) AtRest() {
 	k.oneEffect()
 	if !k.Lossy {
 		for i := range f.points {
-			k.noPhantom(f, &f.points[i])
+			k.noPhantom(f, f.points[i])
 		}
 	}
 	if !k.Released {
 		k.noLeaks(f)
 	}
 	for i := range f.points {
-		p := &f.points[i]
+		p := f.points[i]
 		if c := p.Status.Capture; c != nil && p.Status.FinishedAt == nil && p.DeletionTimestamp.IsZero() && k.clock.Now().After(c.Deadline.Add(time.Minute)) {
 			k.broken(9, "point %s has no end, a minute after its deadline", p.Name)
 		}
@@ -405,7 +411,7 @@ func (k *Checker) noLeaks(f facts) {
 	}
 	handles := map[string]bool{}
 	for i := range f.contents {
-		c := &f.contents[i]
+		c := f.contents[i]
 		if c.Status != nil {
 			handles[ptr.Deref(c.Status.SnapshotHandle, "")] = true
 		}
