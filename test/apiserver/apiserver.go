@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,19 +126,27 @@ func (s *Server) Client(scheme *runtime.Scheme) (client.Client, error) {
 	return client.New(s.Config, client.Options{Scheme: scheme})
 }
 
-// User is the configuration of a user of that name, in no group but that of all who are authenticated.
-func (s *Server) User(name string) (*rest.Config, error) {
+// User writes the kubeconfig of a user of that name, in no group but that of all who are authenticated.
+func (s *Server) User(name string) (path string, err error) {
 	u, err := s.env.AddUser(envtest.User{Name: name}, &rest.Config{QPS: -1})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return u.Config(), nil
+	raw, err := u.KubeConfig()
+	if err != nil {
+		return "", err
+	}
+	return s.write("user-"+url.PathEscape(name), raw)
 }
 
 // Kubeconfig writes the kubeconfig of an administrator and tells its path.
-func (s *Server) Kubeconfig() (string, error) {
-	path := filepath.Join(s.dir, "kubeconfig")
-	return path, os.WriteFile(path, s.env.KubeConfig, 0o600)
+func (s *Server) Kubeconfig() (path string, err error) {
+	return s.write("kubeconfig", s.env.KubeConfig)
+}
+
+func (s *Server) write(name string, content []byte) (path string, err error) {
+	path = filepath.Join(s.dir, name)
+	return path, os.WriteFile(path, content, 0o600)
 }
 
 // Kubectl runs kubectl as an administrator.
