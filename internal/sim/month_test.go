@@ -21,6 +21,7 @@ var update = flag.Bool("update", false, "write the golden logs anew")
 // TestThirtyDays lets thirty days of an hourly policy pass and compares the story with the one on record: what was taken
 // each day, what went and why, and what was there at midnight and why.
 func TestThirtyDays(t *testing.T) {
+	t.Parallel()
 	w := New(monday.Add(-time.Minute), "data", "logs")
 	w.Apply(testkit.Policy(func(b *api.BackupPolicy) {
 		b.Spec.Schedule.TimeZone = "Europe/Berlin"

@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -167,11 +166,9 @@ func (d *duel) around(who int) testkit.Around {
 // tick is World.Tick for two.
 func (d *duel) tick(w *World, operators ...*Operator) error {
 	for range mostRounds {
-		next, err := w.Storage.Step(context.Background())
-		if err != nil {
+		if err := w.stepStorage(); err != nil {
 			return err
 		}
-		w.storageNext = next
 		news := w.API.News()
 		for _, o := range operators {
 			o.route(news)

@@ -34,6 +34,7 @@ type World struct {
 
 	operators   []*Operator
 	storageNext time.Time
+	storageSeen int64 // version up to which the storage system has seen all
 }
 
 // Told is an event.
@@ -157,11 +158,9 @@ func (w *World) Tick() error {
 		if round > mostRounds {
 			return fmt.Errorf("%s: no rest after %d rounds at one instant", w.Clock.Now().UTC().Format(time.RFC3339Nano), round)
 		}
-		next, err := w.Storage.Step(context.Background())
-		if err != nil {
+		if err := w.stepStorage(); err != nil {
 			return fmt.Errorf("storage: %w", err)
 		}
-		w.storageNext = next
 		news := w.API.News()
 		busy := len(news) > 0
 		for _, o := range w.operators {
@@ -176,6 +175,16 @@ func (w *World) Tick() error {
 			return nil
 		}
 	}
+}
+
+// stepStorage lets the storage system work, when something was written or its time has come.
+func (w *World) stepStorage() (err error) {
+	due := !w.storageNext.IsZero() && !w.storageNext.After(w.Clock.Now())
+	if version := w.API.Version(); version != w.storageSeen || due {
+		w.storageSeen = version
+		w.storageNext, err = w.Storage.Step(context.Background())
+	}
+	return err
 }
 
 // mostRounds at one instant are more than any of it needs: every write may cause a round.

@@ -3,6 +3,7 @@
 package testkit
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -94,6 +95,13 @@ func (a *API) News() []Change {
 	return out
 }
 
+// Version is that of the newest write.
+func (a *API) Version() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.version
+}
+
 func resourceOf(kind schema.GroupVersionKind) schema.GroupResource {
 	plural, _ := meta.UnsafeGuessKindToResource(kind)
 	return plural.GroupResource()
@@ -111,13 +119,13 @@ func (a *API) put(kind schema.GroupVersionKind, key client.ObjectKey, obj client
 	if a.past = append(a.past, a.now); len(a.past) > mostPast {
 		a.past = slices.Delete(a.past, 0, len(a.past)-mostPast)
 	}
+	a.version++
 	before := a.now[kind][key]
 	objects := make(map[client.ObjectKey]client.Object, len(a.now[kind])+1)
 	maps.Copy(objects, a.now[kind])
 	if obj == nil {
 		delete(objects, key)
 	} else {
-		a.version++
 		obj.SetResourceVersion(strconv.FormatInt(a.version, 10))
 		objects[key] = obj
 	}
@@ -164,9 +172,8 @@ func (a *API) list(from state, into client.ObjectList, opts []client.ListOption)
 	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
 	var o client.ListOptions
 	o.ApplyOptions(opts)
-	var out []runtime.Object
-	for _, key := range sorted(from[kind]) {
-		obj := from[kind][key]
+	found := map[client.ObjectKey]client.Object{}
+	for key, obj := range from[kind] {
 		if o.Namespace != "" && key.Namespace != o.Namespace {
 			continue
 		}
@@ -178,8 +185,12 @@ func (a *API) list(from state, into client.ObjectList, opts []client.ListOption)
 			return err
 		}
 		if ok {
-			out = append(out, obj.DeepCopyObject())
+			found[key] = obj
 		}
+	}
+	var out []runtime.Object
+	for _, key := range sorted(found) {
+		out = append(out, found[key].DeepCopyObject())
 	}
 	if u, ok := into.(*unstructured.UnstructuredList); ok {
 		u.Items = nil
@@ -193,7 +204,7 @@ func (a *API) list(from state, into client.ObjectList, opts []client.ListOption)
 
 func sorted(objects map[client.ObjectKey]client.Object) []client.ObjectKey {
 	return slices.SortedFunc(maps.Keys(objects), func(x, y client.ObjectKey) int {
-		return strings.Compare(x.String(), y.String())
+		return cmp.Or(strings.Compare(x.Namespace, y.Namespace), strings.Compare(x.Name, y.Name))
 	})
 }
 

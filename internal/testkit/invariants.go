@@ -205,6 +205,7 @@ func (k *Checker) After(c Call, err error) {
 	k.lastGood(f)
 	k.bounded(f)
 	k.forward(f)
+	k.smallWritten(f, c)
 	if c.Verb == Create && c.Kind == "RecoveryPoint" {
 		for i := range f.points {
 			if f.points[i].Name == c.Key.Name {
@@ -321,7 +322,6 @@ func (k *Checker) bounded(f facts) {
 	running := map[string]int{}
 	for i := range f.points {
 		p := f.points[i]
-		k.small(p.Name, p.Status)
 		c := p.Status.Capture
 		if c != nil && p.Status.FinishedAt == nil && p.DeletionTimestamp.IsZero() && k.clock.Now().Before(c.Deadline.Time) {
 			if running[c.PolicyUID]++; running[c.PolicyUID] > 1 {
@@ -329,8 +329,19 @@ func (k *Checker) bounded(f facts) {
 			}
 		}
 	}
+}
+
+// smallWritten measures the status that was written.
+func (k *Checker) smallWritten(f facts, c Call) {
+	for i := range f.points {
+		if p := f.points[i]; c.Kind == "RecoveryPoint" && p.Name == c.Key.Name {
+			k.small(p.Name, p.Status)
+		}
+	}
 	for i := range f.policies {
-		k.small(f.policies[i].Name, f.policies[i].Status)
+		if b := f.policies[i]; c.Kind == "BackupPolicy" && b.Name == c.Key.Name {
+			k.small(b.Name, b.Status)
+		}
 	}
 }
 
