@@ -9,8 +9,6 @@ import (
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -43,13 +41,16 @@ type setup struct {
 	write    *apply.Writer
 	clock    clock.PassiveClock
 	settings plan.Settings
-	wake     chan event.GenericEvent // every policy and point, once the snapshot API is there
+
+	// every policy and every point, once the snapshot API is there
+	wakePolicies, wakePoints chan event.GenericEvent
 }
 
 // Setup adds every controller to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, options config.Options, now clock.PassiveClock) error {
 	s := &setup{
-		mgr: mgr, options: options, clock: now, wake: make(chan event.GenericEvent),
+		mgr: mgr, options: options, clock: now,
+		wakePolicies: make(chan event.GenericEvent), wakePoints: make(chan event.GenericEvent),
 		read:     &Reader{Cache: mgr.GetClient(), Live: mgr.GetAPIReader(), API: &SnapshotAPI{Mapper: mgr.GetRESTMapper()}},
 		write:    &apply.Writer{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Lanes: apply.NewLanes(options.ConcurrentCreates)},
 		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents},
@@ -108,10 +109,11 @@ func (s *setup) snapshots(ctx context.Context, policies, points controller.Contr
 	if ok {
 		return watch(ctx)
 	}
-	for _, c := range []controller.Controller{policies, points} {
-		if err := c.Watch(source.Channel(s.wake, &handler.EnqueueRequestForObject{})); err != nil {
-			return err
-		}
+	if err := policies.Watch(source.Channel(s.wakePolicies, &handler.EnqueueRequestForObject{})); err != nil {
+		return err
+	}
+	if err := points.Watch(source.Channel(s.wakePoints, &handler.EnqueueRequestForObject{})); err != nil {
+		return err
 	}
 	return s.mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		ctrl.LoggerFrom(ctx).Info("VolumeSnapshots are not served; capturing starts once they are")
@@ -153,19 +155,11 @@ func (s *setup) wakeAll(ctx context.Context) error {
 	if err := s.mgr.GetClient().List(ctx, &points); err != nil {
 		return err
 	}
-	seen := map[types.NamespacedName]bool{}
-	send := func(o metav1.ObjectMeta) {
-		key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
-		if !seen[key] {
-			seen[key] = true
-			s.wake <- event.GenericEvent{Object: &api.BackupPolicy{ObjectMeta: o}}
-		}
-	}
 	for i := range policies.Items {
-		send(policies.Items[i].ObjectMeta)
+		s.wakePolicies <- event.GenericEvent{Object: &policies.Items[i]}
 	}
 	for i := range points.Items {
-		send(points.Items[i].ObjectMeta)
+		s.wakePoints <- event.GenericEvent{Object: &points.Items[i]}
 	}
 	return nil
 }
