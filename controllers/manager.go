@@ -53,51 +53,48 @@ func NewManager(to *rest.Config, o config.Options) (ctrl.Manager, error) {
 	return mgr, mgr.AddReadyzCheck("ping", healthz.Ping)
 }
 
-// cacheOptions keep of each object only what is read. The objects are never changed in place, so that none is copied.
+// cacheOptions keep of each object only what is read. Only our own kinds are changed after they were read, so that
+// no other is copied. What is said here of a kind by name must be served when the operator starts; the kinds of the
+// snapshot API need not be, and so the transform tells kinds apart itself.
 func cacheOptions() cache.Options {
-	lean := func(keep func(client.Object)) cache.ByObject {
-		return cache.ByObject{Transform: func(o any) (any, error) {
-			if obj, ok := o.(client.Object); ok {
-				obj.SetManagedFields(nil)
-				keep(obj)
-			}
-			return o, nil
-		}, UnsafeDisableDeepCopy: ptr.To(true)}
-	}
+	copied := cache.ByObject{UnsafeDisableDeepCopy: ptr.To(false)}
 	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject: map[client.Object]cache.ByObject{
-			&corev1.PersistentVolumeClaim{}:     lean(leanClaim),
-			&corev1.PersistentVolume{}:          lean(leanVolume),
-			&appsv1.StatefulSet{}:               lean(leanWorkload),
-			&appsv1.Deployment{}:                lean(leanWorkload),
-			&snapshotv1.VolumeSnapshot{}:        lean(func(client.Object) {}),
-			&snapshotv1.VolumeSnapshotContent{}: lean(leanContent),
-			&snapshotv1.VolumeSnapshotClass{}:   lean(func(client.Object) {}),
-		},
+		DefaultTransform:             lean,
+		DefaultUnsafeDisableDeepCopy: ptr.To(true),
+		ByObject:                     map[client.Object]cache.ByObject{&api.BackupPolicy{}: copied, &api.RecoveryPoint{}: copied},
 	}
 }
 
-func leanClaim(o client.Object) {
-	c := o.(*corev1.PersistentVolumeClaim)
+func lean(o any) (any, error) {
+	if obj, ok := o.(client.Object); ok {
+		obj.SetManagedFields(nil)
+	}
+	switch x := o.(type) {
+	case *corev1.PersistentVolumeClaim:
+		leanClaim(x)
+	case *corev1.PersistentVolume:
+		leanVolume(x)
+	case *appsv1.StatefulSet, *appsv1.Deployment:
+		leanWorkload(x.(client.Object))
+	case *snapshotv1.VolumeSnapshotContent:
+		x.Annotations, x.Finalizers = nil, nil
+	}
+	return o, nil
+}
+
+func leanClaim(c *corev1.PersistentVolumeClaim) {
 	c.Annotations, c.OwnerReferences, c.Finalizers = nil, nil, nil
 	c.Spec = corev1.PersistentVolumeClaimSpec{StorageClassName: c.Spec.StorageClassName, VolumeMode: c.Spec.VolumeMode, VolumeName: c.Spec.VolumeName}
 	c.Status = corev1.PersistentVolumeClaimStatus{Phase: c.Status.Phase, Capacity: c.Status.Capacity}
 }
 
-func leanVolume(o client.Object) {
-	v := o.(*corev1.PersistentVolume)
+func leanVolume(v *corev1.PersistentVolume) {
 	v.Labels, v.Annotations, v.Finalizers = nil, nil, nil
 	spec := corev1.PersistentVolumeSpec{ClaimRef: v.Spec.ClaimRef}
 	if csi := v.Spec.CSI; csi != nil {
 		spec.CSI = &corev1.CSIPersistentVolumeSource{Driver: csi.Driver, VolumeHandle: csi.VolumeHandle}
 	}
 	v.Spec, v.Status = spec, corev1.PersistentVolumeStatus{}
-}
-
-func leanContent(o client.Object) {
-	c := o.(*snapshotv1.VolumeSnapshotContent)
-	c.Annotations, c.Finalizers = nil, nil
 }
 
 func leanWorkload(o client.Object) {

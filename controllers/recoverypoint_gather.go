@@ -67,13 +67,13 @@ func (r *PointReconciler) gatherSelection(ctx context.Context, o plan.PointObser
 
 // gatherCapture reads how far a capture is.
 func (r *PointReconciler) gatherCapture(ctx context.Context, o plan.PointObserved) (_ plan.PointObserved, err error) {
+	if o.Claims, err = r.Read.claims(ctx, o.Point.Namespace); err != nil {
+		return o, err
+	}
 	if !o.Cluster.Snapshots {
 		return o, nil
 	}
 	if o.Snapshots, o.Strays, err = r.snapshots(ctx, o.Point); err != nil {
-		return o, err
-	}
-	if o.Claims, err = r.Read.claims(ctx, o.Point.Namespace); err != nil {
 		return o, err
 	}
 	if plan.Finished(o.Point) && o.Point.Status.PointInTime != nil && o.Point.DeletionTimestamp.IsZero() {

@@ -7,10 +7,10 @@ package apiserver
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,7 +136,7 @@ func (s *Server) User(name string) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return s.write("user-"+url.PathEscape(name), raw)
+	return s.write("user-"+hex.EncodeToString([]byte(name)), raw) // KUBECONFIG is a list: a colon would cut the name
 }
 
 // Kubeconfig writes the kubeconfig of an administrator and tells its path.

@@ -60,6 +60,9 @@ func run(m *testing.M) int {
 	code := 1
 	if err == nil {
 		code = m.Run()
+		if code != 0 {
+			fmt.Fprintf(os.Stderr, "the operator said at last:\n%s\n", last(suite.operator.Log(), 4000))
+		}
 		if code == 0 && flag.Lookup("test.run").Value.String() == "" {
 			err = verifyRole()
 		}
@@ -95,6 +98,9 @@ func start(ctx context.Context, dir string) (err error) {
 	suite.operator, err = startOperator(suite.kubeconfig, "--leader-election-namespace="+systemNamespace)
 	return err
 }
+
+// last is the end of a text.
+func last(text string, n int) string { return text[max(0, len(text)-n):] }
 
 func stop() error {
 	var errs []error
@@ -147,6 +153,9 @@ func eventually(t *testing.T, within time.Duration, check func() error) {
 		err := check()
 		if err == nil {
 			return
+		}
+		if !suite.operator.Running() {
+			t.Fatal("the operator has ended")
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %s: %v", within, err)

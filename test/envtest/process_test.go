@@ -51,7 +51,12 @@ func TestSnapshotAPIComesLater(t *testing.T) {
 	b := w.policy("sync", nil)
 	w.await(b, api.ConditionReady, metav1.ConditionFalse, api.ReasonSnapshotAPIMissing)
 	p := w.now("sync", "now")
-	w.await(p, api.ConditionComplete, metav1.ConditionFalse, "")
+	w.await(p, api.ConditionComplete, metav1.ConditionFalse, api.ReasonCapturing)
+	time.Sleep(2 * time.Second)
+	w.ok(admin.Get(t.Context(), client.ObjectKeyFromObject(p), p))
+	if p.Status.FinishedAt != nil {
+		t.Errorf("the capture has ended without a look at the storage: %+v", p.Status)
+	}
 	if err := server.InstallSnapshotAPI(); err != nil {
 		t.Fatal(err)
 	}
