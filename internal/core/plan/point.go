@@ -145,13 +145,13 @@ func (p *PointPlan) planFreeze(o PointObserved, now time.Time) {
 
 // cannotStart says what a point waits for before its capture can start; nil when it can.
 func cannotStart(o PointObserved, now time.Time) *Problem {
-	b, slot := o.Policy, o.Point.Spec.Slot
+	b := o.Policy
 	switch {
 	case o.NamespaceTerminating:
 		return &Problem{api.ReasonNamespaceTerminating, "the namespace is being deleted"}
 	case b == nil || !b.DeletionTimestamp.IsZero():
 		return &Problem{api.ReasonPolicyNotFound, fmt.Sprintf("spec.policy.name: there is no BackupPolicy %q in this namespace", o.Point.Spec.Policy.Name)}
-	case slot != nil && o.Point.Name != names.Point(b.Name, string(b.UID), slot.Time):
+	case madeUp(o.Point, b):
 		return &Problem{api.ReasonInvalidSlot, "spec.slot is written by Lifeboat alone; create a point without it to capture now"}
 	}
 	if other := ahead(o, now); other != "" {
@@ -163,7 +163,7 @@ func cannotStart(o PointObserved, now time.Time) *Problem {
 // ahead is a point of the same policy that is being captured, or was asked for earlier; empty when it is this one's turn.
 func ahead(o PointObserved, now time.Time) string {
 	for _, q := range o.Siblings {
-		if q.UID == o.Point.UID || !activeUntil(q).After(now) {
+		if q.UID == o.Point.UID || !activeUntil(q).After(now) || madeUp(q, o.Policy) {
 			continue
 		}
 		started := q.Status.Capture != nil
@@ -172,6 +172,12 @@ func ahead(o PointObserved, now time.Time) string {
 		}
 	}
 	return ""
+}
+
+// madeUp says whether a point bears a slot that the policy's schedule did not give it. It never starts, so nothing waits for it.
+func madeUp(p *api.RecoveryPoint, b *api.BackupPolicy) bool {
+	s := p.Spec.Slot
+	return s != nil && p.Status.Capture == nil && p.Name != names.Point(b.Name, string(b.UID), s.Time)
 }
 
 func asked(p *api.RecoveryPoint) time.Time { return p.CreationTimestamp.Time }

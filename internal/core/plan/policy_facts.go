@@ -71,7 +71,7 @@ func ours(o PolicyObserved) []*api.RecoveryPoint {
 	uid := string(o.Policy.UID)
 	var out []*api.RecoveryPoint
 	for _, p := range o.Points {
-		if p.Spec.Policy.Name == o.Policy.Name && (PolicyUID(p) == uid || PolicyUID(p) == "") {
+		if p.Spec.Policy.Name == o.Policy.Name && (PolicyUID(p) == uid || PolicyUID(p) == "") && !madeUp(p, o.Policy) {
 			out = append(out, p)
 		}
 	}
