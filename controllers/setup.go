@@ -10,6 +10,7 @@ import (
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -29,6 +31,13 @@ import (
 
 // policiesAtOnce is how many policies are looked at side by side.
 const policiesAtOnce = 4
+
+// What failed is tried again after retryFirst, and after twice as long each time, but never later than retryLast: a
+// capture has a deadline, and an outage of the API server must not cost more than it lasted.
+const (
+	retryFirst = 50 * time.Millisecond
+	retryLast  = 30 * time.Second
+)
 
 // askForAPI is how often a cluster without the snapshot API is asked for it.
 const askForAPI = 15 * time.Second
@@ -77,7 +86,7 @@ func (s *setup) policies() (controller.Controller, error) {
 		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfClaim), builder.WithPredicates(claimChanged)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: policiesAtOnce}).
+		WithOptions(sideBySide(policiesAtOnce)).
 		Build(r)
 }
 
@@ -95,8 +104,15 @@ func (s *setup) points() (controller.Controller, error) {
 		For(&api.RecoveryPoint{}).
 		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOfPolicy), builder.WithPredicates(specChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.waitingSiblings), builder.WithPredicates(captureEnded)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: s.options.ConcurrentPoints}).
+		WithOptions(sideBySide(s.options.ConcurrentPoints)).
 		Build(r)
+}
+
+func sideBySide(n int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: n,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast),
+	}
 }
 
 // snapshots watches the snapshot API when it is served; when it is not, the operator runs without it until it is.
