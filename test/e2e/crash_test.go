@@ -130,6 +130,13 @@ func TestOperatorKilledDuringCapture(t *testing.T) {
 		})
 		s.kill()
 	}
+	s.await("a slot", soonEnough, func() string {
+		if slot := time.Now().Truncate(time.Minute); s.hasSlot(slot) {
+			return ""
+		}
+		return "no point for it"
+	})
+	s.kill()
 	s.now("grouped", "group")
 	s.await("a group snapshot", soonEnough, func() string { return strings.Repeat("none", 1-min(1, len(s.groupSnapshots()))) })
 	s.kill()
@@ -144,6 +151,15 @@ func TestOperatorKilledDuringCapture(t *testing.T) {
 	s.kill()
 	s.pointGone("killed-0", soonEnough)
 	s.oneOfEach()
+}
+
+func (s *space) hasSlot(slot time.Time) bool {
+	for _, p := range s.points() {
+		if p.Spec.Slot != nil && p.Spec.Slot.Time.Equal(slot) && p.Status.FinishedAt == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // oneOfEach checks that every point of the namespace is complete, that each has exactly one snapshot and one retained
@@ -170,6 +186,9 @@ func (s *space) oneOfEach() {
 	}
 	if want := 3 * len(points); len(all.Items) != want || len(s.contents()) != want {
 		s.t.Errorf("%d points of 3 claims have %d snapshots and %d contents", len(points), len(all.Items), len(s.contents()))
+	}
+	if held, err := storageA.snapshotsOf(s.volumes); err != nil || len(held) != 3*len(points) {
+		s.t.Errorf("the storage system holds %d snapshots of %d points (%v)", len(held), len(points), err)
 	}
 }
 

@@ -65,6 +65,30 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// The After hooks run also for a point that is deleted in the midst of its capture.
+func TestHooksOfADeletedPoint(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	volumes := s.claims(storageA, "contacts")
+	s.pod("writer", "contacts")
+	storageA.fault(t, faultSlow, volumes...)
+	s.policy("sync", hooks(hook("freeze", api.HookBefore, mark), hook("thaw", api.HookAfter, unmark)))
+	s.now("first", "sync")
+	s.await("a snapshot", soonEnough, func() string {
+		if len(s.snapshots("first")) == 0 {
+			return "there is none"
+		}
+		return ""
+	})
+	s.kubectl("delete", "rp", "first", "--timeout=60s")
+	if got := s.sh("writer", marked); got != "no" {
+		t.Errorf("the volume is still marked: %s", got)
+	}
+	if n := len(s.contents()); n > 0 {
+		t.Errorf("%d contents are left", n)
+	}
+}
+
 // A Before hook that fails, or takes too long, gives the point up, and the After hooks run all the same.
 func TestHooksThatFail(t *testing.T) {
 	t.Parallel()

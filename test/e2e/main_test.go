@@ -88,6 +88,9 @@ func prepare() error {
 	}
 	storageA.clear()
 	storageB.clear()
+	if err := storageA.order("show"); err != nil {
+		return fmt.Errorf("these tests need the test cluster with its storage systems (`make cluster-up`): %w", err)
+	}
 	return nil
 }
 

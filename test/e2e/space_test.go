@@ -36,6 +36,8 @@ type space struct {
 	t    *testing.T
 	ctx  context.Context
 	name string
+
+	volumes []string // those of its claims, on the storage systems
 }
 
 // newSpace makes a namespace for the test. All of it goes when the test ends, the bytes on the storage systems too.
@@ -192,6 +194,9 @@ func (s *space) remove() {
 	if left := s.settled(time.Minute, s.removeRetained); left != "" {
 		s.t.Error(left)
 	}
+	if left := s.settled(30*time.Second, s.leaks); left != "" {
+		s.t.Error(left)
+	}
 }
 
 // removeRetained deletes the contents of the namespace with their bytes, and says what is left.
@@ -213,6 +218,22 @@ func (s *space) removeRetained() string {
 	}
 	if left > 0 {
 		return fmt.Sprintf("%d contents of namespace %s are still there", left, s.name)
+	}
+	return ""
+}
+
+// leaks says what the storage systems still hold of the namespace's volumes.
+func (s *space) leaks() string {
+	var left []string
+	for _, system := range []*storageSystem{storageA, storageB} {
+		ids, err := system.snapshotsOf(s.volumes)
+		if err != nil {
+			return err.Error()
+		}
+		left = append(left, ids...)
+	}
+	if len(left) > 0 {
+		return fmt.Sprintf("the storage systems still hold %v", left)
 	}
 	return ""
 }
@@ -283,7 +304,9 @@ func (s *space) volume(claim string) string {
 		}
 		return ""
 	})
-	return "pvc-" + string(c.UID)
+	volume := "pvc-" + string(c.UID)
+	s.volumes = append(s.volumes, volume)
+	return volume
 }
 
 // claims makes several claims and waits until they are bound.

@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,6 +41,9 @@ const (
 	faultSlow           = "slow"             // by slowness
 	faultErrorThenReady = "error-then-ready" // twice
 )
+
+// systems is where the storage systems keep their data.
+const systems = "/var/lib/lifeboat-cluster/storage"
 
 const slowness = 6 * time.Second
 
@@ -101,11 +105,43 @@ func (s *storageSystem) limit(fault string, change func([]string) []string) erro
 // holds says whether the bytes of a snapshot are on the storage system. It looks at the disk, not at what the API says.
 func (s *storageSystem) holds(t *testing.T, handle string) bool {
 	t.Helper()
-	_, err := os.Stat(filepath.Join("/var/lib/lifeboat-cluster/storage", s.letter, "snapshots", handle))
+	_, err := os.Stat(filepath.Join(systems, s.letter, "snapshots", handle))
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
 	return err == nil
+}
+
+// snapshotsOf are the snapshots of given volumes on the storage system, as its own records have them.
+func (s *storageSystem) snapshotsOf(volumes []string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(systems, s.letter, "records/*s/*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, f := range files {
+		body, err := os.ReadFile(f)
+		if os.IsNotExist(err) {
+			continue // it went meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		type snapshot struct{ ID, Volume string }
+		var record struct {
+			snapshot
+			Members []snapshot // of a group
+		}
+		if err := json.Unmarshal(body, &record); err != nil {
+			return nil, fmt.Errorf("%s: %w", f, err)
+		}
+		for _, r := range append(record.Members, record.snapshot) {
+			if slices.Contains(volumes, r.Volume) {
+				out = append(out, r.ID)
+			}
+		}
+	}
+	return out, nil
 }
 
 // share is for tests that use a system and must not be there when another test disturbs it for all.

@@ -87,6 +87,87 @@ func bringBack(t *testing.T, c snapshotv1.VolumeSnapshotContent) {
 	}
 }
 
+// A namespace that is deleted in the midst of a capture goes without delay.
+func TestNamespaceDeletedDuringCapture(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	volumes := s.claims(storageA, "calendar", "contacts")
+	s.policy("sync")
+	s.policy("group", consistency(api.ConsistencyGroup))
+	storageA.fault(t, faultSlow, volumes[0])
+	s.now("alone", "sync")
+	s.now("grouped", "group")
+	s.await("a snapshot of each", soonEnough, func() string {
+		if a, g := len(s.snapshots("alone")), len(s.groupSnapshots()); a == 0 || g == 0 {
+			return fmt.Sprintf("%d snapshots, %d groups", a, g)
+		}
+		return ""
+	})
+	s.kubectl("delete", "namespace", s.name, "--timeout=90s")
+}
+
+// A claim that is made anew is another claim: what there is of the first one is not pushed out by points of the second.
+func TestClaimMadeAnew(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	s.claims(storageA, "contacts")
+	s.policy("sync", keep(api.Retention{Last: 1}))
+	s.take("first", "sync")
+	handles := s.handles("first", storageA)
+	s.kubectl("delete", "pvc", "contacts", "--timeout=60s")
+	s.claims(storageA, "contacts")
+	s.take("second", "sync")
+	time.Sleep(time.Second)
+	s.take("third", "sync")
+	s.pointGone("second", soonEnough)
+	s.stays("the first claim's point stays", 3*time.Second, func() string {
+		if s.gone("first") || !storageA.holds(t, handles["contacts"]) {
+			return "it is gone"
+		}
+		return ""
+	})
+	s.complete("first")
+}
+
+// The claims of a StatefulSet are captured, those beyond its present scale too, and no others.
+func TestStatefulSet(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	s.claims(storageA, "other")
+	s.kubectlIn(`apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store}
+spec:
+  serviceName: store
+  replicas: 2
+  podManagementPolicy: Parallel
+  selector: {matchLabels: {app: store}}
+  template:
+    metadata: {labels: {app: store}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: tool
+        image: lifeboat.test/toolbox:latest
+        imagePullPolicy: Never
+        command: [sleep, "86400"]
+        volumeMounts: [{name: data, mountPath: /data}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {storageClassName: array-a, accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
+`, "create", "-f", "-")
+	s.kubectl("rollout", "status", "statefulset/store", "--timeout=120s")
+	s.kubectl("scale", "statefulset/store", "--replicas=1")
+	s.policy("sync", func(b *api.BackupPolicySpec) {
+		b.Volumes = api.VolumeSelection{Workload: &api.WorkloadReference{Kind: "StatefulSet", Name: "store"}}
+	})
+	s.take("first", "sync")
+	got := s.handles("first", storageA)
+	if got["data-store-0"] == "" || got["data-store-1"] == "" || len(got) != 2 {
+		t.Errorf("captured %v", got)
+	}
+}
+
 // A VolumeSnapshot that was deleted by hand costs no bytes; the point says so, and its deletion frees them.
 func TestVolumeSnapshotDeletedByHand(t *testing.T) {
 	t.Parallel()
@@ -126,7 +207,11 @@ func TestRunNow(t *testing.T) {
 	s := newSpace(t)
 	s.claims(storageA, "contacts")
 	s.policy("sync")
-	s.kubectlIn(`{apiVersion: lifeboat.dev/v1alpha1, kind: RecoveryPoint, metadata: {name: now}, spec: {policy: {name: sync}}}`, "create", "-f", "-")
+	s.kubectlIn(`apiVersion: lifeboat.dev/v1alpha1
+kind: RecoveryPoint
+metadata: {name: now}
+spec: {policy: {name: sync}}
+`, "create", "-f", "-")
 	s.kubectl("wait", "--for=condition=Complete", "rp/now", "--timeout=60s")
 	p := s.complete("now")
 	if p.Status.Trigger != api.TriggerManual || p.Spec.Slot != nil {
