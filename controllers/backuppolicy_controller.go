@@ -33,10 +33,11 @@ type PolicyReconciler struct {
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=backuppolicies/status,verbs=patch
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=recoverypoints,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=recoverypoints/status,verbs=patch
-// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims;persistentvolumes;namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims;persistentvolumes,verbs=list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get,resourceNames=backuppolicies.lifeboat.dev;recoverypoints.lifeboat.dev
-// +kubebuilder:rbac:groups=apps,resources=statefulsets;deployments,verbs=get;list;watch
-// +kubebuilder:rbac:groups=snapshot.storage.k8s.io,resources=volumesnapshotclasses,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apps,resources=statefulsets;deployments,verbs=list;watch
+// +kubebuilder:rbac:groups=snapshot.storage.k8s.io,resources=volumesnapshotclasses,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile gathers, asks, does, and says.

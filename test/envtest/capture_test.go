@@ -22,6 +22,7 @@ import (
 )
 
 func TestPointBecomesComplete(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts", "photos")
 	w.claim("other", nil)
 	b := w.policy("sync", nil)
@@ -50,6 +51,7 @@ func TestPointBecomesComplete(t *testing.T) {
 
 // TestSlotIsTaken waits for the next minute.
 func TestSlotIsTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	born := time.Now()
 	b := w.policy("sync", func(b *api.BackupPolicy) { b.Spec.Schedule.Cron = "* * * * *" })
@@ -72,6 +74,7 @@ func TestSlotIsTaken(t *testing.T) {
 }
 
 func TestPrinterColumns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	w.policy("sync", nil)
 	w.complete("sync", "now")
@@ -95,6 +98,7 @@ func TestPrinterColumns(t *testing.T) {
 
 // TestWorkloads selects by what a StatefulSet and a Deployment use.
 func TestWorkloads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "web-data")
 	w.claim("data-db-0", nil)
 	w.claim("data-db-7", nil)
@@ -128,6 +132,7 @@ func TestWorkloads(t *testing.T) {
 
 // TestStatusStaysSmall captures a thousand claims with long names.
 func TestStatusStaysSmall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	each(1000, func(i int) {
 		w.claim(fmt.Sprintf("claim-%04d-%s", i, strings.Repeat("x", 180)), map[string]string{"app": "sync"})

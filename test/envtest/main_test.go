@@ -46,6 +46,9 @@ var suite struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil { // they wait more than they work
+		panic(err)
+	}
 	ctrl.SetLogger(logr.Discard())
 	os.Exit(run(m))
 }

@@ -21,6 +21,7 @@ import (
 // TestSnapshotAPIComesLater starts the operator on a cluster without VolumeSnapshots: it stays up and says so, and
 // captures once they are there, without a restart.
 func TestSnapshotAPIComesLater(t *testing.T) {
+	t.Parallel()
 	server, err := apiserver.Start()
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 // TestRetention expires what nothing keeps, with its bytes, and not what is on hold.
 func TestRetention(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	w.policy("sync", func(b *api.BackupPolicy) { b.Spec.Retention = api.Retention{Last: 1} })
 	held := w.now("sync", "held")
@@ -37,6 +38,7 @@ func TestRetention(t *testing.T) {
 
 // TestPruneOnDelete deletes a policy that asked for its points to go with it.
 func TestPruneOnDelete(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	b := w.policy("sync", func(b *api.BackupPolicy) { b.Spec.OnDelete = api.OnDeletePrune })
 	p := w.complete("sync", "now")
@@ -54,6 +56,7 @@ func TestPruneOnDelete(t *testing.T) {
 
 // TestLostSnapshot takes a VolumeSnapshot away: its bytes stay, the point says so, and deleting the point frees them.
 func TestLostSnapshot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	w.policy("sync", func(b *api.BackupPolicy) { b.Spec.Retention.Minimum = 1 })
 	p := w.complete("sync", "lost")

@@ -31,6 +31,7 @@ func (w *world) reasons(p *api.RecoveryPoint, reason string) {
 
 // TestQuota has a quota refuse the snapshot, and then no more.
 func TestQuota(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	const counted = "count/volumesnapshots.snapshot.storage.k8s.io"
 	none := corev1.ResourceList{counted: resource.MustParse("0")}
@@ -52,6 +53,7 @@ func TestQuota(t *testing.T) {
 // TestNamespaceTerminating deletes a namespace; no controller empties it, as none does while it is emptied. The
 // bytes of the snapshots stay, and nothing new is asked for.
 func TestNamespaceTerminating(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	b := w.policy("sync", nil)
 	p := w.complete("sync", "now")
@@ -64,9 +66,13 @@ func TestNamespaceTerminating(t *testing.T) {
 		return w.admin.Update(t.Context(), fresh)
 	})
 	w.await(b, api.ConditionReady, metav1.ConditionFalse, api.ReasonNamespaceTerminating)
-	if got := kstatus(b); got != "Failed" {
-		t.Errorf("kstatus of the policy is %s", got)
-	}
+	eventually(t, soon, func() error {
+		w.ok(w.admin.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+		if got := kstatus(b); got != "Failed" {
+			return fmt.Errorf("kstatus of the policy is %s", got)
+		}
+		return nil
+	})
 	before := w.contents()
 	w.ok(w.admin.DeleteAllOf(t.Context(), &api.RecoveryPoint{}, client.InNamespace(w.namespace)))
 	w.gone(p)
@@ -78,6 +84,7 @@ func TestNamespaceTerminating(t *testing.T) {
 
 // TestNothingToCapture shows the typed reasons of policies that cannot be carried out.
 func TestNothingToCapture(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct {
 		name, reason string
@@ -105,6 +112,7 @@ func TestNothingToCapture(t *testing.T) {
 
 // TestPartialPoint captures what it can, says what it cannot, and is not complete.
 func TestPartialPoint(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	w.policy("sync", func(b *api.BackupPolicy) { b.Spec.Volumes = api.VolumeSelection{Claims: []string{"contacts", "none"}} })
 	p := w.now("sync", "now")
@@ -116,6 +124,7 @@ func TestPartialPoint(t *testing.T) {
 
 // TestSnapshotTimesOut has a snapshot never become ready: the point fails in time and the snapshot is cleaned up.
 func TestSnapshotTimesOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "contacts")
 	suite.array.Stop(w.namespace)
 	w.policy("sync", func(b *api.BackupPolicy) {

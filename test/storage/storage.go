@@ -54,11 +54,7 @@ func Run(ctx context.Context, config *rest.Config) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	class := &snapshotv1.VolumeSnapshotClass{
-		ObjectMeta: metav1.ObjectMeta{Name: Class, Annotations: map[string]string{"snapshot.storage.kubernetes.io/is-default-class": "true"}},
-		Driver:     Driver, DeletionPolicy: snapshotv1.VolumeSnapshotContentDelete,
-	}
-	if err := client.IgnoreAlreadyExists(s.client.Create(ctx, class)); err != nil {
+	if err := client.IgnoreAlreadyExists(s.client.Create(ctx, NewClass())); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -70,6 +66,14 @@ func Run(ctx context.Context, config *rest.Config) (*System, error) {
 		return nil, errors.New("the storage system's cache did not fill")
 	}
 	return s, nil
+}
+
+// NewClass is the driver's default class.
+func NewClass() *snapshotv1.VolumeSnapshotClass {
+	return &snapshotv1.VolumeSnapshotClass{
+		ObjectMeta: metav1.ObjectMeta{Name: Class, Annotations: map[string]string{"snapshot.storage.kubernetes.io/is-default-class": "true"}},
+		Driver:     Driver, DeletionPolicy: snapshotv1.VolumeSnapshotContentDelete,
+	}
 }
 
 // Stop keeps a namespace's snapshots from becoming ready, until Resume.
@@ -88,12 +92,18 @@ func (s *System) Resume(ctx context.Context, namespace string) error {
 	if err := s.client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return err
 	}
-	for i := range list.Items {
-		if _, err := s.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])}); err != nil {
-			return err
-		}
+	var errs [16]error
+	var wait sync.WaitGroup
+	for w := range errs {
+		wait.Go(func() {
+			for i := w; i < len(list.Items); i += len(errs) {
+				_, err := s.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+				errs[w] = errors.Join(errs[w], err)
+			}
+		})
 	}
-	return nil
+	wait.Wait()
+	return errors.Join(errs[:]...)
 }
 
 // Reconcile binds and readies a VolumeSnapshot, or lets the content of one that is gone go with it when its policy is Delete.

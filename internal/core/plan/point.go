@@ -101,7 +101,6 @@ const progressAfter = 15 * time.Second
 // ForPoint decides what is next for a recovery point.
 func ForPoint(o PointObserved, now time.Time) PointPlan {
 	p := PointPlan{status: *o.Point.Status.DeepCopy()}
-	p.status.ObservedGeneration = o.Point.Generation
 	switch {
 	case !o.Point.DeletionTimestamp.IsZero():
 		p.planDeletion(o, now)
