@@ -143,13 +143,13 @@ func TestGroupFails(t *testing.T) {
 	s.policy("sync", consistency(api.ConsistencyGroup), timeout(shortest))
 	s.now("first", "sync")
 	s.failed("first", api.ReasonSnapshotError, soonEnough)
-	end()
 	s.await("the failed group to go", soonEnough, func() string {
 		if g, c := len(s.groupSnapshots()), len(s.groupContents())+len(s.contents()); g+c > 0 {
 			return fmt.Sprintf("%d group snapshots, %d contents", g, c)
 		}
 		return ""
 	})
+	end()
 	s.take("second", "sync")
 	s.kubectl("delete", "rp", "first", "--timeout=60s")
 }
