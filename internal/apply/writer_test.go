@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apply_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/controllers"
+	"github.com/lifeboat-dev/lifeboat/internal/apply"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
+	"github.com/lifeboat-dev/lifeboat/internal/testkit"
+)
+
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// server is an API server with objects in it, and a writer to it.
+func server(t *testing.T, objects ...client.Object) (*testkit.Client, *apply.Writer) {
+	t.Helper()
+	a := testkit.NewAPI(controllers.Scheme(), clocktesting.NewFakePassiveClock(noon))
+	if err := a.Seed(append(objects, testkit.NamespaceObject())...); err != nil {
+		t.Fatal(err)
+	}
+	c := a.Client(nil)
+	return c, &apply.Writer{Client: c, Live: c, Lanes: apply.NewLanes(4)}
+}
+
+func there(t *testing.T, c client.Client, o client.Object) bool {
+	t.Helper()
+	err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o)
+	if err != nil && !apierrors.IsNotFound(err) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+func TestTakeAdoptsItsOwnAndNothingElse(t *testing.T) {
+	policy := testkit.Policy()
+	take := plan.Take{Name: names.Point("web", "policy-1", noon), Slot: noon}
+	c, w := server(t, policy)
+	for range 2 { // the second time its answer was lost
+		if err := w.Take(t.Context(), policy, take); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &api.RecoveryPoint{ObjectMeta: metav1.ObjectMeta{Namespace: testkit.Namespace, Name: take.Name}}
+	if !there(t, c, p) || len(p.Finalizers) != 1 {
+		t.Fatalf("the point is %+v", p.ObjectMeta)
+	}
+	for name, change := range map[string]func(*api.RecoveryPoint){
+		"of another policy": func(p *api.RecoveryPoint) { p.Labels[api.LabelPolicyUID] = "another" },
+		"of another slot":   func(p *api.RecoveryPoint) { s := metav1.NewTime(noon.Add(time.Hour)); p.Spec.Slot = &s },
+		"without a slot":    func(p *api.RecoveryPoint) { p.Spec.Slot = nil },
+	} {
+		other := p.DeepCopy()
+		change(other)
+		_, w := server(t, policy, other)
+		var taken *apply.NameTaken
+		if err := w.Take(t.Context(), policy, take); !errors.As(err, &taken) {
+			t.Errorf("a point %s is adopted: %v", name, err)
+		}
+	}
+}
+
+func TestExpireLooksAgain(t *testing.T) {
+	policy := testkit.Policy()
+	both := []string{"data", "logs"}
+	old, newest := testkit.Point(noon, both), testkit.Point(noon.Add(time.Hour), both)
+	target := func(p *api.RecoveryPoint) plan.Target { return plan.Target{Name: p.Name, UID: string(p.UID)} }
+	for _, c := range []struct {
+		name    string
+		there   []client.Object
+		target  plan.Target
+		refused bool
+		gone    bool
+	}{
+		{"a newer one is there", []client.Object{old, newest}, target(old), false, true},
+		{"the newer one went meanwhile", []client.Object{old}, target(old), true, false},
+		{"it was put on hold meanwhile", []client.Object{testkit.Point(noon, both, testkit.Held), newest}, target(old), true, false},
+		{"another of that name is there", []client.Object{old, newest}, plan.Target{Name: old.Name, UID: "earlier"}, false, false},
+		{"it is gone", []client.Object{newest}, target(old), false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, w := server(t, append(c.there, policy)...)
+			err := w.Expire(t.Context(), policy, c.target)
+			var refused *apply.Refused
+			if errors.As(err, &refused) != c.refused || (err != nil && !c.refused) {
+				t.Errorf("it ends with %v", err)
+			}
+			p := old.DeepCopy()
+			if gone := !there(t, k, p) || !p.DeletionTimestamp.IsZero(); gone != c.gone {
+				t.Errorf("it is gone: %t, want %t", gone, c.gone)
+			}
+		})
+	}
+}
+
+func pair(policy snapshotv1.DeletionPolicy, ref string) (*snapshotv1.VolumeSnapshot, *snapshotv1.VolumeSnapshotContent) {
+	s := &snapshotv1.VolumeSnapshot{ObjectMeta: metav1.ObjectMeta{Namespace: testkit.Namespace, Name: "s", UID: "s-1"}}
+	c := &snapshotv1.VolumeSnapshotContent{ObjectMeta: metav1.ObjectMeta{Name: "c", UID: "c-1"}}
+	c.Spec.DeletionPolicy = policy
+	c.Spec.Source.VolumeHandle = ptr.To("vol-data")
+	c.Spec.VolumeSnapshotRef.UID = "s-1"
+	switch ref {
+	case "forged":
+		c.Spec.VolumeSnapshotRef.UID = "somebody"
+	case "imported":
+		c.Spec.Source = snapshotv1.VolumeSnapshotContentSource{SnapshotHandle: ptr.To("snap-of-somebody")}
+	}
+	return s, c
+}
+
+// TestDeletionTouchesWhatItNames: bytes go only with the very snapshot that is meant, and with the content that points back at it.
+func TestDeletionTouchesWhatItNames(t *testing.T) {
+	const retain, free = snapshotv1.VolumeSnapshotContentRetain, snapshotv1.VolumeSnapshotContentDelete
+	whole := plan.DeleteOrder{Snapshot: plan.Target{Name: "s", UID: "s-1"}, Content: plan.Target{Name: "c", UID: "c-1"}}
+	for _, c := range []struct {
+		name    string
+		ref     string
+		order   func(plan.DeleteOrder) plan.DeleteOrder
+		deleted bool
+		policy  snapshotv1.DeletionPolicy
+	}{
+		{"both", "", func(o plan.DeleteOrder) plan.DeleteOrder { return o }, true, free},
+		{"the content points at somebody else's", "forged", func(o plan.DeleteOrder) plan.DeleteOrder { return o }, true, retain},
+		{"the content was brought in by hand", "imported", func(o plan.DeleteOrder) plan.DeleteOrder { return o }, true, retain},
+		{"another content of that name", "", func(o plan.DeleteOrder) plan.DeleteOrder { o.Content.UID = "c-0"; return o }, true, retain},
+		{"another snapshot of that name", "", func(o plan.DeleteOrder) plan.DeleteOrder { o.Snapshot.UID = "s-0"; return o }, false, retain},
+		{"it has changed since it was looked at", "", func(o plan.DeleteOrder) plan.DeleteOrder { o.Version = "0"; return o }, false, retain},
+		{"it is on its way already", "", func(o plan.DeleteOrder) plan.DeleteOrder { o.Deleting = true; return o }, false, free},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, k := pair(retain, c.ref)
+			cl, w := server(t, s, k)
+			if err := w.DeleteSnapshots(t.Context(), testkit.Namespace, []plan.DeleteOrder{c.order(whole)}); err != nil && !apierrors.IsConflict(err) {
+				t.Fatal(err)
+			}
+			if deleted := !there(t, cl, s); deleted != c.deleted {
+				t.Errorf("the snapshot is deleted: %t, want %t", deleted, c.deleted)
+			}
+			if !there(t, cl, k) || k.Spec.DeletionPolicy != c.policy {
+				t.Errorf("the content's policy is %s, want %s", k.Spec.DeletionPolicy, c.policy)
+			}
+		})
+	}
+}
+
+func TestKeepOwnsItsFieldAlone(t *testing.T) {
+	p := testkit.Point(noon, []string{"data"})
+	c, w := server(t, p)
+	keep := func(reasons ...string) {
+		t.Helper()
+		if err := w.Keep(t.Context(), testkit.Namespace, plan.KeepChange{Target: plan.Target{Name: p.Name, UID: string(p.UID)}, Reasons: reasons}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep("daily", "hold")
+	got := p.DeepCopy()
+	if there(t, c, got); len(got.Status.Keep) != 2 || got.Status.Capture == nil {
+		t.Errorf("the status is %+v", got.Status)
+	}
+	keep()
+	if there(t, c, got); len(got.Status.Keep) != 0 || got.Status.Capture == nil {
+		t.Errorf("without reasons the status is %+v", got.Status)
+	}
+	gone := plan.KeepChange{Target: plan.Target{Name: "gone", UID: "x"}}
+	if err := w.Keep(t.Context(), testkit.Namespace, gone); err != nil {
+		t.Errorf("of a point that is gone: %v", err)
+	}
+}
