@@ -30,7 +30,9 @@ type PointReconciler struct {
 	Clock    clock.PassiveClock
 	Settings plan.Settings
 
-	retries sync.Map // point UID → when what was refused may be tried again
+	retries  sync.Map // point UID → when what was refused may be tried again
+	asked    sync.Map // point UID → snapshot name → when it was asked for
+	switched sync.Map // point UID → content UID → the version that was switched to Retain
 }
 
 // HookRunner runs a hook in the pods it selects.
@@ -56,7 +58,7 @@ func (r *PointReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 		return settle(time.Time{}, now, err)
 	}
 	todo := plan.ForPoint(seen, now)
-	done, err := r.apply(ctx, &p, todo)
+	done, err := r.apply(ctx, &p, &todo, now)
 	r.putOff(&p, done.Refused, &todo, now)
 	if told := r.report(ctx, &p, todo.Status(seen, done, r.Clock.Now()), todo.Notes); told != nil {
 		err = errors.Join(err, told)
@@ -67,7 +69,7 @@ func (r *PointReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	return settle(todo.Wake, now, err)
 }
 
-func (r *PointReconciler) apply(ctx context.Context, p *api.RecoveryPoint, todo plan.PointPlan) (plan.Done, error) {
+func (r *PointReconciler) apply(ctx context.Context, p *api.RecoveryPoint, todo *plan.PointPlan, now time.Time) (plan.Done, error) {
 	var done plan.Done
 	if todo.Finalizer == plan.FinalizerAdd {
 		return done, r.Write.Finalizer(ctx, p.DeepCopy(), api.FinalizerSnapshots, plan.FinalizerAdd)
@@ -76,14 +78,12 @@ func (r *PointReconciler) apply(ctx context.Context, p *api.RecoveryPoint, todo 
 		done.Hooks = append(done.Hooks, r.Hooks.Run(ctx, p.Namespace, h))
 	}
 	var errs [6]error
-	if len(todo.Create) > 0 {
-		done.Refused, errs[0] = r.Write.Snapshots(ctx, p, todo.Create)
-	}
+	done.Refused, errs[0] = r.ask(ctx, p, todo, now)
 	if todo.CreateGroup != nil {
 		done.Refused, errs[1] = r.Write.Group(ctx, p, *todo.CreateGroup, r.Read.API.Groups(), todo.Waiting())
 	}
 	errs[2] = r.Write.Adopt(ctx, p, todo.Adopt)
-	errs[3] = r.Write.Retain(ctx, p, todo.Retain)
+	errs[3] = r.retain(ctx, p, todo.Retain)
 	if todo.RetainGroup != nil {
 		errs[3] = errors.Join(errs[3], r.Write.RetainGroup(ctx, p, *todo.RetainGroup, r.Read.API.Groups()))
 	}
@@ -93,6 +93,62 @@ func (r *PointReconciler) apply(ctx context.Context, p *api.RecoveryPoint, todo 
 		errs[5] = r.Write.DeleteSnapshots(ctx, p.Namespace, todo.Delete)
 	}
 	return done, errors.Join(errs[:]...)
+}
+
+// askAgain is when a snapshot that was created and is still not seen is asked for again.
+const askAgain = 5 * time.Second
+
+// ask creates snapshots. One that was created is not created again while the cache merely lags behind.
+func (r *PointReconciler) ask(ctx context.Context, p *api.RecoveryPoint, todo *plan.PointPlan, now time.Time) (plan.Refusals, error) {
+	if len(todo.Create) == 0 {
+		r.asked.Delete(p.UID)
+		return nil, nil
+	}
+	known, _ := r.asked.Load(p.UID)
+	before, _ := known.(map[string]time.Time)
+	after := make(map[string]time.Time, len(todo.Create))
+	var due []plan.SnapshotOrder
+	for _, o := range todo.Create {
+		if at, is := before[o.Name]; is && now.Before(at.Add(askAgain)) {
+			after[o.Name] = at
+			todo.WakeBy(at.Add(askAgain))
+			continue
+		}
+		due = append(due, o)
+	}
+	refused, err := r.Write.Snapshots(ctx, p, due)
+	for _, o := range due {
+		if _, is := refused[o.Claim.UID]; !is && err == nil {
+			after[o.Name] = now
+		}
+	}
+	r.asked.Store(p.UID, after)
+	return refused, err
+}
+
+// retain switches contents. One that was switched is not switched again while the cache still shows it as it was: of a
+// thousand contents, the next pass sees the last ones late.
+func (r *PointReconciler) retain(ctx context.Context, p *api.RecoveryPoint, orders []plan.RetainOrder) error {
+	if len(orders) == 0 {
+		r.switched.Delete(p.UID)
+		return nil
+	}
+	known, _ := r.switched.Load(p.UID)
+	before, _ := known.(map[string]string)
+	after := make(map[string]string, len(orders))
+	var due []plan.RetainOrder
+	for _, o := range orders {
+		if before[o.UID] == "" || before[o.UID] != o.Version {
+			due = append(due, o)
+		}
+		after[o.UID] = o.Version
+	}
+	if err := r.Write.Retain(ctx, p, due); err != nil {
+		r.switched.Delete(p.UID)
+		return err
+	}
+	r.switched.Store(p.UID, after)
+	return nil
 }
 
 // report writes the status once, when it changed, and only then tells what became true.
@@ -121,6 +177,8 @@ func (r *PointReconciler) release(ctx context.Context, p *api.RecoveryPoint, tod
 		return err
 	}
 	r.retries.Delete(p.UID)
+	r.asked.Delete(p.UID)
+	r.switched.Delete(p.UID)
 	return nil
 }
 

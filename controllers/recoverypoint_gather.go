@@ -180,9 +180,12 @@ func (r *PointReconciler) snapshot(ctx context.Context, s *snapshotv1.VolumeSnap
 
 func content(c *snapshotv1.VolumeSnapshotContent) *plan.Content {
 	out := &plan.Content{
-		Name: c.Name, UID: string(c.UID), Driver: c.Spec.Driver, Deleting: !c.DeletionTimestamp.IsZero(),
+		Name: c.Name, UID: string(c.UID), Version: c.ResourceVersion, Driver: c.Spec.Driver, Deleting: !c.DeletionTimestamp.IsZero(),
 		VolumeHandle: ptr.Deref(c.Spec.Source.VolumeHandle, ""), RefUID: string(c.Spec.VolumeSnapshotRef.UID),
 		PointUID: c.Labels[api.LabelPointUID], Retain: c.Spec.DeletionPolicy == snapshotv1.VolumeSnapshotContentRetain,
+	}
+	if out.Deleting {
+		out.DeletingSince = c.DeletionTimestamp.UTC()
 	}
 	if c.Status != nil {
 		out.Ready, out.SnapshotHandle = ptr.Deref(c.Status.ReadyToUse, false), ptr.Deref(c.Status.SnapshotHandle, "")

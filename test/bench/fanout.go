@@ -58,7 +58,7 @@ func (b *bench) fanOut(ctx context.Context) (err error) {
 			if err != nil {
 				return err
 			}
-			progress("  %.2f s; bare client %.2f s; requests %v", took, floor, asked)
+			progress("  %.2f s; bare client %.2f s; requests %v, writes %v", took, floor, asked, b.report.Writes[len(b.report.Writes)-1].Writes)
 			mine, bare = append(mine, took), append(bare, floor)
 			per = append(per, total(asked)/float64(n))
 			other = append(other, total(asked)-2*float64(n))
@@ -124,6 +124,10 @@ func (b *bench) point(ctx context.Context, op *operator, namespace string, n int
 	if err != nil {
 		return 0, nil, err
 	}
+	wrote, err := b.written(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
 	point := &api.RecoveryPoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "now"}, Spec: api.RecoveryPointSpec{Policy: api.PolicyReference{Name: "all"}}}
 	seconds, err = b.untilCreated(ctx, namespace, n, func() error { return b.admin.Create(ctx, point) })
 	if err != nil {
@@ -141,6 +145,11 @@ func (b *bench) point(ctx context.Context, op *operator, namespace string, n int
 	}
 	time.Sleep(2 * time.Second) // what it still asks for is the point's, too
 	after, err := op.requests()
+	if err != nil {
+		return 0, nil, err
+	}
+	writtenNow, err := b.written(ctx)
+	b.report.Writes = append(b.report.Writes, writesOfPoint{Claims: n, Writes: minus(writtenNow, wrote)})
 	return seconds, minus(after, before), err
 }
 

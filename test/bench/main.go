@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -78,6 +80,7 @@ type bench struct {
 	plan
 	server     *apiserver.Server
 	admin      client.WithWatch
+	raw        rest.Interface
 	kubeconfig string
 	program    string
 	array      *storage.System
@@ -127,6 +130,11 @@ func (b *bench) onFreshServer(ctx context.Context, measure func(context.Context)
 	if b.admin, err = client.NewWithWatch(b.server.Config, client.Options{Scheme: controllers.Scheme()}); err != nil {
 		return err
 	}
+	set, err := kubernetes.NewForConfig(b.server.Config)
+	if err != nil {
+		return err
+	}
+	b.raw = set.CoreV1().RESTClient()
 	return measure(ctx)
 }
 

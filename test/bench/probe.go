@@ -4,7 +4,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -76,8 +79,12 @@ func (p probe) metrics() (map[string]float64, error) {
 		return nil, err
 	}
 	defer answer.Body.Close()
+	return parseMetrics(answer.Body)
+}
+
+func parseMetrics(text io.Reader) (map[string]float64, error) {
 	out := map[string]float64{}
-	lines := bufio.NewScanner(answer.Body)
+	lines := bufio.NewScanner(text)
 	for lines.Scan() {
 		line := lines.Text()
 		if strings.HasPrefix(line, "#") {
@@ -103,11 +110,48 @@ func (p probe) requests() (map[string]float64, error) {
 		if !strings.HasPrefix(name, "rest_client_requests_total{") {
 			continue
 		}
-		_, method, _ := strings.Cut(name, `method="`)
-		method, _, _ = strings.Cut(method, `"`)
-		out[method] += v
+		out[label(name, "method")] += v
 	}
 	return out, nil
+}
+
+// written counts the API server's answers to the writes that only the operator makes, by verb and resource: the storage
+// system of the benchmark creates contents and updates, but never patches.
+func (b *bench) written(ctx context.Context) (map[string]float64, error) {
+	raw, err := b.raw.Get().AbsPath("/metrics").DoRaw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := parseMetrics(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]float64{}
+	for name, v := range all {
+		if !strings.HasPrefix(name, "apiserver_request_total{") {
+			continue
+		}
+		verb, resource := label(name, "verb"), label(name, "resource")
+		if sub := label(name, "subresource"); sub != "" {
+			resource += "/" + sub
+		}
+		switch {
+		case verb == "PATCH" || verb == "DELETE" || verb == "APPLY",
+			verb == "POST" && (resource == "volumesnapshots" || resource == "events" || resource == "volumegroupsnapshots"):
+			out[verb+" "+resource] += v
+		}
+	}
+	return out, nil
+}
+
+func label(series, name string) string {
+	for _, before := range []string{"{", ","} {
+		if _, rest, found := strings.Cut(series, before+name+`="`); found {
+			value, _, _ := strings.Cut(rest, `"`)
+			return value
+		}
+	}
+	return ""
 }
 
 // sum adds up the series of a metric that have a label.
@@ -130,7 +174,9 @@ func total(requests map[string]float64) float64 { return writes(requests) + requ
 func minus(after, before map[string]float64) map[string]float64 {
 	out := map[string]float64{}
 	for k, v := range after {
-		out[k] = v - before[k]
+		if v != before[k] {
+			out[k] = v - before[k]
+		}
 	}
 	return out
 }

@@ -34,6 +34,14 @@ type report struct {
 	Machine string    `json:"machine"`
 	Version string    `json:"version"`
 	Rows    []row     `json:"rows"`
+
+	Writes []writesOfPoint `json:"writes"`
+}
+
+// writesOfPoint are the operator's writes for one point, by verb and resource.
+type writesOfPoint struct {
+	Claims int                `json:"claims"`
+	Writes map[string]float64 `json:"writes"`
 }
 
 func newReport() report {

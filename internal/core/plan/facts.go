@@ -72,6 +72,7 @@ type Snapshot struct {
 // Content is a VolumeSnapshotContent.
 type Content struct {
 	Name, UID      string
+	Version        string // its resource version
 	Driver         string
 	VolumeHandle   string // empty when the content was not made from a volume
 	SnapshotHandle string
@@ -80,6 +81,7 @@ type Content struct {
 	Retain         bool
 	Ready          bool
 	Deleting       bool
+	DeletingSince  time.Time // zero unless Deleting
 }
 
 // Problem says why something cannot be done, in a stable word and a sentence.

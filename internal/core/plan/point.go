@@ -72,7 +72,8 @@ type AdoptOrder struct {
 // RetainOrder switches a content to Retain and writes on it what it holds, so that it can be known without its VolumeSnapshot.
 type RetainOrder struct {
 	Target
-	Claim Claim
+	Version string // the resource version that was looked at
+	Claim   Claim
 }
 
 // DeleteOrder deletes a snapshot with its bytes: the content is switched to Delete, then its VolumeSnapshot deleted,
@@ -82,6 +83,29 @@ type DeleteOrder struct {
 	Version  string // the only resource version that is meant; empty for any
 	Content  Target // empty when there is none
 	Deleting bool   // the VolumeSnapshot is on its way already
+
+	At    time.Time // when this was decided
+	Since time.Time // since when the content is being deleted; zero when it is not
+}
+
+// nudgeAfter is how long a deletion may take before it is looked at again.
+const nudgeAfter = 15 * time.Second
+
+// watchDeletions has deletions that are under way looked at again, ever more rarely, until they are done.
+func (p *PointPlan) watchDeletions(now time.Time) {
+	for i := range p.Delete {
+		d := &p.Delete[i]
+		d.At = now
+		wait := nudgeAfter
+		if !d.Since.IsZero() {
+			wait = max(wait, now.Sub(d.Since)/2)
+		}
+		p.wakeAt(now.Add(wait))
+	}
+	if p.DeleteGroup != nil {
+		p.DeleteGroup.At = now
+		p.wakeAt(now.Add(groupLook))
+	}
 }
 
 // Group is a VolumeGroupSnapshot of ours.
@@ -93,6 +117,7 @@ type Group struct {
 	Error    string
 	Deleting bool
 	Members  []Snapshot // those not yet marked as ours
+	At       time.Time  // when its deletion was decided
 }
 
 // progressAfter is how long a capture may run before its progress is written: a quick one is written once, when it ends.
@@ -234,6 +259,7 @@ func (p *PointPlan) planCapture(o PointObserved, now time.Time) {
 	p.volumes = judge(o, now)
 	if Finished(o.Point) {
 		p.cleanUnready(o)
+		p.watchDeletions(now)
 		p.orderRetain(o)
 		return
 	}
@@ -289,7 +315,7 @@ func (p *PointPlan) orderRetain(o PointObserved) {
 	}
 	for _, v := range p.volumes {
 		if s := v.snapshot; s != nil && s.Ready && !s.Deleting && bindingProblem(*s, v.claim) == nil && !s.Content.Retain {
-			p.Retain = append(p.Retain, RetainOrder{Target{s.Content.Name, s.Content.UID}, v.claim})
+			p.Retain = append(p.Retain, RetainOrder{Target{s.Content.Name, s.Content.UID}, s.Content.Version, v.claim})
 		}
 	}
 	p.orderRetainGroup(o)
@@ -315,7 +341,7 @@ func deleteOrder(s Snapshot) DeleteOrder {
 		d.Version = s.Version
 	}
 	if s.Content != nil {
-		d.Content = Target{s.Content.Name, s.Content.UID}
+		d.Content, d.Since = Target{s.Content.Name, s.Content.UID}, s.Content.DeletingSince
 	}
 	return d
 }
