@@ -34,6 +34,10 @@ const (
 	// AnnotationSlot is the slot of the point, RFC 3339, absent on manual points.
 	AnnotationSlot = "lifeboat.dev/slot"
 
+	// AnnotationNudged, on a content whose deletion does not proceed, is when it was last touched, RFC 3339,
+	// so that whoever carries the deletion out looks again.
+	AnnotationNudged = "lifeboat.dev/nudged"
+
 	// FinalizerSnapshots, on a RecoveryPoint, holds its deletion until its snapshots are gone or released.
 	FinalizerSnapshots = "lifeboat.dev/snapshots"
 	// FinalizerPoints, on a BackupPolicy with onDelete Prune, holds its deletion until its points were told to go.

@@ -4,6 +4,7 @@ package apply
 
 import (
 	"context"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -66,7 +67,7 @@ func (w *Writer) DeleteGroup(ctx context.Context, namespace string, g plan.Group
 		return err
 	}
 	if g.Content.Name != "" {
-		if err := w.freeGroupContent(ctx, g, version); err != nil {
+		if err := w.freeGroupContent(ctx, g, version, g.At); err != nil {
 			return err
 		}
 	}
@@ -82,7 +83,7 @@ func (w *Writer) DeleteGroup(ctx context.Context, namespace string, g plan.Group
 	return nil
 }
 
-func (w *Writer) freeGroupContent(ctx context.Context, g plan.Group, version string) error {
+func (w *Writer) freeGroupContent(ctx context.Context, g plan.Group, version string, now time.Time) error {
 	c := groupObject("VolumeGroupSnapshotContent", version)
 	err := w.Live.Get(ctx, client.ObjectKey{Name: g.Content.Name}, c)
 	if err != nil {
@@ -100,7 +101,10 @@ func (w *Writer) freeGroupContent(ctx context.Context, g plan.Group, version str
 			return client.IgnoreNotFound(err)
 		}
 	}
-	if g.Name != "" || c.GetDeletionTimestamp() != nil {
+	if c.GetDeletionTimestamp() != nil {
+		return w.nudge(ctx, c, now)
+	}
+	if g.Name != "" {
 		return nil
 	}
 	if err := w.Client.Delete(ctx, c, preconditions(c.GetUID(), "")); !Gone(err) {

@@ -16,7 +16,7 @@ import (
 )
 
 // groupLook is when to look again at a group snapshot that is being deleted: it is not watched.
-const groupLook = 2 * time.Second
+const groupLook = 5 * time.Second
 
 // planDeletion deletes a point's snapshots with their bytes, unless the point must not go yet. A point that goes
 // with its namespace, or with the very definition of points, goes alone: its snapshots stay on the storage system.
@@ -40,9 +40,7 @@ func (p *PointPlan) planDeletion(o PointObserved, now time.Time) {
 		return
 	}
 	p.orderDeletion(o)
-	if p.DeleteGroup != nil {
-		p.wakeAt(now.Add(groupLook))
-	}
+	p.watchDeletions(now)
 	if len(p.Delete) == 0 && p.DeleteGroup == nil {
 		if o.Cluster.Snapshots || o.Point.Status.Capture == nil {
 			p.Finalizer = FinalizerRelease
@@ -63,7 +61,7 @@ func (p *PointPlan) orderDeletion(o PointObserved) {
 		p.Delete = append(p.Delete, d)
 	}
 	for _, k := range o.Strays {
-		p.Delete = append(p.Delete, DeleteOrder{Content: Target{k.Name, k.UID}, Deleting: k.Deleting})
+		p.Delete = append(p.Delete, DeleteOrder{Content: Target{k.Name, k.UID}, Deleting: k.Deleting, Since: k.DeletingSince})
 	}
 }
 

@@ -111,7 +111,7 @@ func retained(s Snapshot, g *Group) bool {
 
 // cleanGroup deletes a group snapshot of which nothing was ready in time. Members cannot be deleted one by one.
 func (p *PointPlan) cleanGroup(o PointObserved) {
-	if o.Group == nil || o.Group.Deleting || o.Point.Status.PointInTime != nil || p.captured() > 0 {
+	if o.Group == nil || o.Point.Status.PointInTime != nil || p.captured() > 0 {
 		return
 	}
 	p.orderDeletion(o)
