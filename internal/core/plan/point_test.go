@@ -162,6 +162,7 @@ func TestJudgement(t *testing.T) {
 	}{
 		{"ready and bound both ways", func(*Snapshot) {}, noon, api.VolumeCaptured, ""},
 		{"not ready", unready, noon, api.VolumePending, api.ReasonSnapshotPending},
+		{"not ready again, while the capture runs", func(s *Snapshot) { unready(s); s.Content.PointUID = "point" }, noon, api.VolumePending, api.ReasonSnapshotPending},
 		{"not ready at the deadline", unready, late, api.VolumeFailed, api.ReasonSnapshotTimedOut},
 		{"an error may pass", func(s *Snapshot) { unready(s); s.Error = "busy" }, noon, api.VolumePending, api.ReasonSnapshotError},
 		{"until the deadline", func(s *Snapshot) { unready(s); s.Error = "busy" }, late, api.VolumeFailed, api.ReasonSnapshotError},
@@ -393,6 +394,16 @@ func TestHooks(t *testing.T) {
 		t.Error("it ended with a snapshot that is not ready")
 	}
 
+	t.Run("it does not end before the After hook is known to have run", func(t *testing.T) {
+		all := next(o, noon, ran(api.HookSucceeded, "one", "two"))
+		all.Snapshots = []Snapshot{snapshotOf(all, "data"), snapshotOf(all, "logs")}
+		if all = next(all, noon, Done{}); Finished(all.Point) {
+			t.Error("it ended")
+		}
+		if all = next(all, noon, ran(api.HookFailed, "thaw")); !Complete(all.Point) {
+			t.Error("a failing After hook spoils the point")
+		}
+	})
 	t.Run("a failure that aborts", func(t *testing.T) {
 		bad := next(o, noon, ran(api.HookFailed, "one"))
 		expect(t, bad, noon, "thaw")
