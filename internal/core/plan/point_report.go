@@ -5,6 +5,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ func (p *PointPlan) Status(o PointObserved, done Done, now time.Time) api.Recove
 		p.status.FinishedAt = timePtr(now.Truncate(time.Second))
 		p.conclude(o, now)
 		p.announce()
-	case failures(records) != failedBefore || !now.Before(o.Point.Status.Capture.StartedAt.Add(progressAfter)):
+	case failures(records) != failedBefore || p.moved(o, records, now):
 		p.status.Volumes = records
 		p.status.Progress = p.progress()
 		p.capturing(o, now)
@@ -66,6 +67,34 @@ func (p *PointPlan) Status(o PointObserved, done Done, now time.Time) api.Recove
 		p.capturing(o, now)
 	}
 	return p.status
+}
+
+// moved says whether a capture that lasts got on by so much, or into such trouble, that people should see it. Of a
+// thousand volumes, not each costs a write.
+func (p *PointPlan) moved(o PointObserved, records []api.VolumeRecord, now time.Time) bool {
+	if now.Before(o.Point.Status.Capture.StartedAt.Add(progressAfter)) {
+		return false
+	}
+	shown := 0
+	if n, _, found := strings.Cut(p.status.Progress, "/"); found {
+		shown, _ = strconv.Atoi(n)
+	}
+	step := max(1, len(p.volumes)/10)
+	return len(p.status.Volumes) == 0 || p.captured()-shown >= step || p.captured() < shown ||
+		!slices.Equal(troubles(records), troubles(p.status.Volumes))
+}
+
+// troubles are the reasons for which volumes are not captured, but for those that pass by themselves.
+func troubles(records []api.VolumeRecord) []string {
+	var out []string
+	for _, r := range records {
+		passing := r.Reason == "" || r.Reason == api.ReasonSnapshotPending || r.Reason == api.ReasonRetainPending
+		if !passing && !slices.Contains(out, r.Reason) {
+			out = append(out, r.Reason)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (p *PointPlan) recordHook(r api.HookRecord) {
