@@ -108,6 +108,48 @@ func scenarios() []scenario {
 			},
 		},
 		{
+			name: "the only point is told to go, and waits for a newer one", claims: []string{"data"}, policy: testkit.Policy(),
+			before: time.Hour + 58*time.Minute,
+			act:    func(w *World) { p := w.Points()[0]; w.Delete(&p) }, window: 20 * time.Minute,
+			expect: completePoints(1),
+		},
+		{
+			name: "a point is deleted while it is captured, with hooks", claims: []string{"data", "logs"}, policy: testkit.Policy(hooks("true")),
+			prepare: func(w *World) { w.Storage.Scripts["data"] = testkit.Script{Ready: 5 * time.Minute} },
+			before:  time.Hour + time.Minute,
+			act:     func(w *World) { p := w.Points()[0]; w.Delete(&p) }, window: 20 * time.Minute,
+			expect: func(t *testing.T, w *World) { completePoints(0)(t, w); hooksRan(t, w) },
+		},
+		{
+			name: "a policy is deleted with Retain while a point is captured", claims: []string{"data"}, policy: testkit.Policy(),
+			prepare: func(w *World) { w.Storage.Scripts["data"] = testkit.Script{Ready: 5 * time.Minute} },
+			before:  time.Hour + time.Minute,
+			act:     func(w *World) { w.Delete(w.Policy("web")) }, window: 20 * time.Minute,
+			expect: completePoints(1),
+		},
+		{
+			name: "the namespace is deleted while a point is captured", claims: []string{"data"}, policy: testkit.Policy(),
+			prepare: func(w *World) { w.Storage.Scripts["data"] = testkit.Script{Ready: 5 * time.Minute} },
+			before:  time.Hour + time.Minute,
+			act:     func(w *World) { w.Checks.Released = true; w.DeleteNamespace() }, window: 20 * time.Minute,
+			expect: func(t *testing.T, w *World) {
+				if n := len(w.Points()) + len(w.Snapshots()); n != 0 {
+					t.Errorf("%d objects keep the namespace from going", n)
+				}
+			},
+		},
+		{
+			name: "a claim is made anew", claims: []string{"data"}, policy: testkit.Policy(last(1)),
+			before: time.Hour + 58*time.Minute,
+			act: func(w *World) {
+				w.Delete(testkit.Claim("data")[0])
+				w.Delete(testkit.Claim("data")[1])
+				w.AddClaim("data")
+			},
+			window: 20 * time.Minute,
+			expect: completePoints(2), // the old claim's last point stays: it is another lineage
+		},
+		{
 			name: "a point by hand while a slot is being captured", claims: []string{"data"}, policy: testkit.Policy(),
 			prepare: func(w *World) { w.Storage.Scripts["data"] = testkit.Script{Ready: 2 * time.Minute} },
 			before:  time.Hour + time.Minute,

@@ -5,6 +5,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
@@ -72,7 +73,7 @@ func New(at time.Time, claims ...string) *World {
 
 // Copy is the same cluster at the same instant, without an operator. It goes its own way from here.
 func (w *World) Copy() *World {
-	c := &World{Clock: clocktesting.NewFakePassiveClock(w.Clock.Now()), Settings: w.Settings}
+	c := &World{Clock: clocktesting.NewFakePassiveClock(w.Clock.Now()), Settings: w.Settings, Hooks: slices.Clone(w.Hooks)}
 	c.API = w.API.Copy(c.Clock)
 	c.User = c.API.Client(nil)
 	c.Storage = w.Storage.Copy(c.API.Client(nil), c.Clock)
