@@ -69,7 +69,7 @@ func newestSlot(b *api.BackupPolicy, points []*api.RecoveryPoint) time.Time {
 // ours are the points of this very policy, oldest first: a policy that was re-created does not own the points of its namesake.
 func ours(o PolicyObserved) []*api.RecoveryPoint {
 	uid := string(o.Policy.UID)
-	var out []*api.RecoveryPoint
+	out := make([]*api.RecoveryPoint, 0, len(o.Points))
 	for _, p := range o.Points {
 		if p.Spec.Policy.Name == o.Policy.Name && (PolicyUID(p) == uid || PolicyUID(p) == "") && !madeUp(p, o.Policy) {
 			out = append(out, p)

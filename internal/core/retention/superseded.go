@@ -77,12 +77,12 @@ func newRest(points []Point) rest {
 			incomplete = append(incomplete, i)
 		}
 	}
-	order := func(a, b int) int { return newer(&points[a], &points[b]) }
-	slices.SortFunc(r.complete, order)
-	slices.SortFunc(incomplete, order)
 	if len(incomplete) == 0 {
 		return r // nothing to compare with, which is how it should be
 	}
+	order := func(a, b int) int { return newer(&points[a], &points[b]) }
+	slices.SortFunc(r.complete, order)
+	slices.SortFunc(incomplete, order)
 	for n, i := range r.complete {
 		if n > 0 && same(points[i].Lineages, points[r.complete[n-1]].Lineages) {
 			continue // the newer one covers as much
