@@ -1,9 +1,15 @@
-# Figures beside their floors. All of it takes about 12 minutes on two cores.
-#   make bench BENCHFLAGS="-sizes 100,1000 -policies 100 -idle 20s"     a quick look
+# Figures beside their floors. All of it takes about 12 minutes on two idle cores.
+#   make bench BENCH=quick                                  a quick look, 2 minutes
+#   make bench BENCHFLAGS="-sizes 100,1000 -policies 0"     parts of it
 
+BENCH      ?= full
 BENCHFLAGS ?=
+
+BENCHFLAGS_full  :=
+BENCHFLAGS_quick := -sizes 100,1000 -rounds 1 -policies 50 -scales 1 -idle 15s
 
 .PHONY: bench
 bench: envtest-assets ## Measure against a real API server, beside the least that is possible.
+	@$(if $(filter full quick,$(BENCH)),true,{ echo "BENCH=$(BENCH): must be full or quick" >&2; exit 1; })
 	@go build -o bin/bench ./test/bench
-	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) bin/bench $(BENCHFLAGS)
+	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) bin/bench $(BENCHFLAGS_$(BENCH)) $(BENCHFLAGS)

@@ -26,8 +26,8 @@ const (
 	pointsEach = 5 // each with a snapshot of every claim
 )
 
-// fleet measures memory, the cost of being idle, and the start, beside plain informers on the same objects; at a
-// tenth of the fleet, and at the whole.
+// fleet measures memory, the cost of being idle, and the start, beside plain informers on the same objects; at
+// parts of the fleet, and at the whole.
 func (b *bench) fleet(ctx context.Context) error {
 	class := storage.NewClass()
 	if err := b.admin.Create(ctx, class); err != nil {
@@ -35,7 +35,8 @@ func (b *bench) fleet(ctx context.Context) error {
 	}
 	var sizes, memory, cpu []float64
 	made := 0
-	for _, n := range []int{b.policies / 10, b.policies} {
+	for _, part := range b.scales {
+		n := b.policies / part
 		if n == 0 {
 			continue
 		}

@@ -32,6 +32,7 @@ type plan struct {
 	sizes     []int // claims of one point
 	rounds    int   // of each size, at most; the largest is measured once
 	policies  int   // of the fleet; each with ten claims and fifty snapshots
+	scales    []int // parts of the fleet that are measured one after the other, largest divisor first
 	idle      time.Duration
 	results   string
 	informers string // set in the process that is the floor of the fleet
@@ -58,21 +59,33 @@ func parse() (plan, error) {
 	sizes := flag.String("sizes", "100,1000,5000", "claims captured by one point, smallest first")
 	flag.IntVar(&p.rounds, "rounds", 3, "how often each size below 5000 is measured; the median counts")
 	flag.IntVar(&p.policies, "policies", 1000, "policies of the fleet, each with 10 claims and 50 snapshots; 0 leaves the fleet out")
+	scales := flag.String("scales", "10,1", "measure the fleet at a tenth and whole; 100,10,1 adds a hundredth")
 	flag.DurationVar(&p.idle, "idle", time.Minute, "for how long the fleet is watched at rest")
 	flag.StringVar(&p.results, "results", "test/bench/results", "folder for the JSON")
 	flag.StringVar(&p.informers, "informers", "", "for the benchmark's own use: address of the metrics of plain informers")
 	flag.Parse()
-	for s := range strings.SplitSeq(*sizes, ",") {
+	var err error
+	if p.sizes, err = numbers("sizes", *sizes); err != nil {
+		return p, err
+	}
+	p.scales, err = numbers("scales", *scales)
+	return p, err
+}
+
+// numbers are those of a flag, all at least 1.
+func numbers(name, list string) ([]int, error) {
+	var out []int
+	for s := range strings.SplitSeq(list, ",") {
 		if s == "" {
 			continue
 		}
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {
-			return p, fmt.Errorf("--sizes=%s: must be numbers, such as 100,1000", *sizes)
+			return nil, fmt.Errorf("--%s=%s: must be numbers from 1 on, such as 100,1000", name, list)
 		}
-		p.sizes = append(p.sizes, n)
+		out = append(out, n)
 	}
-	return p, nil
+	return out, nil
 }
 
 // bench is one run.
