@@ -10,12 +10,13 @@ import (
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/controllers"
 	"github.com/lifeboat-dev/lifeboat/internal/apply"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
@@ -24,10 +25,22 @@ import (
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
+// scheme knows the kinds that are written.
+func scheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, snapshotv1.AddToScheme, api.AddToScheme} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
 // server is an API server with objects in it, and a writer to it.
 func server(t *testing.T, objects ...client.Object) (*testkit.Client, *apply.Writer) {
 	t.Helper()
-	a := testkit.NewAPI(controllers.Scheme(), clocktesting.NewFakePassiveClock(noon))
+	a := testkit.NewAPI(scheme(t), clocktesting.NewFakePassiveClock(noon))
 	if err := a.Seed(append(objects, testkit.NamespaceObject())...); err != nil {
 		t.Fatal(err)
 	}
