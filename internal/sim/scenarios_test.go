@@ -65,9 +65,9 @@ func scenarios() []scenario {
 			expect: func(t *testing.T, w *World) { completePoints(0)(t, w); hooksRan(t, w) },
 		},
 		{
-			name: "a quota refuses one of three for a minute", claims: claims3, policy: testkit.Policy(),
+			name: "a quota refuses one of three for a while", claims: claims3, policy: testkit.Policy(),
 			prepare: func(w *World) {
-				until := monday.Add(time.Hour + time.Minute)
+				until := monday.Add(time.Hour + 20*time.Second)
 				w.API.Admit = refuseUntil(w, "logs", until)
 			},
 			before: 59 * time.Minute, act: func(*World) {}, window: 40 * time.Minute,
@@ -86,8 +86,8 @@ func scenarios() []scenario {
 			expect: completePoints(1),
 		},
 		{
-			name: "retention is shrunk", claims: []string{"data"}, policy: testkit.Policy(last(4)),
-			before: 3*time.Hour + 30*time.Minute,
+			name: "retention is shrunk", claims: []string{"data"}, policy: testkit.Policy(last(4), schedule("0 */6 * * *", "UTC")),
+			before: 24*time.Hour + 30*time.Minute,
 			act: func(w *World) {
 				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Retention.Last, b.Spec.Suspend = 1, false })
 			},
