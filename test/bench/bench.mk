@@ -6,7 +6,7 @@ BENCH      ?= full
 BENCHFLAGS ?=
 
 BENCHFLAGS_full  :=
-BENCHFLAGS_quick := -sizes 100,1000 -rounds 1 -policies 50 -scales 1 -idle 15s
+BENCHFLAGS_quick := -sizes 100,1000 -rounds 1 -policies 50 -scales 1 -idle 15s -settle 0s
 
 .PHONY: bench
 bench: envtest-assets ## Measure against a real API server, beside the least that is possible.

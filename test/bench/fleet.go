@@ -89,7 +89,7 @@ func (b *bench) tenant(ctx context.Context, name string) error {
 // fleetOf measures with so many policies there.
 func (b *bench) fleetOf(ctx context.Context, n int) (memory, startCPU float64, err error) {
 	progress("fleet: first start, which writes every status")
-	if err := b.settle(ctx, n); err != nil {
+	if err := b.firstStart(ctx, n); err != nil {
 		return 0, 0, err
 	}
 	floor, err := b.informers(ctx)
@@ -141,10 +141,8 @@ func (b *bench) atRest(ctx context.Context, name string, op, floor *operator) (m
 	if err != nil {
 		return 0, err
 	}
-	select {
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-time.After(b.idle):
+	if err := pause(ctx, b.idle); err != nil {
+		return 0, err
 	}
 	minutes := b.idle.Minutes()
 	cpuAfter, err := op.cpu()
@@ -157,6 +155,9 @@ func (b *bench) atRest(ctx context.Context, name string, op, floor *operator) (m
 	}
 	after, err := op.requests()
 	if err != nil {
+		return 0, err
+	}
+	if err := pause(ctx, b.settle-time.Since(op.started)); err != nil {
 		return 0, err
 	}
 	memory, peak, err := op.resident()
@@ -172,8 +173,17 @@ func (b *bench) atRest(ctx context.Context, name string, op, floor *operator) (m
 	return memory, err
 }
 
-// settle runs the operator until every policy's status is written.
-func (b *bench) settle(ctx context.Context, n int) (err error) {
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// firstStart runs the operator until every policy's status is written.
+func (b *bench) firstStart(ctx context.Context, n int) (err error) {
 	op, err := b.operator()
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type plan struct {
 	policies  int   // of the fleet; each with ten claims and fifty snapshots
 	scales    []int // parts of the fleet that are measured one after the other, largest divisor first
 	idle      time.Duration
+	settle    time.Duration
 	results   string
 	informers string // set in the process that is the floor of the fleet
 }
@@ -61,6 +62,7 @@ func parse() (plan, error) {
 	flag.IntVar(&p.policies, "policies", 1000, "policies of the fleet, each with 10 claims and 50 snapshots; 0 leaves the fleet out")
 	scales := flag.String("scales", "10,1", "measure the fleet at a tenth and whole; 100,10,1 adds a hundredth")
 	flag.DurationVar(&p.idle, "idle", time.Minute, "for how long the fleet is watched at rest")
+	flag.DurationVar(&p.settle, "settle", 150*time.Second, "how long after the start the memory at rest is read; Go collects garbage after two minutes of rest")
 	flag.StringVar(&p.results, "results", "test/bench/results", "folder for the JSON")
 	flag.StringVar(&p.informers, "informers", "", "for the benchmark's own use: address of the metrics of plain informers")
 	flag.Parse()
