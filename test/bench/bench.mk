@@ -1,5 +1,5 @@
-# Figures beside their floors. All of it takes about 12 minutes on two idle cores.
-#   make bench BENCH=quick                                  a quick look, 2 minutes
+# Figures beside their floors. All of it takes about a quarter of an hour on two cores.
+#   make bench BENCH=quick                                  a quick look, a few minutes
 #   make bench BENCHFLAGS="-sizes 100,1000 -policies 0"     parts of it
 
 BENCH      ?= full
