@@ -76,6 +76,8 @@ func lean(o any) (any, error) {
 		leanVolume(x)
 	case *appsv1.StatefulSet, *appsv1.Deployment:
 		leanWorkload(x.(client.Object))
+	case *snapshotv1.VolumeSnapshot:
+		leanSnapshot(x)
 	case *snapshotv1.VolumeSnapshotContent:
 		x.Annotations, x.Finalizers = nil, nil
 	}
@@ -95,6 +97,30 @@ func leanVolume(v *corev1.PersistentVolume) {
 		spec.CSI = &corev1.CSIPersistentVolumeSource{Driver: csi.Driver, VolumeHandle: csi.VolumeHandle}
 	}
 	v.Spec, v.Status = spec, corev1.PersistentVolumeStatus{}
+}
+
+// snapshotLabels are those of a VolumeSnapshot that are read.
+var snapshotLabels = []string{api.LabelPolicyUID, api.LabelPoint, api.LabelPointUID, api.LabelClaimUID}
+
+// leanSnapshot keeps what says whose a snapshot is, and its status. Of these there are by far the most.
+func leanSnapshot(s *snapshotv1.VolumeSnapshot) {
+	s.Labels = only(s.Labels, snapshotLabels...)
+	s.Annotations = only(s.Annotations, api.AnnotationClaim)
+	s.Finalizers, s.Spec = nil, snapshotv1.VolumeSnapshotSpec{}
+}
+
+// only keeps some keys of a map; nil when there is none of them.
+func only(m map[string]string, keys ...string) map[string]string {
+	var out map[string]string
+	for _, k := range keys {
+		if v, is := m[k]; is {
+			if out == nil {
+				out = make(map[string]string, len(keys))
+			}
+			out[k] = v
+		}
+	}
+	return out
 }
 
 func leanWorkload(o client.Object) {

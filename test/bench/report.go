@@ -56,7 +56,7 @@ func (r *report) add(x row) {
 	if x.Floor > 0 {
 		x.Ratio = x.Value / x.Floor
 	}
-	met := true
+	var met bool
 	switch {
 	case x.Goal > 0:
 		met = x.Ratio <= x.Goal
