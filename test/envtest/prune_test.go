@@ -5,6 +5,7 @@ package envtest
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,7 +21,9 @@ func TestRetention(t *testing.T) {
 	held := w.now("sync", "held")
 	w.ok(w.admin.Patch(t.Context(), held, client.RawPatch("application/merge-patch+json", []byte(`{"spec": {"hold": true}}`))))
 	w.await(held, api.ConditionComplete, metav1.ConditionTrue, "")
+	time.Sleep(time.Second) // the moments that storage systems tell have whole seconds, and the order must be plain
 	first := w.complete("sync", "first")
+	time.Sleep(time.Second)
 	w.complete("sync", "second")
 	w.gone(first)
 	eventually(t, soon, func() error {
