@@ -38,7 +38,10 @@ func (s *space) now(name, policy string) {
 func (s *space) take(name, policy string) *api.RecoveryPoint {
 	s.t.Helper()
 	s.now(name, policy)
-	return s.complete(name)
+	p := s.complete(name)
+	// Points are ordered by the second of the storage system's clock: the next one shall be newer.
+	time.Sleep(time.Until(p.Status.PointInTime.Add(1100 * time.Millisecond)))
+	return p
 }
 
 // point waits until a point is as it should be.

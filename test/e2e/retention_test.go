@@ -58,7 +58,6 @@ func TestRetentionPrunes(t *testing.T) {
 	s.hold("two", true)
 	for _, name := range []string{"three", "four"} {
 		s.take(name, "sync")
-		time.Sleep(time.Second) // points are ordered by the second
 	}
 	s.pointGone("one", soonEnough)
 	s.bytesGone(storageA, handles["one"])
@@ -100,7 +99,6 @@ func TestMinimumIsKept(t *testing.T) {
 	s.policy("sync", keep(api.Retention{Last: 1, Minimum: 2}))
 	for _, name := range []string{"one", "two", "three"} {
 		s.take(name, "sync")
-		time.Sleep(time.Second)
 	}
 	s.pointGone("one", soonEnough)
 	s.stays("two points are kept", 5*time.Second, func() string {
@@ -141,7 +139,6 @@ func TestShrunkRetentionWaits(t *testing.T) {
 	s.policy("sync", keep(api.Retention{Last: 3}))
 	for _, name := range []string{"one", "two", "three"} {
 		s.take(name, "sync")
-		time.Sleep(time.Second)
 	}
 	edited := time.Now()
 	s.kubectl("patch", "bp", "sync", "--type=merge", "-p", `{"spec":{"retention":{"last":1}}}`)

@@ -117,7 +117,6 @@ func TestClaimMadeAnew(t *testing.T) {
 	s.kubectl("delete", "pvc", "contacts", "--timeout=60s")
 	s.claims(storageA, "contacts")
 	s.take("second", "sync")
-	time.Sleep(time.Second)
 	s.take("third", "sync")
 	s.pointGone("second", soonEnough)
 	s.stays("the first claim's point stays", 3*time.Second, func() string {
@@ -243,7 +242,6 @@ func TestSuspend(t *testing.T) {
 	s.claims(storageA, "contacts")
 	s.policy("sync", everyMinute, keep(api.Retention{Last: 1}), func(b *api.BackupPolicySpec) { b.Suspend = true })
 	s.take("one", "sync")
-	time.Sleep(time.Second)
 	s.take("two", "sync")
 	next := time.Now().Truncate(time.Minute).Add(time.Minute)
 	s.stays("nothing is taken or expires while suspended", time.Until(next.Add(8*time.Second)), func() string {
