@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,7 +44,11 @@ type PolicyReconciler struct {
 // Reconcile gathers, asks, does, and says.
 func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request) (ctrl.Result, error) {
 	var b api.BackupPolicy
-	if err := r.Read.Cache.Get(ctx, req.NamespacedName, &b); err != nil {
+	err := r.Read.Cache.Get(ctx, req.NamespacedName, &b)
+	if apierrors.IsNotFound(err) {
+		metrics.Deleted(req.Namespace, req.Name)
+	}
+	if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.Clock.Now()

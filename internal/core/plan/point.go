@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -129,7 +130,7 @@ func ForPoint(o PointObserved, now time.Time) PointPlan {
 	switch {
 	case !o.Point.DeletionTimestamp.IsZero():
 		p.planDeletion(o, now)
-	case !contains(o.Point.Finalizers, api.FinalizerSnapshots):
+	case !slices.Contains(o.Point.Finalizers, api.FinalizerSnapshots):
 		p.Finalizer, p.settled = FinalizerAdd, true
 	case o.Point.Status.Capture == nil && Finished(o.Point):
 		p.settled = true
@@ -347,9 +348,7 @@ func deleteOrder(s Snapshot) DeleteOrder {
 }
 
 func (p *PointPlan) wakeAt(t time.Time) {
-	if !t.IsZero() && (p.Wake.IsZero() || t.Before(p.Wake)) {
-		p.Wake = t
-	}
+	p.Wake = sooner(p.Wake, t)
 }
 
 // hooksDue are the hooks to run now. Before hooks run until the first snapshot is asked for; After hooks once every

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -22,7 +23,7 @@ const groupLook = 5 * time.Second
 // with its namespace, or with the very definition of points, goes alone: its snapshots stay on the storage system.
 func (p *PointPlan) planDeletion(o PointObserved, now time.Time) {
 	p.settled = true
-	if !contains(o.Point.Finalizers, api.FinalizerSnapshots) {
+	if !slices.Contains(o.Point.Finalizers, api.FinalizerSnapshots) {
 		return
 	}
 	if c := o.Point.Status.Capture; c != nil && !Finished(o.Point) && o.Settings.HooksEnabled && !o.NamespaceTerminating {

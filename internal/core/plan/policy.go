@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -104,7 +105,7 @@ func (p *PolicyPlan) TakeFailed(before api.BackupPolicyStatus) {
 
 // policyFinalizer holds a policy only when its deletion has something to do.
 func policyFinalizer(b *api.BackupPolicy) Finalizer {
-	has := contains(b.Finalizers, api.FinalizerPoints)
+	has := slices.Contains(b.Finalizers, api.FinalizerPoints)
 	switch {
 	case b.Spec.OnDelete == api.OnDeletePrune && !has:
 		return FinalizerAdd
@@ -226,9 +227,15 @@ func highWater(s api.BackupPolicyStatus, f facts) time.Time {
 }
 
 func (p *PolicyPlan) wakeAt(t time.Time) {
-	if !t.IsZero() && (p.Wake.IsZero() || t.Before(p.Wake)) {
-		p.Wake = t
+	p.Wake = sooner(p.Wake, t)
+}
+
+// sooner is the earlier of two instants, of which either may be missing.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
 	}
+	return a
 }
 
 func duration(d *metav1.Duration, absent time.Duration) time.Duration {

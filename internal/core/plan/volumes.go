@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -77,7 +78,7 @@ func byWorkload(ref *api.WorkloadReference, claims []Claim, w *Workload) Selecti
 	}
 	s := byNames(w.Claims, claims)
 	for _, c := range claims {
-		if ofTemplate(c.Name, w) && !contains(w.Claims, c.Name) {
+		if ofTemplate(c.Name, w) && !slices.Contains(w.Claims, c.Name) {
 			s.Claims = append(s.Claims, c)
 		}
 	}
@@ -92,15 +93,6 @@ func ofTemplate(claim string, w *Workload) bool {
 			continue
 		}
 		if n, err := strconv.ParseUint(ordinal, 10, 31); err == nil && strconv.FormatUint(n, 10) == ordinal {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
 			return true
 		}
 	}
