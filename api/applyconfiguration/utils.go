@@ -26,44 +26,110 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BackupPolicyStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Capture"):
 		return &apiv1alpha1.CaptureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Check"):
+		return &apiv1alpha1.CheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CheckApplication"):
+		return &apiv1alpha1.CheckApplicationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CheckMount"):
+		return &apiv1alpha1.CheckMountApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CheckResult"):
+		return &apiv1alpha1.CheckResultApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CheckVariable"):
+		return &apiv1alpha1.CheckVariableApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Drill"):
+		return &apiv1alpha1.DrillApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrillCleanup"):
+		return &apiv1alpha1.DrillCleanupApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrilledPoint"):
+		return &apiv1alpha1.DrilledPointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrillPhase"):
+		return &apiv1alpha1.DrillPhaseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrillRun"):
+		return &apiv1alpha1.DrillRunApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrillSelection"):
+		return &apiv1alpha1.DrillSelectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrillSummary"):
+		return &apiv1alpha1.DrillSummaryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrillVolume"):
+		return &apiv1alpha1.DrillVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EvidenceReference"):
+		return &apiv1alpha1.EvidenceReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExecProbe"):
+		return &apiv1alpha1.ExecProbeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExpiringPoint"):
 		return &apiv1alpha1.ExpiringPointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Fingerprint"):
+		return &apiv1alpha1.FingerprintApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Hook"):
 		return &apiv1alpha1.HookApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HookRecord"):
 		return &apiv1alpha1.HookRecordApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HTTPProbe"):
+		return &apiv1alpha1.HTTPProbeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LabelRequirement"):
 		return &apiv1alpha1.LabelRequirementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LabelSelector"):
 		return &apiv1alpha1.LabelSelectorApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MoverOptions"):
+		return &apiv1alpha1.MoverOptionsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Objectives"):
 		return &apiv1alpha1.ObjectivesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PointCounts"):
 		return &apiv1alpha1.PointCountsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PointFingerprint"):
+		return &apiv1alpha1.PointFingerprintApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PointReference"):
+		return &apiv1alpha1.PointReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PointSummary"):
 		return &apiv1alpha1.PointSummaryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PolicyReference"):
 		return &apiv1alpha1.PolicyReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProofSummary"):
+		return &apiv1alpha1.ProofSummaryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecoveryPoint"):
 		return &apiv1alpha1.RecoveryPointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecoveryPointSpec"):
 		return &apiv1alpha1.RecoveryPointSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecoveryPointStatus"):
 		return &apiv1alpha1.RecoveryPointStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Restore"):
+		return &apiv1alpha1.RestoreApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RestoreDrill"):
+		return &apiv1alpha1.RestoreDrillApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RestoreDrillSpec"):
+		return &apiv1alpha1.RestoreDrillSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RestoreDrillStatus"):
+		return &apiv1alpha1.RestoreDrillStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RestoredVolume"):
+		return &apiv1alpha1.RestoredVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RestoreRun"):
+		return &apiv1alpha1.RestoreRunApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RestoreSpec"):
+		return &apiv1alpha1.RestoreSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RestoreStatus"):
+		return &apiv1alpha1.RestoreStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RestoreVolume"):
+		return &apiv1alpha1.RestoreVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retention"):
 		return &apiv1alpha1.RetentionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Schedule"):
 		return &apiv1alpha1.ScheduleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SnapshotOptions"):
 		return &apiv1alpha1.SnapshotOptionsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TCPProbe"):
+		return &apiv1alpha1.TCPProbeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeCounts"):
 		return &apiv1alpha1.VolumeCountsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VolumeFingerprint"):
+		return &apiv1alpha1.VolumeFingerprintApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeProblem"):
 		return &apiv1alpha1.VolumeProblemApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeRecord"):
 		return &apiv1alpha1.VolumeRecordApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeSelection"):
 		return &apiv1alpha1.VolumeSelectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VolumeSwap"):
+		return &apiv1alpha1.VolumeSwapApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadReference"):
 		return &apiv1alpha1.WorkloadReferenceApplyConfiguration{}
 

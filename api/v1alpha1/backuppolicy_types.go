@@ -13,6 +13,7 @@ import (
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,shortName=bp,categories=lifeboat
 // +kubebuilder:printcolumn:name="Protected",type=string,JSONPath=`.status.conditions[?(@.type=="Protected")].status`,description="True while every selected volume has a complete recovery point younger than the recovery point objective."
+// +kubebuilder:printcolumn:name="Proven",type=string,JSONPath=`.status.conditions[?(@.type=="Proven")].status`,description="True while a drill has proven the restore as deep, as recently and as quickly as the objectives ask."
 // +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.status.lastRecoveryPoint.pointInTime`,description="Age of the newest complete recovery point, by the storage system's own clock."
 // +kubebuilder:printcolumn:name="Next",type=string,JSONPath=`.status.nextSlot`,description="The next scheduled instant (UTC)."
 // +kubebuilder:printcolumn:name="Points",type=integer,JSONPath=`.status.recoveryPoints.complete`,description="Complete recovery points."
@@ -20,6 +21,10 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Ready",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="True when the policy can be carried out."
 // +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Protected")].reason`,description="Reason of the Protected condition."
+// +kubebuilder:printcolumn:name="Proof",type=string,priority=1,JSONPath=`.status.lastProof.level`,description="How deep the newest proof goes."
+// +kubebuilder:printcolumn:name="Proof age",type=date,priority=1,JSONPath=`.status.lastProof.at`
+// +kubebuilder:printcolumn:name="Recovery",type=string,priority=1,JSONPath=`.status.lastProof.recoveryTime`,description="How long the proven recovery took."
+// +kubebuilder:printcolumn:name="Next drill",type=string,priority=1,JSONPath=`.status.nextDrill`
 // +kubebuilder:printcolumn:name="Schedule",type=string,priority=1,JSONPath=`.spec.schedule.cron`
 // +kubebuilder:printcolumn:name="Zone",type=string,priority=1,JSONPath=`.spec.schedule.timeZone`
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`
@@ -75,10 +80,25 @@ type BackupPolicySpec struct {
 	// +required
 	Retention Retention `json:"retention"`
 
-	// objectives say how much may be lost.
+	// objectives say how much may be lost, and what must be proven.
 	// When absent, Protected holds until two consecutive slots have passed without a complete recovery point.
 	// +optional
 	Objectives *Objectives `json:"objectives,omitempty"`
+
+	// fingerprint says of which recovery points a fingerprint is recorded after the capture, against which drills and restores
+	// compare what they read. It costs a throw-away volume and a full read of each. A point of more than 50 volumes has none.
+	// When absent it is Every for a policy with a drill, and None without.
+	// +optional
+	Fingerprint FingerprintMode `json:"fingerprint,omitempty"`
+
+	// drill says how the restore is rehearsed. When absent it is not rehearsed on schedule.
+	// +optional
+	Drill *Drill `json:"drill,omitempty"`
+
+	// mover are the options of the pods that read restored volumes: for fingerprints, drills and restores.
+	// When absent they run as user 65532.
+	// +optional
+	Mover *MoverOptions `json:"mover,omitempty"`
 
 	// onDelete says what deleting this policy does to its recovery points.
 	// Retain keeps all of them; Prune expires all that are not on hold, once the policy is gone.
@@ -86,6 +106,75 @@ type BackupPolicySpec struct {
 	// +optional
 	// +kubebuilder:default=Retain
 	OnDelete OnDelete `json:"onDelete,omitempty"`
+}
+
+// FingerprintMode says of which recovery points a fingerprint is recorded.
+//
+// +kubebuilder:validation:Enum=Every;Sampled;None
+type FingerprintMode string
+
+const (
+	// FingerprintEvery records one of every complete point.
+	FingerprintEvery FingerprintMode = "Every"
+	// FingerprintSampled records one of every eighth point, chosen by its UID, and of the first.
+	FingerprintSampled FingerprintMode = "Sampled"
+	// FingerprintNone records none.
+	FingerprintNone FingerprintMode = "None"
+)
+
+// Drill says how the restore of a policy is rehearsed.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.checks) || !self.checks.exists(c, c.proves == 'Answering') || self.checks.exists(c, c.proves == 'Consistent')",fieldPath=".checks",message="levels are cumulative: a check that proves Answering needs another one that proves Consistent; add one, such as the application's own check of its files"
+type Drill struct {
+	// cron is when, in the form and the time zone of spec.schedule, with its jitter.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=120
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') ? self in ['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually'] : self.split(' ').size() == 5",message="cron must have five fields separated by single spaces (minute hour day-of-month month day-of-week), such as '0 3 * * 1-5', or be one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually; name a time zone in timeZone"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[0].split(',').all(e, e.matches('^([*]|[0-5]?[0-9](-[0-5]?[0-9])?)(/[1-9][0-9]?)?$'))",message="the first field of cron, the minute, must be * or made of numbers from 0 to 59, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[1].split(',').all(e, e.matches('^([*]|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[1-9][0-9]?)?$'))",message="the second field of cron, the hour, must be * or made of numbers from 0 to 23, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[2].split(',').all(e, e.matches('^([*?]|(0?[1-9]|[12][0-9]|3[01])(-(0?[1-9]|[12][0-9]|3[01]))?)(/[1-9][0-9]?)?$'))",message="the third field of cron, the day of the month, must be * or made of numbers from 1 to 31, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[3].split(',').all(e, e.matches('^([*]|(0?[1-9]|1[0-2]|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))(-(0?[1-9]|1[0-2]|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)))?)(/[1-9][0-9]?)?$'))",message="the fourth field of cron, the month, must be * or made of numbers from 1 to 12 or jan to dec, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').size() != 5 || self.split(' ')[4].split(',').all(e, e.matches('^([*?]|([0-6]|(?i:sun|mon|tue|wed|thu|fri|sat))(-([0-6]|(?i:sun|mon|tue|wed|thu|fri|sat)))?)(/[1-9][0-9]?)?$'))",message="the fifth field of cron, the day of the week, must be * or made of numbers from 0 (Sunday) to 6 or sun to sat, ranges (a-b), steps (/n) and lists (a,b)"
+	// +kubebuilder:validation:XValidation:rule="self.findAll('[0-9]{1,2}-[0-9]{1,2}').all(r, int(r.split('-')[0]) <= int(r.split('-')[1]))",message="a range in cron must not run backwards; write the smaller number first"
+	// +kubebuilder:validation:XValidation:rule="self.lowerAscii().findAll('[a-z]{3}-[a-z]{3}').all(r, 'janfebmaraprmayjunjulaugsepoctnovdec sunmontuewedthufrisat'.indexOf(r.substring(0, 3)) <= 'janfebmaraprmayjunjulaugsepoctnovdec sunmontuewedthufrisat'.indexOf(r.substring(4)))",message="a range of names in cron must not run backwards; write the earlier name first, and sat,sun for a weekend"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('[a-z]-[0-9]|[0-9]-[a-z]')",message="a range in cron must not mix a name and a number; write both as names or both as numbers"
+	Cron string `json:"cron"`
+
+	// select says which complete point is rehearsed. When absent it is Rotate.
+	// +optional
+	Select DrillSelect `json:"select,omitempty"`
+
+	// storageClassName is the class of the throw-away volumes. Its provisioner must be the driver of the snapshots.
+	// When absent, the class of each captured claim.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	StorageClassName string `json:"storageClassName,omitempty"`
+
+	// checks are run on the restored volumes, in this order. When absent a drill reaches Intact at most.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Checks []Check `json:"checks,omitempty"`
+
+	// timeout is how long a drill may take until its last check has ended, between 30s and 24h. When absent it is 1h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('24h'))",message="timeout must be between 30s and 24h"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// cleanup says how long the throw-away volumes stay. When absent they go at once.
+	// +optional
+	Cleanup *DrillCleanup `json:"cleanup,omitempty"`
+
+	// history is how many ended drills are kept, besides the newest that passed. Their evidence is kept longer. When absent it is 10.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	History *int32 `json:"history,omitempty"`
 }
 
 // OnDelete says what deleting a policy does to its recovery points.
@@ -415,7 +504,7 @@ type Retention struct {
 	Minimum int32 `json:"minimum,omitempty"`
 }
 
-// Objectives say how much may be lost.
+// Objectives say how much may be lost, how long a recovery may take, and what must be proven.
 type Objectives struct {
 	// recoveryPoint (RPO) is how old the newest complete recovery point may get, by the storage system's clock. At least 1m.
 	// When absent, it is until two consecutive slots have passed.
@@ -425,6 +514,28 @@ type Objectives struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="recoveryPoint must be a duration such as 90s, 10m or 1h30m"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1m'))",message="recoveryPoint must be at least 1m"
 	RecoveryPoint *metav1.Duration `json:"recoveryPoint,omitempty"`
+
+	// recoveryTime (RTO) is how long a recovery may take, judged on the time that the last proof measured. At least 1s.
+	// When absent no time is too long.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="recoveryTime must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1s'))",message="recoveryTime must be at least 1s"
+	RecoveryTime *metav1.Duration `json:"recoveryTime,omitempty"`
+
+	// proofWithin is how old the newest proof may get. At least 1m. When absent it is 168h, a week.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="proofWithin must be a duration such as 90m, 24h or 168h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1m'))",message="proofWithin must be at least 1m"
+	ProofWithin *metav1.Duration `json:"proofWithin,omitempty"`
+
+	// requiredProof is the level that a drill must reach to pass. When absent it is the deepest that the drill's checks
+	// stand for, or Intact without checks, or Restored where no fingerprints are recorded.
+	// +optional
+	RequiredProof ProofLevel `json:"requiredProof,omitempty"`
 }
 
 // BackupPolicyStatus is what was observed of a policy.
@@ -433,7 +544,8 @@ type BackupPolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready and Protected; Stalled is present, and True, only while the spec cannot be carried out.
+	// conditions are Ready, Protected and, for a policy with a drill or a proof to show, Proven; Stalled is present, and True,
+	// only while the spec cannot be carried out.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -461,6 +573,22 @@ type BackupPolicyStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	ActiveRecoveryPoint string `json:"activeRecoveryPoint,omitempty"`
 
+	// lastDrillSlot is the newest slot of spec.drill that was run or passed over.
+	// +optional
+	LastDrillSlot *metav1.Time `json:"lastDrillSlot,omitempty"`
+
+	// nextDrill is the next scheduled drill, before jitter. Absent without spec.drill, and while the policy is suspended.
+	// +optional
+	NextDrill *metav1.Time `json:"nextDrill,omitempty"`
+
+	// lastDrill is the newest drill that ended.
+	// +optional
+	LastDrill *DrillSummary `json:"lastDrill,omitempty"`
+
+	// lastProof is the newest proof: the newest drill that passed.
+	// +optional
+	LastProof *ProofSummary `json:"lastProof,omitempty"`
+
 	// recoveryPoints counts this policy's points.
 	// +optional
 	RecoveryPoints PointCounts `json:"recoveryPoints,omitempty,omitzero"`
@@ -482,6 +610,45 @@ type BackupPolicyStatus struct {
 	Applied *AppliedSpec `json:"applied,omitempty"`
 }
 
+// DrillSummary is the essence of one drill.
+type DrillSummary struct {
+	// name is the RestoreDrill's name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// verdict is how it ended.
+	// +required
+	Verdict Verdict `json:"verdict"`
+	// reason is the reason of its Succeeded condition.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// at is when it ended.
+	// +required
+	At metav1.Time `json:"at"`
+}
+
+// ProofSummary is the essence of one proof.
+type ProofSummary struct {
+	// drill is the RestoreDrill's name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Drill string `json:"drill"`
+	// recoveryPoint is the point that was restored.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	RecoveryPoint string `json:"recoveryPoint"`
+	// level is how deep the proof goes.
+	// +required
+	Level ProofLevel `json:"level"`
+	// at is when the drill ended.
+	// +required
+	At metav1.Time `json:"at"`
+	// recoveryTime is how long the recovery took, to that level.
+	// +optional
+	RecoveryTime *metav1.Duration `json:"recoveryTime,omitempty"`
+}
+
 // AppliedSpec records which parts of a spec are in force since when.
 type AppliedSpec struct {
 	// schedule is the schedule in force, as one line. Empty while suspended.
@@ -491,6 +658,13 @@ type AppliedSpec struct {
 	// scheduleSince is since when it is in force: slots before are not looked at.
 	// +optional
 	ScheduleSince *metav1.Time `json:"scheduleSince,omitempty"`
+	// drill is the drill schedule in force, as one line. Empty without one, and while suspended.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Drill string `json:"drill,omitempty"`
+	// drillSince is since when it is in force: slots before are not looked at.
+	// +optional
+	DrillSince *metav1.Time `json:"drillSince,omitempty"`
 	// retention is the retention in force, as one line.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256

@@ -18,7 +18,14 @@ const (
 	ConditionComplete = "Complete"
 
 	// ConditionProven of a RecoveryPoint is True when a drill restored it. Retention keeps the newest proven point.
+	// Of a BackupPolicy it is True while a drill has proven the restore as deep, as recently and as quickly as the objectives ask.
 	ConditionProven = "Proven"
+
+	// ConditionSucceeded of a RestoreDrill or a Restore is Unknown while it runs, and then says how it ended.
+	ConditionSucceeded = "Succeeded"
+
+	// ConditionCleanedUp of a RestoreDrill is True once all that the drill created was verified to be gone.
+	ConditionCleanedUp = "CleanedUp"
 
 	// ConditionReconciling is present and True while a capture or a deletion is under way.
 	ConditionReconciling = "Reconciling"

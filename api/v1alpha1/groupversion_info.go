@@ -25,6 +25,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&BackupPolicy{}, &BackupPolicyList{},
 		&RecoveryPoint{}, &RecoveryPointList{},
+		&RestoreDrill{}, &RestoreDrillList{},
+		&Restore{}, &RestoreList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

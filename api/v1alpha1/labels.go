@@ -21,6 +21,25 @@ const (
 	// LabelClaimUID is the UID of the captured claim.
 	LabelClaimUID = "lifeboat.dev/claim-uid"
 
+	// LabelRunKind is the kind of what an object was made for: RestoreDrill, Restore, or RecoveryPoint for a fingerprint.
+	LabelRunKind = "lifeboat.dev/run-kind"
+	// LabelRun is its name.
+	LabelRun = "lifeboat.dev/run"
+	// LabelRunUID is its UID. What bears it and has no such run any more is swept away, unless it is a claim that a Restore made.
+	LabelRunUID = "lifeboat.dev/run-uid"
+	// LabelEvidence, on a ConfigMap, is the UID of the policy whose drills it speaks of.
+	LabelEvidence = "lifeboat.dev/evidence-policy-uid"
+
+	// AnnotationExpires, on an object that is thrown away, is when it is swept away at the latest, RFC 3339.
+	AnnotationExpires = "lifeboat.dev/expires-at"
+	// AnnotationEvidenceSequence, on a ConfigMap, is the place of its statement in the policy's chain, from 1.
+	AnnotationEvidenceSequence = "lifeboat.dev/evidence-sequence"
+	// AnnotationPrivilegedMovers, on a Namespace, is "true" where the pods that read restored volumes may run as root with
+	// the one capability to read every file. Whoever may edit a Namespace decides it.
+	AnnotationPrivilegedMovers = "lifeboat.dev/privileged-movers"
+	// AnnotationKeepUntil, on a PersistentVolume that a restore in place replaced, is until when it is kept, RFC 3339.
+	AnnotationKeepUntil = "lifeboat.dev/keep-until"
+
 	// AnnotationNamespace, on a VolumeSnapshotContent, is the namespace of the captured claim.
 	AnnotationNamespace = "lifeboat.dev/namespace"
 	// AnnotationClaim is the name of the captured claim.
@@ -40,6 +59,8 @@ const (
 
 	// FinalizerSnapshots, on a RecoveryPoint, holds its deletion until its snapshots are gone or released.
 	FinalizerSnapshots = "lifeboat.dev/snapshots"
+	// FinalizerThrowaways, on a RestoreDrill or a Restore, holds its deletion until what it threw away is verified to be gone.
+	FinalizerThrowaways = "lifeboat.dev/throwaways"
 	// FinalizerPoints, on a BackupPolicy with onDelete Prune, holds its deletion until its points were told to go.
 	FinalizerPoints = "lifeboat.dev/points"
 )

@@ -111,6 +111,105 @@ const (
 	// ReasonGroupIncomplete says that the group snapshot lacks a member.
 	ReasonGroupIncomplete = "GroupIncomplete"
 
+	// Succeeded of a RestoreDrill, and reasons of its volumes.
+
+	// ReasonDrillPassed says that the required level was reached and every check passed.
+	ReasonDrillPassed = "DrillPassed"
+	// ReasonDrillRunning says that the drill is under way.
+	ReasonDrillRunning = "DrillRunning"
+	// ReasonDrillWaiting says that other drills come first.
+	ReasonDrillWaiting = "DrillWaiting"
+	// ReasonDrillTimedOut says that the drill did not get to start, or to end, before its deadline.
+	ReasonDrillTimedOut = "DrillTimedOut"
+	// ReasonDrillAborted says that the drill was deleted before it ended.
+	ReasonDrillAborted = "DrillAborted"
+	// ReasonNoEligiblePoint says that there is no point that could be rehearsed or restored.
+	ReasonNoEligiblePoint = "NoEligiblePoint"
+	// ReasonPointNotFound says that the named recovery point does not exist.
+	ReasonPointNotFound = "PointNotFound"
+	// ReasonPointNotComplete says that the named recovery point is not complete.
+	ReasonPointNotComplete = "PointNotComplete"
+	// ReasonTooManyVolumes says that the point has more volumes than one run brings back.
+	ReasonTooManyVolumes = "TooManyVolumes"
+	// ReasonSnapshotUnusable says that a snapshot of the point is gone, not ready, or not bound both ways.
+	ReasonSnapshotUnusable = "SnapshotUnusable"
+	// ReasonStorageClassNotFound says that the storage class of the restored volume does not exist.
+	ReasonStorageClassNotFound = "StorageClassNotFound"
+	// ReasonDriverMismatch says that the storage class belongs to another driver than the snapshot.
+	ReasonDriverMismatch = "DriverMismatch"
+	// ReasonRestorePending says that the storage system has not delivered the volume yet.
+	ReasonRestorePending = "RestorePending"
+	// ReasonRestoreTimedOut says that the storage system did not deliver the volume in time.
+	ReasonRestoreTimedOut = "RestoreTimedOut"
+	// ReasonReading says that a restored volume is being read.
+	ReasonReading = "Reading"
+	// ReasonReadFailed says that a restored volume could not be read in full.
+	ReasonReadFailed = "ReadFailed"
+	// ReasonContentDiffers says that what was read is not what was captured.
+	ReasonContentDiffers = "ContentDiffers"
+	// ReasonFingerprintMissing says that no fingerprint was recorded, so that nothing can be compared.
+	ReasonFingerprintMissing = "FingerprintMissing"
+	// ReasonCheckFailed says that a check did not accept the restored volumes.
+	ReasonCheckFailed = "CheckFailed"
+	// ReasonCheckTimedOut says that a check did not end in time.
+	ReasonCheckTimedOut = "CheckTimedOut"
+	// ReasonImageUnavailable says that a container image could not be had.
+	ReasonImageUnavailable = "ImageUnavailable"
+	// ReasonUnschedulable says that no node could take a pod.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonPodLost says that a pod was evicted, or lost with its node, again and again.
+	ReasonPodLost = "PodLost"
+	// ReasonCleanedUp says that all that a drill created is gone.
+	ReasonCleanedUp = "CleanedUp"
+	// ReasonCleaningUp says that what a drill created is being removed.
+	ReasonCleaningUp = "CleaningUp"
+	// ReasonCleanupDelayed says that what a drill created stays for a while, as spec.drill.cleanup asks.
+	ReasonCleanupDelayed = "CleanupDelayed"
+
+	// Proven of a BackupPolicy and of a RecoveryPoint.
+
+	// ReasonProven says that a drill has proven the restore as deep, as recently and as quickly as is asked.
+	ReasonProven = "Proven"
+	// ReasonNeverProven says that no drill has passed yet.
+	ReasonNeverProven = "NeverProven"
+	// ReasonProofTooOld says that the newest proof is older than is asked.
+	ReasonProofTooOld = "ProofTooOld"
+	// ReasonProofTooShallow says that the newest proof does not go as deep as is asked.
+	ReasonProofTooShallow = "ProofTooShallow"
+	// ReasonRecoveryTooSlow says that the proven recovery took longer than is asked.
+	ReasonRecoveryTooSlow = "RecoveryTooSlow"
+	// ReasonDrillFailed says that a drill failed after the newest proof.
+	ReasonDrillFailed = "DrillFailed"
+
+	// Succeeded of a Restore, and reasons of its volumes.
+
+	// ReasonRestored says that every volume was brought back and verified.
+	ReasonRestored = "Restored"
+	// ReasonRestoring says that the restore is under way.
+	ReasonRestoring = "Restoring"
+	// ReasonDryRun says that the restore could be carried out, and was not, because dryRun is true.
+	ReasonDryRun = "DryRun"
+	// ReasonPartiallyRestored says that some volumes were brought back and others not.
+	ReasonPartiallyRestored = "PartiallyRestored"
+	// ReasonVolumeNotInPoint says that the recovery point holds no volume of a claim that was asked for.
+	ReasonVolumeNotInPoint = "VolumeNotInPoint"
+	// ReasonClaimExists says that a claim of the wanted name exists already.
+	ReasonClaimExists = "ClaimExists"
+	// ReasonInvalidName says that the name pattern gives no name that a claim may have, or the same twice.
+	ReasonInvalidName = "InvalidName"
+	// ReasonSizeTooSmall says that the wanted size is smaller than what was captured.
+	ReasonSizeTooSmall = "SizeTooSmall"
+	// ReasonClaimInUse says that a pod uses the claim whose volume was to be replaced.
+	ReasonClaimInUse = "ClaimInUse"
+	// ReasonClaimChanged says that the claim is not the one that was captured, or is unlike it.
+	ReasonClaimChanged = "ClaimChanged"
+	// ReasonSafetyPointPending says that a recovery point of the present state is being taken first.
+	ReasonSafetyPointPending = "SafetyPointPending"
+	// ReasonSafetyPointFailed says that the present state could not be captured, so that nothing was replaced.
+	ReasonSafetyPointFailed = "SafetyPointFailed"
+	// ReasonSwapping says that the restored volume takes the place of the old one.
+	ReasonSwapping = "Swapping"
+
 	// Events, and reasons of expiry.
 
 	// ReasonPointCreated says that a recovery point was begun for a slot.

@@ -21,10 +21,12 @@ import (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].reason`
 // +kubebuilder:printcolumn:name="Volumes",type=string,JSONPath=`.status.progress`,description="Captured volumes of those selected."
 // +kubebuilder:printcolumn:name="Taken",type=date,JSONPath=`.status.pointInTime`,description="Age of the data, by the storage system's clock."
+// +kubebuilder:printcolumn:name="Proof",type=string,JSONPath=`.status.proofs[0].level`,description="How deep the newest proof of this point goes."
 // +kubebuilder:printcolumn:name="Keep",type=string,JSONPath=`.status.keep`,description="Why retention keeps it."
 // +kubebuilder:printcolumn:name="Hold",type=boolean,priority=1,JSONPath=`.spec.hold`
 // +kubebuilder:printcolumn:name="Slot",type=string,priority=1,JSONPath=`.spec.slot`
 // +kubebuilder:printcolumn:name="Trigger",type=string,priority=1,JSONPath=`.status.trigger`
+// +kubebuilder:printcolumn:name="Fingerprint",type=string,priority=1,JSONPath=`.status.fingerprint.state`
 // +kubebuilder:printcolumn:name="Consistency",type=string,priority=1,JSONPath=`.status.consistency`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must be at most 63 characters, because it is used as a label value; choose a shorter name"
@@ -98,7 +100,7 @@ type RecoveryPointStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Complete; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
+	// conditions are Complete and, once a drill passed, Proven; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -150,12 +152,82 @@ type RecoveryPointStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Hooks []HookRecord `json:"hooks,omitempty"`
 
+	// fingerprint is what the volumes held at the capture, recorded from their snapshots. Absent when the policy records none.
+	// +optional
+	Fingerprint *PointFingerprint `json:"fingerprint,omitempty"`
+
+	// proofs are the drills that passed on this point, newest first, at most 5.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5
+	Proofs []ProofSummary `json:"proofs,omitempty"`
+
 	// keep are the reasons for which retention keeps this point, such as daily or hold. Absent when nothing keeps it, or it is not complete.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=64
 	Keep []string `json:"keep,omitempty"`
+}
+
+// FingerprintState says how far the recording of a fingerprint is.
+//
+// +kubebuilder:validation:Enum=Recording;Recorded;Failed
+type FingerprintState string
+
+const (
+	// FingerprintRecording is under way.
+	FingerprintRecording FingerprintState = "Recording"
+	// FingerprintRecorded is there to be compared with.
+	FingerprintRecorded FingerprintState = "Recorded"
+	// FingerprintFailed could not be recorded.
+	FingerprintFailed FingerprintState = "Failed"
+)
+
+// PointFingerprint is what the volumes of a point held.
+type PointFingerprint struct {
+	// state says how far the recording is.
+	// +required
+	State FingerprintState `json:"state"`
+	// reason is a stable word for why it failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// message says what is wrong and what helps.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+	// startedAt is when the recording started.
+	// +required
+	StartedAt metav1.Time `json:"startedAt"`
+	// deadline is when an unfinished recording has failed.
+	// +required
+	Deadline metav1.Time `json:"deadline"`
+	// mover are the options of the pods that read.
+	// +optional
+	Mover *MoverOptions `json:"mover,omitempty"`
+	// finishedAt is when it ended.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+	// cleanedUp says that the throw-away volumes it was read from are gone.
+	// +optional
+	CleanedUp bool `json:"cleanedUp,omitempty"`
+	// volumes are the fingerprints of the volumes.
+	// +optional
+	// +listType=map
+	// +listMapKey=claim
+	// +kubebuilder:validation:MaxItems=50
+	Volumes []VolumeFingerprint `json:"volumes,omitempty"`
+}
+
+// VolumeFingerprint is what one volume held.
+type VolumeFingerprint struct {
+	// claim is the name of the captured claim.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Claim string `json:"claim"`
+
+	Fingerprint `json:",inline"`
 }
 
 // Capture is the frozen order of one capture.

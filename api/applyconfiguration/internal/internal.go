@@ -26,6 +26,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.AppliedSpec
   map:
     fields:
+    - name: drill
+      type:
+        scalar: string
+    - name: drillSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: retention
       type:
         scalar: string
@@ -59,6 +65,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.BackupPolicySpec
   map:
     fields:
+    - name: drill
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill
+    - name: fingerprint
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FingerprintMode
+    - name: mover
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
     - name: objectives
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Objectives
@@ -106,6 +121,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - uid
+    - name: lastDrill
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSummary
+    - name: lastDrillSlot
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastProof
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofSummary
     - name: lastRecoveryPoint
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointSummary
@@ -115,6 +139,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: missedSlots
       type:
         scalar: numeric
+    - name: nextDrill
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: nextSlot
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -163,8 +190,303 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: volumes
       type:
         scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Check
+  map:
+    fields:
+    - name: application
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckApplication
+    - name: command
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: env
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckVariable
+          elementRelationship: associative
+          keys:
+          - name
+    - name: image
+      type:
+        scalar: string
+    - name: mounts
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckMount
+          elementRelationship: associative
+          keys:
+          - claim
+    - name: name
+      type:
+        scalar: string
+    - name: proves
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
+    - name: runAsGroup
+      type:
+        scalar: numeric
+    - name: runAsUser
+      type:
+        scalar: numeric
+    - name: timeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 5m
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckApplication
+  map:
+    fields:
+    - name: command
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: exec
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ExecProbe
+    - name: http
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.HTTPProbe
+    - name: image
+      type:
+        scalar: string
+    - name: tcp
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.TCPProbe
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckMount
+  map:
+    fields:
+    - name: claim
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckResult
+  map:
+    fields:
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: imageID
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: proves
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: state
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckState
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckState
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckVariable
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Consistency
   scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill
+  map:
+    fields:
+    - name: checks
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Check
+          elementRelationship: associative
+          keys:
+          - name
+    - name: cleanup
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCleanup
+    - name: cron
+      type:
+        scalar: string
+    - name: history
+      type:
+        scalar: numeric
+    - name: select
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSelect
+    - name: storageClassName
+      type:
+        scalar: string
+    - name: timeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCleanup
+  map:
+    fields:
+    - name: onFailure
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: onSuccess
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillPhase
+  map:
+    fields:
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PhaseName
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: state
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PhaseState
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillRun
+  map:
+    fields:
+    - name: checks
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Check
+          elementRelationship: associative
+          keys:
+          - name
+    - name: cleanup
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCleanup
+    - name: deadline
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: mover
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
+    - name: policy
+      type:
+        scalar: string
+    - name: policyUID
+      type:
+        scalar: string
+    - name: recoveryPoint
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrilledPoint
+    - name: required
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: storageClassName
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSelect
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSelection
+  map:
+    fields:
+    - name: eligible
+      type:
+        scalar: numeric
+    - name: eligibleDigest
+      type:
+        scalar: string
+    - name: handPicked
+      type:
+        scalar: boolean
+    - name: seed
+      type:
+        scalar: string
+    - name: strategy
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSelect
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSummary
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: name
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: verdict
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Verdict
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillVolume
+  map:
+    fields:
+    - name: claim
+      type:
+        scalar: string
+    - name: level
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
+    - name: message
+      type:
+        scalar: string
+    - name: read
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Fingerprint
+    - name: reason
+      type:
+        scalar: string
+    - name: throwaway
+      type:
+        scalar: string
+    - name: volume
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrilledPoint
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: pointInTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: uid
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.EvidenceReference
+  map:
+    fields:
+    - name: configMap
+      type:
+        scalar: string
+    - name: digest
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ExecProbe
+  map:
+    fields:
+    - name: command
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ExpiringPoint
   map:
     fields:
@@ -180,6 +502,31 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Fingerprint
+  map:
+    fields:
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: digest
+      type:
+        scalar: string
+    - name: files
+      type:
+        scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FingerprintMode
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FingerprintState
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.HTTPProbe
+  map:
+    fields:
+    - name: path
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Hook
   map:
     fields:
@@ -264,13 +611,35 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
+  map:
+    fields:
+    - name: runAsGroup
+      type:
+        scalar: numeric
+    - name: runAsUser
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Objectives
   map:
     fields:
+    - name: proofWithin
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: recoveryPoint
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: recoveryTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: requiredProof
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.OnDelete
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PhaseName
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PhaseState
   scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointCounts
   map:
@@ -287,6 +656,49 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: held
       type:
         scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointFingerprint
+  map:
+    fields:
+    - name: cleanedUp
+      type:
+        scalar: boolean
+    - name: deadline
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: message
+      type:
+        scalar: string
+    - name: mover
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
+    - name: reason
+      type:
+        scalar: string
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FingerprintState
+    - name: volumes
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeFingerprint
+          elementRelationship: associative
+          keys:
+          - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointStanding
+  scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointSummary
   map:
     fields:
@@ -302,6 +714,26 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofSummary
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: drill
+      type:
+        scalar: string
+    - name: level
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
+    - name: recoveryPoint
+      type:
+        scalar: string
+    - name: recoveryTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RecoveryPoint
   map:
     fields:
@@ -349,6 +781,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: consistency
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Consistency
+    - name: fingerprint
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointFingerprint
     - name: finishedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -378,6 +813,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: progress
       type:
         scalar: string
+    - name: proofs
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofSummary
+          elementRelationship: atomic
     - name: trigger
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Trigger
@@ -389,6 +830,287 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Restore
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSpec
+    - name: status
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreStatus
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreDrill
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreDrillSpec
+    - name: status
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreDrillStatus
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreDrillSpec
+  map:
+    fields:
+    - name: checks
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Check
+          elementRelationship: associative
+          keys:
+          - name
+    - name: cleanup
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCleanup
+    - name: policy
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PolicyReference
+    - name: recoveryPoint
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointReference
+    - name: select
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSelect
+    - name: slot
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: storageClassName
+      type:
+        scalar: string
+    - name: timeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreDrillStatus
+  map:
+    fields:
+    - name: checks
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckResult
+          elementRelationship: associative
+          keys:
+          - name
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: dataAge
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: evidence
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.EvidenceReference
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: level
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: phases
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillPhase
+          elementRelationship: associative
+          keys:
+          - name
+    - name: recoveryTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: run
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillRun
+    - name: selection
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSelection
+    - name: trigger
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Trigger
+    - name: verdict
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Verdict
+    - name: volumes
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillVolume
+          elementRelationship: associative
+          keys:
+          - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreRun
+  map:
+    fields:
+    - name: deadline
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: mover
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
+    - name: recoveryPoint
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrilledPoint
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSpec
+  map:
+    fields:
+    - name: asOf
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: dryRun
+      type:
+        scalar: boolean
+    - name: inPlace
+      type:
+        scalar: boolean
+    - name: keepOldFor
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: latest
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointStanding
+    - name: mover
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
+    - name: namePattern
+      type:
+        scalar: string
+    - name: policy
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PolicyReference
+    - name: recoveryPoint
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointReference
+    - name: storageClassName
+      type:
+        scalar: string
+    - name: timeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: volumes
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreVolume
+          elementRelationship: associative
+          keys:
+          - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreState
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: plan
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: progress
+      type:
+        scalar: string
+    - name: run
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreRun
+    - name: safetyPoint
+      type:
+        scalar: string
+    - name: volumes
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoredVolume
+          elementRelationship: associative
+          keys:
+          - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreVolume
+  map:
+    fields:
+    - name: as
+      type:
+        scalar: string
+    - name: claim
+      type:
+        scalar: string
+    - name: size
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoredVolume
+  map:
+    fields:
+    - name: as
+      type:
+        scalar: string
+    - name: claim
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: read
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Fingerprint
+    - name: reason
+      type:
+        scalar: string
+    - name: size
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: state
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreState
+    - name: swap
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeSwap
+    - name: verified
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Retention
   map:
     fields:
@@ -455,7 +1177,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
       default: 10m
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.TCPProbe
+  map:
+    fields:
+    - name: port
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Trigger
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Verdict
   scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeCounts
   map:
@@ -480,6 +1210,21 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeFingerprint
+  map:
+    fields:
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: claim
+      type:
+        scalar: string
+    - name: digest
+      type:
+        scalar: string
+    - name: files
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeProblem
   map:
     fields:
@@ -545,6 +1290,27 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.WorkloadReference
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeState
   scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeSwap
+  map:
+    fields:
+    - name: claim
+      type:
+        scalar: string
+    - name: keepUntil
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: newVolume
+      type:
+        scalar: string
+    - name: oldClaimUID
+      type:
+        scalar: string
+    - name: oldVolume
+      type:
+        scalar: string
+    - name: reclaimPolicy
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.WorkloadReference
   map:
     fields:
@@ -627,6 +1393,8 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsOperationType
   scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+  scalar: untyped
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
   map:
     fields:

@@ -91,11 +91,15 @@ func plain(s string) string {
 
 // hash is over the parts with their lengths, so that the same letters cut at two places differ.
 func hash(parts ...string) string {
+	sum := digest(parts...)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:hashLength])
+}
+
+func digest(parts ...string) [sha256.Size]byte {
 	var identity []byte
 	for _, part := range parts {
 		identity = binary.BigEndian.AppendUint64(identity, uint64(len(part)))
 		identity = append(identity, part...)
 	}
-	sum := sha256.Sum256(identity)
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:hashLength])
+	return sha256.Sum256(identity)
 }

@@ -300,8 +300,8 @@ func (p *PointPlan) announce() {
 // state states the conditions. Only what was judged speaks of the spec as it is now: a pass that judges nothing leaves the status alone.
 func (p *PointPlan) state(o PointObserved, now time.Time, stated ...metav1.Condition) {
 	p.status.ObservedGeneration = o.Point.Generation
-	if proven := findCondition(o.Point.Status.Conditions, api.ConditionProven); proven != nil {
-		stated = append(stated, *proven) // it is others' to judge
+	if proven := pointProven(o.Point); proven != nil {
+		stated = append(stated, *proven)
 	}
 	p.status.Conditions = conditions.State(o.Point.Status.Conditions, o.Point.Generation, now, stated...)
 }

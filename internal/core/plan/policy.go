@@ -21,6 +21,7 @@ const DefaultTimeout = 10 * time.Minute
 type PolicyObserved struct {
 	Policy               *api.BackupPolicy
 	Points               []*api.RecoveryPoint // those that name this policy
+	Drills               []*api.RestoreDrill  // those that speak of it
 	Claims               []Claim              // those of the namespace
 	Workload             *Workload
 	Cluster              Cluster
@@ -32,6 +33,8 @@ type PolicyObserved struct {
 // PolicyPlan is what is to be done next for a policy.
 type PolicyPlan struct {
 	Take      *Take        // a point to create
+	Rehearse  *Rehearse    // a drill to create
+	Forget    []Target     // ended drills to delete
 	Expire    []Target     // points to delete; each stood in status.expiring before
 	Keep      []KeepChange // reasons to write on points
 	Finalizer Finalizer
@@ -69,8 +72,11 @@ func ForPolicy(o PolicyObserved, now time.Time) PolicyPlan {
 	p.Status.ObservedGeneration = o.Policy.Generation
 	p.planApplied(o, now)
 	p.planTake(o, f, now)
+	p.planDrill(o, f, now)
+	p.planHistory(o, f)
 	p.planExpiry(o, f, now)
 	p.reportPoints(f)
+	p.reportProof(f)
 	p.reportVolumes(f, now)
 	p.reportConditions(o, f, now)
 	return p
@@ -118,10 +124,16 @@ func policyFinalizer(b *api.BackupPolicy) Finalizer {
 // planApplied notices edits. An edited or resumed schedule looks only ahead, and an edited retention waits.
 func (p *PolicyPlan) planApplied(o PolicyObserved, now time.Time) {
 	was := p.Status.Applied
-	is := &api.AppliedSpec{Schedule: scheduleLine(o.Policy), Retention: retentionLine(o.Policy)}
+	is := &api.AppliedSpec{Schedule: scheduleLine(o.Policy), Drill: drillLine(o.Policy), Retention: retentionLine(o.Policy)}
 	born := metav1.NewTime(o.Policy.CreationTimestamp.Time)
 	is.ScheduleSince, is.RetentionSince = &born, &born
+	if is.Drill != "" {
+		is.DrillSince = &born
+	}
 	if was != nil {
+		if is.Drill != "" {
+			is.DrillSince = sinceChange(was.Drill == is.Drill, was.DrillSince, now)
+		}
 		is.ScheduleSince = sinceChange(was.Schedule == is.Schedule, was.ScheduleSince, now)
 		is.RetentionSince = sinceChange(was.Retention == is.Retention, was.RetentionSince, now)
 		if was.Retention != is.Retention {

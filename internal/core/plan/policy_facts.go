@@ -15,17 +15,20 @@ import (
 
 // facts are what follows from the observed alone; each is computed once.
 type facts struct {
-	calendar    schedule.Calendar
-	calendarErr error
-	jitter      time.Duration
-	selection   Selection
-	problems    []api.VolumeProblem
-	points      []*api.RecoveryPoint // of this very policy, oldest first
-	active      *api.RecoveryPoint   // being captured
-	activeUntil time.Time            // when it no longer holds the schedule up
-	newestSlot  time.Time
-	newest      *api.RecoveryPoint // the newest complete one
-	protection  []protection       // one for each selected claim
+	calendar      schedule.Calendar
+	calendarErr   error
+	jitter        time.Duration
+	drillCalendar schedule.Calendar
+	drillErr      error
+	drills        []*api.RestoreDrill // of this very policy
+	selection     Selection
+	problems      []api.VolumeProblem
+	points        []*api.RecoveryPoint // of this very policy, oldest first
+	active        *api.RecoveryPoint   // being captured
+	activeUntil   time.Time            // when it no longer holds the schedule up
+	newestSlot    time.Time
+	newest        *api.RecoveryPoint // the newest complete one
+	protection    []protection       // one for each selected claim
 }
 
 // protection says until when a claim is protected by the newest complete point that holds it.
@@ -38,6 +41,10 @@ func policyFacts(o PolicyObserved, now time.Time) facts {
 	b := o.Policy
 	f := facts{points: ours(o), jitter: schedule.Jitter(string(b.UID), duration(b.Spec.Schedule.Jitter, 0))}
 	f.calendar, f.calendarErr = schedule.Parse(b.Spec.Schedule.Cron, b.Spec.Schedule.TimeZone)
+	if d := b.Spec.Drill; d != nil {
+		f.drillCalendar, f.drillErr = schedule.Parse(d.Cron, b.Spec.Schedule.TimeZone)
+	}
+	f.drills = drillsOf(b, o.Drills)
 	f.selection = Select(b.Spec.Volumes, o.Claims, o.Workload)
 	f.problems = volumeProblems(b, f.selection, o.Cluster)
 	for _, p := range f.points {
@@ -75,12 +82,28 @@ func ours(o PolicyObserved) []*api.RecoveryPoint {
 			out = append(out, p)
 		}
 	}
-	sort.Slice(out, func(i, j int) bool {
-		if a, b := At(out[i]), At(out[j]); !a.Equal(b) {
+	return oldestFirst(out)
+}
+
+// oldestFirst sorts points, in place.
+func oldestFirst(points []*api.RecoveryPoint) []*api.RecoveryPoint {
+	sort.Slice(points, func(i, j int) bool {
+		if a, b := At(points[i]), At(points[j]); !a.Equal(b) {
 			return a.Before(b)
 		}
-		return out[i].Name < out[j].Name
+		return points[i].Name < points[j].Name
 	})
+	return points
+}
+
+// drillsOf are the drills of this very policy: a drill that has started knows whose it is, and another is taken at its word.
+func drillsOf(b *api.BackupPolicy, drills []*api.RestoreDrill) []*api.RestoreDrill {
+	var out []*api.RestoreDrill
+	for _, d := range drills {
+		if run := d.Status.Run; (run != nil && run.PolicyUID == string(b.UID)) || (run == nil && DrillPolicy(d) == b.Name) {
+			out = append(out, d)
+		}
+	}
 	return out
 }
 

@@ -63,6 +63,9 @@ func (p *PolicyPlan) reportVolumes(f facts, now time.Time) {
 
 func (p *PolicyPlan) reportConditions(o PolicyObserved, f facts, now time.Time) {
 	stated := []metav1.Condition{p.protected(f, now)}
+	if c := p.proven(o, now); c != nil {
+		stated = append(stated, *c)
+	}
 	if bad := notReady(o, f); bad != nil {
 		stated = append(stated,
 			conditions.Is(api.ConditionReady, metav1.ConditionFalse, bad.Reason, bad.Message),
@@ -98,6 +101,8 @@ func notReady(o PolicyObserved, f facts) *Problem {
 		return &Problem{api.ReasonHooksDisabled, "spec.snapshot.hooks: the operator runs without hooks; install the chart with hooks.enabled=true, or remove the hooks"}
 	case s != nil && s.Consistency == api.ConsistencyGroup && !o.Cluster.Groups:
 		return &Problem{api.ReasonGroupUnsupported, "spec.snapshot.consistency: the cluster does not serve VolumeGroupSnapshots; use PreferGroup or Crash"}
+	case drillProblem(o, f) != nil:
+		return drillProblem(o, f)
 	case len(f.problems) > 0:
 		return &Problem{api.ReasonUnsnapshotableVolume, describe(f.problems)}
 	}

@@ -15,6 +15,10 @@ type AppliedSpecApplyConfiguration struct {
 	Schedule *string `json:"schedule,omitempty"`
 	// scheduleSince is since when it is in force: slots before are not looked at.
 	ScheduleSince *v1.Time `json:"scheduleSince,omitempty"`
+	// drill is the drill schedule in force, as one line. Empty without one, and while suspended.
+	Drill *string `json:"drill,omitempty"`
+	// drillSince is since when it is in force: slots before are not looked at.
+	DrillSince *v1.Time `json:"drillSince,omitempty"`
 	// retention is the retention in force, as one line.
 	Retention *string `json:"retention,omitempty"`
 	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
@@ -40,6 +44,22 @@ func (b *AppliedSpecApplyConfiguration) WithSchedule(value string) *AppliedSpecA
 // If called multiple times, the ScheduleSince field is set to the value of the last call.
 func (b *AppliedSpecApplyConfiguration) WithScheduleSince(value v1.Time) *AppliedSpecApplyConfiguration {
 	b.ScheduleSince = &value
+	return b
+}
+
+// WithDrill sets the Drill field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Drill field is set to the value of the last call.
+func (b *AppliedSpecApplyConfiguration) WithDrill(value string) *AppliedSpecApplyConfiguration {
+	b.Drill = &value
+	return b
+}
+
+// WithDrillSince sets the DrillSince field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DrillSince field is set to the value of the last call.
+func (b *AppliedSpecApplyConfiguration) WithDrillSince(value v1.Time) *AppliedSpecApplyConfiguration {
+	b.DrillSince = &value
 	return b
 }
 

@@ -24,9 +24,18 @@ type BackupPolicySpecApplyConfiguration struct {
 	Snapshot *SnapshotOptionsApplyConfiguration `json:"snapshot,omitempty"`
 	// retention says which recovery points are kept.
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
-	// objectives say how much may be lost.
+	// objectives say how much may be lost, and what must be proven.
 	// When absent, Protected holds until two consecutive slots have passed without a complete recovery point.
 	Objectives *ObjectivesApplyConfiguration `json:"objectives,omitempty"`
+	// fingerprint says of which recovery points a fingerprint is recorded after the capture, against which drills and restores
+	// compare what they read. It costs a throw-away volume and a full read of each. A point of more than 50 volumes has none.
+	// When absent it is Every for a policy with a drill, and None without.
+	Fingerprint *apiv1alpha1.FingerprintMode `json:"fingerprint,omitempty"`
+	// drill says how the restore is rehearsed. When absent it is not rehearsed on schedule.
+	Drill *DrillApplyConfiguration `json:"drill,omitempty"`
+	// mover are the options of the pods that read restored volumes: for fingerprints, drills and restores.
+	// When absent they run as user 65532.
+	Mover *MoverOptionsApplyConfiguration `json:"mover,omitempty"`
 	// onDelete says what deleting this policy does to its recovery points.
 	// Retain keeps all of them; Prune expires all that are not on hold, once the policy is gone.
 	// When absent they are retained.
@@ -84,6 +93,30 @@ func (b *BackupPolicySpecApplyConfiguration) WithRetention(value *RetentionApply
 // If called multiple times, the Objectives field is set to the value of the last call.
 func (b *BackupPolicySpecApplyConfiguration) WithObjectives(value *ObjectivesApplyConfiguration) *BackupPolicySpecApplyConfiguration {
 	b.Objectives = value
+	return b
+}
+
+// WithFingerprint sets the Fingerprint field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Fingerprint field is set to the value of the last call.
+func (b *BackupPolicySpecApplyConfiguration) WithFingerprint(value apiv1alpha1.FingerprintMode) *BackupPolicySpecApplyConfiguration {
+	b.Fingerprint = &value
+	return b
+}
+
+// WithDrill sets the Drill field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Drill field is set to the value of the last call.
+func (b *BackupPolicySpecApplyConfiguration) WithDrill(value *DrillApplyConfiguration) *BackupPolicySpecApplyConfiguration {
+	b.Drill = value
+	return b
+}
+
+// WithMover sets the Mover field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mover field is set to the value of the last call.
+func (b *BackupPolicySpecApplyConfiguration) WithMover(value *MoverOptionsApplyConfiguration) *BackupPolicySpecApplyConfiguration {
+	b.Mover = value
 	return b
 }
 

@@ -14,7 +14,8 @@ import (
 type BackupPolicyStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready and Protected; Stalled is present, and True, only while the spec cannot be carried out.
+	// conditions are Ready, Protected and, for a policy with a drill or a proof to show, Proven; Stalled is present, and True,
+	// only while the spec cannot be carried out.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// lastSlot is the newest slot that was run or passed over. No slot at or before it is ever run.
 	LastSlot *metav1.Time `json:"lastSlot,omitempty"`
@@ -26,6 +27,14 @@ type BackupPolicyStatusApplyConfiguration struct {
 	LastRecoveryPoint *PointSummaryApplyConfiguration `json:"lastRecoveryPoint,omitempty"`
 	// activeRecoveryPoint is the name of the point that is being captured. Absent when there is none.
 	ActiveRecoveryPoint *string `json:"activeRecoveryPoint,omitempty"`
+	// lastDrillSlot is the newest slot of spec.drill that was run or passed over.
+	LastDrillSlot *metav1.Time `json:"lastDrillSlot,omitempty"`
+	// nextDrill is the next scheduled drill, before jitter. Absent without spec.drill, and while the policy is suspended.
+	NextDrill *metav1.Time `json:"nextDrill,omitempty"`
+	// lastDrill is the newest drill that ended.
+	LastDrill *DrillSummaryApplyConfiguration `json:"lastDrill,omitempty"`
+	// lastProof is the newest proof: the newest drill that passed.
+	LastProof *ProofSummaryApplyConfiguration `json:"lastProof,omitempty"`
 	// recoveryPoints counts this policy's points.
 	RecoveryPoints *PointCountsApplyConfiguration `json:"recoveryPoints,omitempty"`
 	// volumes counts the selected volumes.
@@ -101,6 +110,38 @@ func (b *BackupPolicyStatusApplyConfiguration) WithLastRecoveryPoint(value *Poin
 // If called multiple times, the ActiveRecoveryPoint field is set to the value of the last call.
 func (b *BackupPolicyStatusApplyConfiguration) WithActiveRecoveryPoint(value string) *BackupPolicyStatusApplyConfiguration {
 	b.ActiveRecoveryPoint = &value
+	return b
+}
+
+// WithLastDrillSlot sets the LastDrillSlot field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastDrillSlot field is set to the value of the last call.
+func (b *BackupPolicyStatusApplyConfiguration) WithLastDrillSlot(value metav1.Time) *BackupPolicyStatusApplyConfiguration {
+	b.LastDrillSlot = &value
+	return b
+}
+
+// WithNextDrill sets the NextDrill field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NextDrill field is set to the value of the last call.
+func (b *BackupPolicyStatusApplyConfiguration) WithNextDrill(value metav1.Time) *BackupPolicyStatusApplyConfiguration {
+	b.NextDrill = &value
+	return b
+}
+
+// WithLastDrill sets the LastDrill field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastDrill field is set to the value of the last call.
+func (b *BackupPolicyStatusApplyConfiguration) WithLastDrill(value *DrillSummaryApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
+	b.LastDrill = value
+	return b
+}
+
+// WithLastProof sets the LastProof field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastProof field is set to the value of the last call.
+func (b *BackupPolicyStatusApplyConfiguration) WithLastProof(value *ProofSummaryApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
+	b.LastProof = value
 	return b
 }
 

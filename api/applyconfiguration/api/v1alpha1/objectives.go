@@ -3,17 +3,26 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // ObjectivesApplyConfiguration represents a declarative configuration of the Objectives type for use
 // with apply.
 //
-// Objectives say how much may be lost.
+// Objectives say how much may be lost, how long a recovery may take, and what must be proven.
 type ObjectivesApplyConfiguration struct {
 	// recoveryPoint (RPO) is how old the newest complete recovery point may get, by the storage system's clock. At least 1m.
 	// When absent, it is until two consecutive slots have passed.
 	RecoveryPoint *v1.Duration `json:"recoveryPoint,omitempty"`
+	// recoveryTime (RTO) is how long a recovery may take, judged on the time that the last proof measured. At least 1s.
+	// When absent no time is too long.
+	RecoveryTime *v1.Duration `json:"recoveryTime,omitempty"`
+	// proofWithin is how old the newest proof may get. At least 1m. When absent it is 168h, a week.
+	ProofWithin *v1.Duration `json:"proofWithin,omitempty"`
+	// requiredProof is the level that a drill must reach to pass. When absent it is the deepest that the drill's checks
+	// stand for, or Intact without checks, or Restored where no fingerprints are recorded.
+	RequiredProof *apiv1alpha1.ProofLevel `json:"requiredProof,omitempty"`
 }
 
 // ObjectivesApplyConfiguration constructs a declarative configuration of the Objectives type for use with
@@ -27,5 +36,29 @@ func Objectives() *ObjectivesApplyConfiguration {
 // If called multiple times, the RecoveryPoint field is set to the value of the last call.
 func (b *ObjectivesApplyConfiguration) WithRecoveryPoint(value v1.Duration) *ObjectivesApplyConfiguration {
 	b.RecoveryPoint = &value
+	return b
+}
+
+// WithRecoveryTime sets the RecoveryTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RecoveryTime field is set to the value of the last call.
+func (b *ObjectivesApplyConfiguration) WithRecoveryTime(value v1.Duration) *ObjectivesApplyConfiguration {
+	b.RecoveryTime = &value
+	return b
+}
+
+// WithProofWithin sets the ProofWithin field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ProofWithin field is set to the value of the last call.
+func (b *ObjectivesApplyConfiguration) WithProofWithin(value v1.Duration) *ObjectivesApplyConfiguration {
+	b.ProofWithin = &value
+	return b
+}
+
+// WithRequiredProof sets the RequiredProof field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RequiredProof field is set to the value of the last call.
+func (b *ObjectivesApplyConfiguration) WithRequiredProof(value apiv1alpha1.ProofLevel) *ObjectivesApplyConfiguration {
+	b.RequiredProof = &value
 	return b
 }

@@ -15,7 +15,7 @@ import (
 type RecoveryPointStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Complete; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
+	// conditions are Complete and, once a drill passed, Proven; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// trigger says what started the capture.
 	Trigger *apiv1alpha1.Trigger `json:"trigger,omitempty"`
@@ -36,6 +36,10 @@ type RecoveryPointStatusApplyConfiguration struct {
 	Volumes []VolumeRecordApplyConfiguration `json:"volumes,omitempty"`
 	// hooks are the results of the hooks that were run.
 	Hooks []HookRecordApplyConfiguration `json:"hooks,omitempty"`
+	// fingerprint is what the volumes held at the capture, recorded from their snapshots. Absent when the policy records none.
+	Fingerprint *PointFingerprintApplyConfiguration `json:"fingerprint,omitempty"`
+	// proofs are the drills that passed on this point, newest first, at most 5.
+	Proofs []ProofSummaryApplyConfiguration `json:"proofs,omitempty"`
 	// keep are the reasons for which retention keeps this point, such as daily or hold. Absent when nothing keeps it, or it is not complete.
 	Keep []string `json:"keep,omitempty"`
 }
@@ -145,6 +149,27 @@ func (b *RecoveryPointStatusApplyConfiguration) WithHooks(values ...*HookRecordA
 			panic("nil value passed to WithHooks")
 		}
 		b.Hooks = append(b.Hooks, *values[i])
+	}
+	return b
+}
+
+// WithFingerprint sets the Fingerprint field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Fingerprint field is set to the value of the last call.
+func (b *RecoveryPointStatusApplyConfiguration) WithFingerprint(value *PointFingerprintApplyConfiguration) *RecoveryPointStatusApplyConfiguration {
+	b.Fingerprint = value
+	return b
+}
+
+// WithProofs adds the given value to the Proofs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Proofs field.
+func (b *RecoveryPointStatusApplyConfiguration) WithProofs(values ...*ProofSummaryApplyConfiguration) *RecoveryPointStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithProofs")
+		}
+		b.Proofs = append(b.Proofs, *values[i])
 	}
 	return b
 }

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package names
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+)
+
+// Drill names the drill of a policy's drill slot.
+func Drill(policyName, policyUID string, slot time.Time) string {
+	return lock(policyName, "drill-"+Stamp(slot), "drill", policyUID, slot.UTC().Format(time.RFC3339Nano))
+}
+
+// Throwaway names the claim into which a run, such as a drill, restores the volume of a captured claim.
+func Throwaway(claimName, runUID, claimUID string) string {
+	return lock(claimName, "restored", "throwaway", runUID, claimUID)
+}
+
+// Reader names the pod that reads the volume which a run restored. A pod that was lost is followed by the next attempt.
+func Reader(claimName, runUID, claimUID string, attempt int) string {
+	return lock(claimName, "read", "reader", runUID, claimUID, strconv.Itoa(attempt))
+}
+
+// CheckPod names the pod of one check of a drill.
+func CheckPod(check, drillUID string) string {
+	return lock(check, "check", "check", drillUID, check)
+}
+
+// Isolation names the NetworkPolicy of a drill's pods.
+func Isolation(drillName, drillUID string) string {
+	return lock(drillName, "isolation", "isolation", drillUID)
+}
+
+// Evidence names the ConfigMap that holds the signed statement of a drill.
+func Evidence(policyName, drillUID string) string {
+	return lock(policyName, "evidence", "evidence", drillUID)
+}
+
+// SafetyPoint names the recovery point of the state before a restore in place.
+func SafetyPoint(restoreName, restoreUID string) string {
+	return lock(restoreName, "before", "safety-point", restoreUID)
+}
+
+// Hash is a number that depends on the parts alone, for choices that can be repeated.
+func Hash(parts ...string) uint64 {
+	sum := digest(parts...)
+	return binary.BigEndian.Uint64(sum[:])
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+)
+
+// Bringing volumes back is one thing, whoever asks for it: a drill, a restore, or the recording of a fingerprint. Each
+// volume of a point becomes a claim from its snapshot, and a pod reads every byte of it. So a drill says something about the real day.
+
+// MostBrought is how many volumes one run brings back at most: its status names every one of them.
+const MostBrought = 50
+
+// mostAttempts is how often a pod that was lost, not one that failed, is followed by another.
+const mostAttempts = 3
+
+// Source is a volume of a recovery point, as its snapshot tells.
+type Source struct {
+	Claim, ClaimUID string
+	Snapshot        Target // the VolumeSnapshot
+	Driver          string
+	Handle          string // the snapshot's name on the storage system
+	StorageClass    string
+	Mode            string            // Filesystem or Block
+	Size            resource.Quantity // what the restored volume must have at least
+	Problem         *Problem          // why it cannot be brought back; nil when it can
+}
+
+// BroughtClaim is a claim that a run made, or another object of its name.
+type BroughtClaim struct {
+	Target
+	RunUID   string
+	Bound    bool
+	Deleting bool
+	Volume   string // the PersistentVolume
+	Size     resource.Quantity
+}
+
+// PodPhase says how far a pod is.
+type PodPhase string
+
+// The phases of a pod. A lost one ended for no reason of its own: it was evicted, or its node went.
+const (
+	PodPending   PodPhase = "Pending"
+	PodRunning   PodPhase = "Running"
+	PodSucceeded PodPhase = "Succeeded"
+	PodFailed    PodPhase = "Failed"
+	PodLost      PodPhase = "Lost"
+)
+
+// BroughtPod is a pod that a run made, or another object of its name.
+type BroughtPod struct {
+	Target
+	RunUID   string
+	Phase    PodPhase
+	Ready    bool     // its application answers
+	Deleting bool     //
+	Waits    *Problem // what keeps a pending pod from running; nil when it is not known
+	ExitCode int32
+	ImageID  string
+	Result   *ReadResult // what a reader told in the end; nil when it told nothing
+}
+
+// ReadResult is what a reader found in a volume.
+type ReadResult struct {
+	api.Fingerprint
+	Unreadable int64
+	Error      string
+}
+
+// Brought is what was observed of one run's objects.
+type Brought struct {
+	RunUID     string
+	Claims     map[string]BroughtClaim // by name
+	Pods       map[string]BroughtPod   // by name
+	Isolated   bool                    // the NetworkPolicy is there
+	Classes    map[string]string       // the provisioners of storage classes, by name
+	Privileged bool                    // readers may run as root with the one capability to read every file
+	Leftovers  []Leftover              // all that is there and is to be thrown away, read live
+}
+
+// Leftover is an object that is to be thrown away.
+type Leftover struct {
+	Target
+	Kind     string // PersistentVolumeClaim, PersistentVolume, Pod or NetworkPolicy
+	Deleting bool
+	Retain   bool // a PersistentVolume that its class would keep
+}
+
+// ClaimOrder asks for one claim made from a snapshot.
+type ClaimOrder struct {
+	Name   string
+	Class  string
+	Size   resource.Quantity
+	Labels map[string]string
+	Source Source
+	Throw  time.Time // when it is swept away at the latest; zero for a claim that stays
+}
+
+// ReadOrder asks for one pod that reads a claim in full.
+type ReadOrder struct {
+	Name       string
+	Claim      string // the claim to read
+	Mode       string
+	Mover      *api.MoverOptions
+	Privileged bool
+	Throw      time.Time
+}
+
+// bringing is one volume on its way.
+type bringing struct {
+	source     Source
+	as         string // the claim it is brought back into
+	volume     string
+	size       resource.Quantity
+	mounted    bool
+	done       bool
+	read       *api.Fingerprint
+	problem    *Problem // why it failed, or what it waits for
+	failed     bool
+	conclusive bool // the failure speaks of the point or its storage system, not of circumstances
+
+	claim *ClaimOrder // what is to be asked for next
+	pod   *ReadOrder
+}
+
+// landing says into what a volume is brought back.
+type landing struct {
+	name   string
+	class  string // empty: that of the captured claim
+	size   resource.Quantity
+	labels map[string]string
+	mover  *api.MoverOptions
+	throw  time.Time
+	stays  bool // the claim is not thrown away
+}
+
+// bring judges how far one volume is, and what is to be asked for next.
+func bring(o Brought, s Source, t landing) bringing {
+	b := bringing{source: s, as: t.name}
+	if s.Problem != nil {
+		return b.fail(true, *s.Problem)
+	}
+	if t.class == "" {
+		t.class = s.StorageClass
+	}
+	if bad := classProblem(o.Classes, t.class, s); bad != nil {
+		return b.fail(false, *bad)
+	}
+	claim, is := o.Claims[t.name]
+	switch {
+	case !is || claim.Deleting:
+		b.claim = &ClaimOrder{Name: t.name, Class: t.class, Size: larger(s.Size, t.size), Labels: t.labels, Source: s, Throw: t.throw}
+		if t.stays {
+			b.claim.Throw = time.Time{}
+		}
+	case claim.RunUID != o.RunUID:
+		return b.fail(false, Problem{api.ReasonNameTaken, fmt.Sprintf("claim %q exists and was not made for this; delete or rename it", t.name)})
+	default:
+		b.volume, b.size = claim.Volume, claim.Size
+	}
+	return b.reader(o, t, claim.Bound)
+}
+
+// reader judges the pod that reads the volume. It is asked for together with the claim: a class that waits for its first
+// consumer makes no volume without it.
+func (b bringing) reader(o Brought, t landing, bound bool) bringing {
+	for attempt := range mostAttempts {
+		name := names.Reader(b.source.Claim, o.RunUID, b.source.ClaimUID, attempt)
+		pod, is := o.Pods[name]
+		switch {
+		case !is:
+			b.pod = &ReadOrder{Name: name, Claim: t.name, Mode: b.source.Mode, Mover: t.mover, Privileged: o.Privileged, Throw: t.throw}
+			return b.wait(api.ReasonRestorePending, "the restored volume is asked for")
+		case pod.RunUID != o.RunUID:
+			return b.fail(false, Problem{api.ReasonNameTaken, fmt.Sprintf("pod %q exists and was not made for this; delete or rename it", name)})
+		case pod.Phase != PodLost:
+			return b.judgeReader(pod, bound)
+		}
+	}
+	return b.fail(false, Problem{api.ReasonPodLost, fmt.Sprintf("the pod that reads the volume was lost %d times", mostAttempts)})
+}
+
+func (b bringing) judgeReader(pod BroughtPod, bound bool) bringing {
+	b.mounted = pod.Phase != PodPending
+	switch r := pod.Result; {
+	case pod.Phase == PodPending && !bound:
+		return b.wait(api.ReasonRestorePending, "the storage system has not delivered the volume yet")
+	case pod.Phase == PodPending && pod.Waits != nil:
+		b = b.wait(pod.Waits.Reason, pod.Waits.Message)
+		b.failed = pod.Waits.Reason == api.ReasonImageUnavailable
+		return b
+	case pod.Phase == PodPending:
+		return b.wait(api.ReasonRestorePending, "the restored volume is being mounted")
+	case pod.Phase == PodRunning:
+		return b.wait(api.ReasonReading, "every byte is being read")
+	case r != nil && r.Unreadable > 0:
+		return b.fail(true, Problem{api.ReasonReadFailed, fmt.Sprintf("%d files could not be read: set spec.mover.runAsUser to the user that owns them, or look for damage", r.Unreadable)})
+	case r != nil && r.Error != "":
+		return b.fail(true, Problem{api.ReasonReadFailed, "the volume could not be read: " + r.Error})
+	case pod.Phase == PodFailed || r == nil || r.Digest == "":
+		return b.fail(true, Problem{api.ReasonReadFailed, fmt.Sprintf("the pod that reads the volume ended with exit code %d", pod.ExitCode)})
+	default:
+		f := r.Fingerprint
+		b.done, b.read = true, &f
+		return b
+	}
+}
+
+func (b bringing) fail(conclusive bool, why Problem) bringing {
+	b.failed, b.conclusive, b.problem = true, conclusive, &why
+	b.claim, b.pod = nil, nil
+	return b
+}
+
+func (b bringing) wait(reason, message string) bringing {
+	b.problem = &Problem{reason, message}
+	return b
+}
+
+// late is what a volume that still waits at the deadline has failed of. A storage system that did not deliver speaks
+// against the restore; a pod that found no place does not.
+func (b bringing) late() bringing {
+	switch b.problem.Reason {
+	case api.ReasonRestorePending:
+		return b.fail(true, Problem{api.ReasonRestoreTimedOut, "the storage system did not deliver the volume in time"})
+	case api.ReasonReading:
+		return b.fail(true, Problem{api.ReasonRestoreTimedOut, "the volume could not be read in time"})
+	}
+	return b.fail(false, *b.problem)
+}
+
+// classProblem says why a storage class cannot take what a snapshot holds; nil when it can.
+func classProblem(classes map[string]string, class string, s Source) *Problem {
+	provisioner, is := classes[class]
+	switch {
+	case class == "":
+		return &Problem{api.ReasonStorageClassNotFound, fmt.Sprintf("claim %s had no storage class; set storageClassName to one of driver %s", s.Claim, s.Driver)}
+	case !is:
+		return &Problem{api.ReasonStorageClassNotFound, fmt.Sprintf("storage class %q does not exist; set storageClassName to one of driver %s", class, s.Driver)}
+	case provisioner != s.Driver:
+		return &Problem{api.ReasonDriverMismatch, fmt.Sprintf("storage class %q belongs to driver %s, and a snapshot can only be restored by its own driver, %s; set storageClassName to a class of that driver", class, provisioner, s.Driver)}
+	}
+	return nil
+}
+
+func larger(a, b resource.Quantity) resource.Quantity {
+	if a.Cmp(b) < 0 {
+		return b
+	}
+	return a
+}
+
+// compare says what is wrong with what was read, beside the fingerprint of the point; nil when they are equal. No file is named.
+func compare(b bringing, recorded *api.PointFingerprint) *Problem {
+	want := fingerprintOf(recorded, b.source.Claim)
+	switch {
+	case want == nil:
+		return &Problem{api.ReasonFingerprintMissing, "no fingerprint of this volume was recorded at the capture"}
+	case want.Digest == b.read.Digest:
+		return nil
+	case want.Files != b.read.Files || want.Bytes != b.read.Bytes:
+		return &Problem{api.ReasonContentDiffers, fmt.Sprintf("captured were %d files of %d bytes, read were %d files of %d bytes", want.Files, want.Bytes, b.read.Files, b.read.Bytes)}
+	}
+	return &Problem{api.ReasonContentDiffers, fmt.Sprintf("the %d files of %d bytes are not those that were captured", b.read.Files, b.read.Bytes)}
+}
+
+func fingerprintOf(recorded *api.PointFingerprint, claim string) *api.Fingerprint {
+	if recorded == nil || recorded.State != api.FingerprintRecorded {
+		return nil
+	}
+	for i := range recorded.Volumes {
+		if recorded.Volumes[i].Claim == claim {
+			return &recorded.Volumes[i].Fingerprint
+		}
+	}
+	return nil
+}
+
+// levelOf is how deep reading a volume proves it: Intact when it equals the fingerprint.
+func levelOf(b bringing, recorded *api.PointFingerprint) api.ProofLevel {
+	switch {
+	case !b.done:
+		return ""
+	case compare(b, recorded) != nil:
+		return api.LevelRestored
+	}
+	return api.LevelIntact
+}
+
+// depth orders the levels; what is no level has depth 0.
+func depth(l api.ProofLevel) int {
+	switch l {
+	case api.LevelRestored:
+		return 1
+	case api.LevelIntact:
+		return 2
+	case api.LevelConsistent:
+		return 3
+	case api.LevelAnswering:
+		return 4
+	}
+	return 0
+}
+
+// tooMany says why a point is not brought back at once; nil when it is.
+func tooMany(sources []Source) *Problem {
+	if len(sources) <= MostBrought {
+		return nil
+	}
+	return &Problem{api.ReasonTooManyVolumes, fmt.Sprintf("the point has %d volumes, and one run brings back %d at most; split the policy", len(sources), MostBrought)}
+}
+
+// claimNames lists claims for a sentence.
+func claimNames(list []string) string {
+	const shown = 5
+	if more := len(list) - shown; more > 0 {
+		return strings.Join(list[:shown], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+	"github.com/lifeboat-dev/lifeboat/internal/core/schedule"
+)
+
+// defaultHistory is how many ended drills a policy keeps when it does not say.
+const defaultHistory = 10
+
+// Rehearse is a drill to create.
+type Rehearse struct {
+	Name string
+	Slot time.Time
+}
+
+// drillLine is the drill schedule in force, as one line; empty while there is none, so that resuming looks only ahead.
+func drillLine(b *api.BackupPolicy) string {
+	if b.Spec.Suspend || b.Spec.Drill == nil {
+		return ""
+	}
+	return b.Spec.Drill.Cron + " " + zoneName(b)
+}
+
+// planDrill decides whether a drill is due. As with points, a slot is only ever honoured by creating the drill that bears its name.
+func (p *PolicyPlan) planDrill(o PolicyObserved, f facts, now time.Time) {
+	p.Status.NextDrill = nil
+	b := o.Policy
+	if drillLine(b) == "" || f.drillErr != nil || o.NamespaceTerminating {
+		return
+	}
+	mark := p.Status.Applied.DrillSince.Time
+	busy := false
+	for _, d := range f.drills {
+		if s := d.Spec.Slot; s != nil && s.After(mark) && d.Name == names.Drill(b.Name, string(b.UID), s.Time) {
+			mark = s.Time
+		}
+		busy = busy || !DrillEnded(d)
+	}
+	if t := p.Status.LastDrillSlot; t != nil && t.After(mark) {
+		mark = t.Time
+	}
+	d := schedule.Decide(f.drillCalendar, mark, now, schedule.Params{
+		Jitter: schedule.Jitter("drill "+string(b.UID), duration(b.Spec.Schedule.Jitter, 0)), Busy: busy,
+	})
+	p.Status.NextDrill = timePtr(d.Next)
+	p.wakeAt(d.Wake)
+	if !d.SkippedLast.IsZero() {
+		p.Status.LastDrillSlot = timePtr(d.SkippedLast)
+	}
+	if d.Due.IsZero() {
+		return
+	}
+	p.Rehearse = &Rehearse{Name: names.Drill(b.Name, string(b.UID), d.Due), Slot: d.Due}
+	p.Status.LastDrillSlot = timePtr(d.Due)
+	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning,
+		Message: fmt.Sprintf("drill %s was begun for slot %s", p.Rehearse.Name, d.Due.UTC().Format(time.RFC3339))})
+}
+
+// planHistory forgets ended drills beyond the policy's history, oldest first. The newest that passed stays.
+func (p *PolicyPlan) planHistory(o PolicyObserved, f facts) {
+	keep := defaultHistory
+	if d := o.Policy.Spec.Drill; d != nil && d.History != nil {
+		keep = int(*d.History)
+	}
+	var ended []*api.RestoreDrill
+	for _, d := range f.drills {
+		if DrillEnded(d) && d.DeletionTimestamp.IsZero() && d.Status.FinishedAt != nil {
+			ended = append(ended, d)
+		}
+	}
+	sort.Slice(ended, func(i, j int) bool {
+		a, b := ended[i].Status.FinishedAt, ended[j].Status.FinishedAt
+		if !a.Equal(b) {
+			return b.Before(a)
+		}
+		return ended[i].Name > ended[j].Name
+	})
+	passed := false
+	for i, d := range ended {
+		newestPassed := !passed && d.Status.Verdict == api.VerdictPassed
+		passed = passed || newestPassed
+		if i >= keep && !newestPassed {
+			p.Forget = append(p.Forget, Target{Name: d.Name, UID: string(d.UID)})
+		}
+	}
+}
+
+// drillProblem says why the drill schedule cannot be carried out; nil when it can.
+func drillProblem(o PolicyObserved, f facts) *Problem {
+	if o.Policy.Spec.Drill == nil {
+		return nil
+	}
+	switch {
+	case f.drillErr != nil:
+		return &Problem{api.ReasonInvalidSchedule, "spec.drill.cron: " + f.drillErr.Error()}
+	case f.drillCalendar.Next(o.Policy.CreationTimestamp.Time).IsZero():
+		return &Problem{api.ReasonInvalidSchedule, "spec.drill.cron is never due; check the day of the month against the month"}
+	}
+	return nil
+}
+
+// DrillFailed takes back what the status says of a drill that could not be created, so that its slot stays due.
+func (p *PolicyPlan) DrillFailed(before api.BackupPolicyStatus) {
+	if p.Rehearse != nil {
+		p.Rehearse, p.Status.LastDrillSlot = nil, before.LastDrillSlot
+	}
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+)
+
+// defaultProofWithin is how old the newest proof may get when the policy does not say.
+const defaultProofWithin = 7 * 24 * time.Hour
+
+// mostProofs is how many proofs a point lists.
+const mostProofs = 5
+
+// ProofOf is the proof that a drill gave; nil when it gave none. Only a drill that passed, and whose evidence is recorded, proves something.
+func ProofOf(d *api.RestoreDrill) *api.ProofSummary {
+	s := d.Status
+	if s.Verdict != api.VerdictPassed || s.Run == nil || s.Evidence == nil {
+		return nil
+	}
+	return &api.ProofSummary{Drill: d.Name, RecoveryPoint: s.Run.RecoveryPoint.Name, Level: s.Level, At: *s.FinishedAt, RecoveryTime: s.RecoveryTime}
+}
+
+// Proofs are those of a point with one more, newest first; nil when it is there already.
+func Proofs(p *api.RecoveryPoint, one api.ProofSummary) []api.ProofSummary {
+	out := []api.ProofSummary{one}
+	for _, q := range p.Status.Proofs {
+		if q.Drill == one.Drill {
+			return nil
+		}
+		if len(out) < mostProofs {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// pointProven is the condition of a point; nil before any drill passed.
+func pointProven(p *api.RecoveryPoint) *metav1.Condition {
+	if len(p.Status.Proofs) == 0 {
+		return nil
+	}
+	last := p.Status.Proofs[0]
+	c := conditions.Is(api.ConditionProven, metav1.ConditionTrue, api.ReasonProven,
+		fmt.Sprintf("drill %s proved it to be %s at %s", last.Drill, last.Level, last.At.UTC().Format(time.RFC3339)))
+	return &c
+}
+
+// reportProof keeps the newest proof and the newest drill that ended.
+func (p *PolicyPlan) reportProof(f facts) {
+	for _, d := range f.drills {
+		if d.Status.Verdict == "" || d.Status.FinishedAt == nil {
+			continue
+		}
+		if last := p.Status.LastDrill; last == nil || last.At.Before(d.Status.FinishedAt) || last.Name == d.Name {
+			reason := ""
+			if c := findCondition(d.Status.Conditions, api.ConditionSucceeded); c != nil {
+				reason = c.Reason
+			}
+			p.Status.LastDrill = &api.DrillSummary{Name: d.Name, Verdict: d.Status.Verdict, Reason: reason, At: *d.Status.FinishedAt}
+		}
+		if proof := ProofOf(d); proof != nil {
+			p.keepProof(*proof)
+		}
+	}
+	for _, q := range f.points {
+		for _, proof := range q.Status.Proofs {
+			p.keepProof(proof)
+		}
+	}
+}
+
+func (p *PolicyPlan) keepProof(proof api.ProofSummary) {
+	if last := p.Status.LastProof; last == nil || last.At.Before(&proof.At) {
+		p.Status.LastProof = &proof
+	}
+}
+
+// proven judges the newest proof: its depth, its age, and the time it took. A drill that failed since then takes it back.
+func (p *PolicyPlan) proven(o PolicyObserved, now time.Time) *metav1.Condition {
+	b, last, drill := o.Policy, p.Status.LastProof, p.Status.LastDrill
+	promised := b.Spec.Drill != nil || (b.Spec.Objectives != nil && (b.Spec.Objectives.ProofWithin != nil || b.Spec.Objectives.RequiredProof != ""))
+	if last == nil && drill == nil && !promised {
+		return nil
+	}
+	is := func(status metav1.ConditionStatus, reason, format string, args ...any) *metav1.Condition {
+		c := conditions.Is(api.ConditionProven, status, reason, fmt.Sprintf(format, args...))
+		return &c
+	}
+	objectives := api.Objectives{}
+	if b.Spec.Objectives != nil {
+		objectives = *b.Spec.Objectives
+	}
+	var checks []api.Check
+	if b.Spec.Drill != nil {
+		checks = b.Spec.Drill.Checks
+	}
+	required, within := requiredProof(b, checks), duration(objectives.ProofWithin, defaultProofWithin)
+	failed := drill != nil && drill.Verdict == api.VerdictFailed && (last == nil || last.At.Before(&drill.At))
+	switch {
+	case failed:
+		return is(metav1.ConditionFalse, api.ReasonDrillFailed, "the newest drill, %s, failed: %s", drill.Name, drill.Reason)
+	case last == nil:
+		return is(metav1.ConditionFalse, api.ReasonNeverProven, "no drill has passed yet")
+	case !last.At.Add(within).After(now):
+		return is(metav1.ConditionFalse, api.ReasonProofTooOld, "the newest proof is from %s, and none may be older than %s", last.At.UTC().Format(time.RFC3339), within)
+	}
+	p.wakeAt(last.At.Add(within))
+	switch {
+	case depth(last.Level) < depth(required):
+		return is(metav1.ConditionFalse, api.ReasonProofTooShallow, "the newest proof reached %s, and %s is asked for", last.Level, required)
+	case objectives.RecoveryTime != nil && last.RecoveryTime == nil:
+		return is(metav1.ConditionUnknown, api.ReasonRecoveryTooSlow, "the newest proof measured no recovery time")
+	case objectives.RecoveryTime != nil && last.RecoveryTime.Duration > objectives.RecoveryTime.Duration:
+		return is(metav1.ConditionFalse, api.ReasonRecoveryTooSlow, "the proven recovery took %s, and no more than %s is asked for", last.RecoveryTime.Duration, objectives.RecoveryTime.Duration)
+	}
+	return is(metav1.ConditionTrue, api.ReasonProven, "drill %s restored %s: %s, in %s", last.Drill, last.RecoveryPoint, last.Level, recovery(last))
+}
+
+func recovery(p *api.ProofSummary) string {
+	if p.RecoveryTime == nil {
+		return "a time that was not measured"
+	}
+	return p.RecoveryTime.Duration.String()
+}
