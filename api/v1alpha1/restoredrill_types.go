@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -205,6 +206,11 @@ type Check struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=2147483647
 	RunAsGroup *int64 `json:"runAsGroup,omitempty"`
+
+	// resources are those of the command's and of the application's container, each. When absent: requests of 50m CPU and
+	// 64Mi memory, and a limit of 1Gi memory.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
 	// timeout is how long the check may take, the start of its containers included, between 1s and 12h. When absent it is 5m.
 	// +optional

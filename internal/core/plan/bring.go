@@ -311,12 +311,53 @@ func depth(l api.ProofLevel) int {
 	return 0
 }
 
-// tooMany says why a point is not brought back at once; nil when it is.
-func tooMany(sources []Source) *Problem {
-	if len(sources) <= MostBrought {
-		return nil
+// tooMany says why a point is not brought back whole; nil when it can be.
+func tooMany(p *api.RecoveryPoint) *Problem {
+	if c := p.Status.Capture; c == nil || c.Volumes > MostBrought || int(c.Volumes) > len(p.Status.Volumes) {
+		return &Problem{api.ReasonTooManyVolumes, fmt.Sprintf("the point has more volumes than the %d that one run brings back at most; split the policy", MostBrought)}
 	}
-	return &Problem{api.ReasonTooManyVolumes, fmt.Sprintf("the point has %d volumes, and one run brings back %d at most; split the policy", len(sources), MostBrought)}
+	return nil
+}
+
+// Sources are the volumes of a point, each with the snapshot that holds it.
+func Sources(p *api.RecoveryPoint, snapshots []Snapshot) []Source {
+	byName := make(map[string]Snapshot, len(snapshots))
+	for _, s := range snapshots {
+		byName[s.Name] = s
+	}
+	var out []Source
+	for _, v := range p.Status.Volumes {
+		s, is := byName[v.Snapshot]
+		src := Source{Claim: v.Claim, ClaimUID: v.ClaimUID, Driver: v.Driver, StorageClass: v.StorageClass, Snapshot: Target{s.Name, s.UID}}
+		if v.Size != nil {
+			src.Size = *v.Size
+		}
+		if bad := unusable(s, is, p); bad != "" {
+			src.Problem = &Problem{api.ReasonSnapshotUnusable, bad}
+		} else {
+			src.Handle, src.Mode = s.Content.SnapshotHandle, s.Content.SourceMode
+			src.Size = larger(src.Size, *resource.NewQuantity(s.Content.RestoreSize, resource.BinarySI))
+		}
+		out = append(out, src)
+	}
+	return out
+}
+
+// unusable says why a snapshot cannot be restored; empty when it can. Both ways of the binding are looked at.
+func unusable(s Snapshot, is bool, p *api.RecoveryPoint) string {
+	switch {
+	case !is:
+		return "its VolumeSnapshot is gone"
+	case s.PointUID != string(p.UID):
+		return fmt.Sprintf("VolumeSnapshot %s belongs to another recovery point", s.Name)
+	case s.Deleting:
+		return fmt.Sprintf("VolumeSnapshot %s is being deleted", s.Name)
+	case !s.Ready || s.Content == nil || !s.Content.Ready:
+		return fmt.Sprintf("VolumeSnapshot %s is not ready", s.Name)
+	case s.Content.RefUID != s.UID:
+		return fmt.Sprintf("VolumeSnapshot %s and its content do not point at each other", s.Name)
+	}
+	return ""
 }
 
 // claimNames lists claims for a sentence.

@@ -22,7 +22,7 @@ func (p *DrillPlan) planRun(o DrillObserved, now time.Time) {
 		p.conclude(o, api.VerdictFailed, Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s went during the drill", run.RecoveryPoint.Name)}, now)
 		return
 	}
-	if bad := tooMany(o.Sources); bad != nil {
+	if bad := tooMany(point); bad != nil {
 		p.conclude(o, api.VerdictInconclusive, *bad, now)
 		return
 	}

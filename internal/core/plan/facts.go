@@ -83,6 +83,8 @@ type Content struct {
 	Ready          bool
 	Deleting       bool
 	DeletingSince  time.Time // zero unless Deleting
+	RestoreSize    int64     // bytes that a restored volume must have at least
+	SourceMode     string    // Filesystem or Block; empty when it is not known
 }
 
 // Problem says why something cannot be done, in a stable word and a sentence.

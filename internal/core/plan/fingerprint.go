@@ -84,7 +84,7 @@ func (p *FingerprintPlan) begin(o FingerprintObserved, now time.Time) {
 		State: api.FingerprintRecording, Mover: o.Policy.Spec.Mover.DeepCopy(),
 		StartedAt: metav1.NewTime(now.UTC().Truncate(time.Second)), Deadline: metav1.NewTime(now.Add(recordWithin).UTC().Truncate(time.Second)),
 	}
-	if bad := tooMany(o.Sources); bad != nil {
+	if bad := tooMany(o.Point); bad != nil {
 		p.end(api.FingerprintFailed, *bad, now)
 	}
 }

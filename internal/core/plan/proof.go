@@ -27,18 +27,13 @@ func ProofOf(d *api.RestoreDrill) *api.ProofSummary {
 	return &api.ProofSummary{Drill: d.Name, RecoveryPoint: s.Run.RecoveryPoint.Name, Level: s.Level, At: *s.FinishedAt, RecoveryTime: s.RecoveryTime}
 }
 
-// Proofs are those of a point with one more, newest first; nil when it is there already.
+// Proofs are those of a point with one more, newest first; nil when it is not newer than those that are there.
 func Proofs(p *api.RecoveryPoint, one api.ProofSummary) []api.ProofSummary {
-	out := []api.ProofSummary{one}
-	for _, q := range p.Status.Proofs {
-		if q.Drill == one.Drill {
-			return nil
-		}
-		if len(out) < mostProofs {
-			out = append(out, q)
-		}
+	was := p.Status.Proofs
+	if len(was) > 0 && (was[0].Drill == one.Drill || one.At.Before(&was[0].At)) {
+		return nil
 	}
-	return out
+	return append([]api.ProofSummary{one}, was[:min(len(was), mostProofs-1)]...)
 }
 
 // pointProven is the condition of a point; nil before any drill passed.

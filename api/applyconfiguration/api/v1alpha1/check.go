@@ -4,7 +4,8 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // CheckApplyConfiguration represents a declarative configuration of the Check type for use
@@ -35,8 +36,11 @@ type CheckApplyConfiguration struct {
 	RunAsUser *int64 `json:"runAsUser,omitempty"`
 	// runAsGroup is the group ID of the containers. When absent, the policy's spec.mover.runAsGroup, or else the user ID.
 	RunAsGroup *int64 `json:"runAsGroup,omitempty"`
+	// resources are those of the command's and of the application's container, each. When absent: requests of 50m CPU and
+	// 64Mi memory, and a limit of 1Gi memory.
+	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
 	// timeout is how long the check may take, the start of its containers included, between 1s and 12h. When absent it is 5m.
-	Timeout *v1.Duration `json:"timeout,omitempty"`
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
 // CheckApplyConfiguration constructs a declarative configuration of the Check type for use with
@@ -129,10 +133,18 @@ func (b *CheckApplyConfiguration) WithRunAsGroup(value int64) *CheckApplyConfigu
 	return b
 }
 
+// WithResources sets the Resources field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Resources field is set to the value of the last call.
+func (b *CheckApplyConfiguration) WithResources(value v1.ResourceRequirements) *CheckApplyConfiguration {
+	b.Resources = &value
+	return b
+}
+
 // WithTimeout sets the Timeout field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Timeout field is set to the value of the last call.
-func (b *CheckApplyConfiguration) WithTimeout(value v1.Duration) *CheckApplyConfiguration {
+func (b *CheckApplyConfiguration) WithTimeout(value metav1.Duration) *CheckApplyConfiguration {
 	b.Timeout = &value
 	return b
 }
