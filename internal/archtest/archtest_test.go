@@ -171,6 +171,9 @@ func TestPlantedViolations(t *testing.T) {
 
 		{"cmd/manager/a.go", `package main; import _ "github.com/kopia/kopia/repo"`, linked},
 		{"cmd/manager/a.go", `package main; import _ "example.org/m/internal/mover"`, linked},
+		{"cmd/manager/a.go", `package main; import _ "example.org/m/internal/mover/manifest"`, linked},
+		{"internal/mover/result/a.go", `package result; import _ "os"`, library},
+		{"internal/mover/result/a.go", `package result; import _ "example.org/m/internal/mover/manifest"`, direction},
 		{"internal/core/plan/a.go", `package plan; import . "time"; var x = Now()`, dotImport},
 	} {
 		found := check("example.org/m", []source{{tc.path, tc.text}})
@@ -212,7 +215,9 @@ func TestCleanHouse(t *testing.T) {
 		{"controllers/a.go", `package controllers; import (_ "example.org/m/internal/apply"; _ "example.org/m/internal/core/plan"; _ "example.org/m/api/v1alpha1")`},
 		{"controllers/a_test.go", `package controllers; import (_ "example.org/m/internal/sim"; _ "example.org/m/test/apiserver")`},
 		{"cmd/manager/main.go", `package main; import ("time"; _ "example.org/m/controllers"; _ "example.org/m/internal/config"); var start = time.Now()`},
-		{"cmd/mover/main.go", `package main; import (_ "example.org/m/internal/mover"; _ "github.com/kopia/kopia/repo")`},
+		{"cmd/manager/a.go", `package main; import _ "example.org/m/internal/mover/result"`},
+		{"cmd/mover/main.go", `package main; import (_ "example.org/m/internal/mover"; _ "example.org/m/internal/mover/manifest"; _ "github.com/kopia/kopia/repo")`},
+		{"internal/mover/a.go", `package mover; import (_ "example.org/m/internal/mover/manifest"; _ "example.org/m/internal/mover/result")`},
 		{"internal/sim/a.go", `package sim; import (_ "example.org/m/controllers"; _ "example.org/m/internal/testkit"; "time"); var x = time.Now()`},
 		{"test/e2e/a_test.go", `package e2e; import (_ "example.org/m/internal/core/plan"; _ "example.org/m/test/apiserver")`},
 		{"hack/chart/main.go", "package main\n" + lines(200)},

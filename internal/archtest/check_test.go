@@ -67,7 +67,7 @@ func checkLinks(links map[string][]string) []violation {
 		seen := map[string]bool{program: true}
 		for queue := []string{program}; len(queue) > 0; queue = queue[1:] {
 			for _, imported := range links[queue[0]] {
-				if withinAny(imported, libraries) {
+				if withinAny(imported, libraries) && !withinAny(imported, light) {
 					all = append(all, violation{linked, program, queue[0] + " imports " + imported})
 				}
 				if !seen[imported] {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Command mover reads volumes and takes their fingerprints. The operator runs it in pods; people may run it by hand.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set at build time.
+var version = "unknown"
+
+const usage = `usage: mover COMMAND [FLAGS] ...
+
+  manifest [--out FILE] [--workers N] [--block] PATH   write what a volume holds, for mtree tools; - is the standard output
+  digest   [--workers N] [--block] PATH                print the fingerprint and what was counted as one line of JSON
+  verify   --manifest FILE [--ignore KEYWORDS] PATH    compare a volume with its manifest; ends with 1 when they differ
+  read     --volume NAME=PATH... --block NAME=DEVICE...  read volumes for the operator, and write the result to the
+           [--termination-log FILE] [--manifest-dir DIR] termination log
+  version
+
+mover COMMAND --help lists the flags. Ends with 2 when something was wrong or could not be read.
+`
+
+// errDiffer ends the program with 1.
+var errDiffer = errors.New("the volume is not what the manifest says")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	switch {
+	case err == nil:
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errDiffer):
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	default:
+		fmt.Fprintln(os.Stderr, "mover:", err)
+		os.Exit(2)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New("no command was given\n\n" + usage)
+	}
+	commands := map[string]func(context.Context, []string) error{"manifest": writeManifest, "digest": printDigest, "verify": verify, "read": read}
+	switch command, known := commands[args[0]]; {
+	case known:
+		return command(ctx, args[1:])
+	case args[0] == "version":
+		_, err := fmt.Println(version)
+		return err
+	case args[0] == "help" || args[0] == "--help" || args[0] == "-h":
+		_, err := fmt.Print(usage)
+		return err
+	default:
+		return fmt.Errorf("there is no command %q\n\n%s", args[0], usage)
+	}
+}
+
+// parse parses the flags of a command that takes exactly one path, and returns it.
+func parse(flags *flag.FlagSet, args []string) (string, error) {
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	if flags.NArg() != 1 {
+		return "", fmt.Errorf("%s needs exactly one path behind its flags, and got %d", flags.Name(), flags.NArg())
+	}
+	return flags.Arg(0), nil
+}
