@@ -92,7 +92,7 @@ func TestPrintingAKeyDoesNotShowIt(t *testing.T) {
 	shows := func(text string) bool {
 		for _, form := range []string{
 			hex.EncodeToString(private[:16]), base64.StdEncoding.EncodeToString(private[:15]), strings.Trim(fmt.Sprint([]byte(private[:16])), "[]"),
-			string(private[:16]), strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(private[:16])), "[]byte{"), "}"),
+			string(private[:16]), strings.Trim(fmt.Sprintf("%q", private[:16]), `"`), strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(private[:16])), "[]byte{"), "}"),
 		} {
 			if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
 				return true

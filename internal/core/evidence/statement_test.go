@@ -28,10 +28,10 @@ var examples = []struct {
 	// digest is that of the statement. It stands in the chains of installations: a release must not change it.
 	digest string
 }{
-	{"passed", passed(), ""},
-	{"content-differs", flipped(), ""},
-	{"quota-exceeded", unfingerprinted(), ""},
-	{"no-eligible-point", pointless(), ""},
+	{"passed", passed(), "sha256:3cec45f9fe7adaa16fd858e06f8fc7389007c573242f022f126e4e66a1e2f82e"},
+	{"content-differs", flipped(), "sha256:342eb4f61a7563be2a7397dd81fc8fbef33426546c2d633782a875e41ae704c8"},
+	{"quota-exceeded", unfingerprinted(), "sha256:84929fb853dce4781171028cb99f68a1fb27dd28e1633f28cd5b551656d9cff1"},
+	{"no-eligible-point", pointless(), "sha256:53530506b299b45e5af16a66dbb9a1c0e33ba0e9b07287a2b316e941e0cfdb23"},
 }
 
 func TestGolden(t *testing.T) {
