@@ -200,22 +200,52 @@ func TestMissingEnd(t *testing.T) {
 	}
 }
 
-// TestAnyOrderButTheOneIsNoticed: Verify accepts a choice of the statements exactly if it is an unbroken piece of history.
-func TestAnyOrderButTheOneIsNoticed(t *testing.T) {
+// TestAnyChoiceButAPieceIsNoticed: statements are accepted exactly if they are an unbroken piece of history.
+func TestAnyChoiceButAPieceIsNoticed(t *testing.T) {
 	key := theKey(t, 1)
 	h := history(t, key, "db", 6)
-	rapid.Check(t, func(t *rapid.T) {
-		chosen := rapid.SliceOfN(rapid.IntRange(0, len(h)-1), 1, 7).Draw(t, "chosen")
+	choices := rapid.SliceOfN(rapid.IntRange(0, len(h)-1), 1, 7)
+	law := func(verify func([]ed25519.PublicKey, ...Envelope) (Report, error), chosen []int) error {
 		var given []Envelope
 		unbroken := true
 		for n, i := range chosen {
 			given = append(given, h[i])
 			unbroken = unbroken && (n == 0 || i == chosen[n-1]+1)
 		}
-		if _, err := Verify(publics(key), given...); (err == nil) != unbroken {
-			t.Errorf("%v: %v", chosen, err)
+		if _, err := verify(publics(key), given...); (err == nil) != unbroken {
+			return fmt.Errorf("%v: %w", chosen, err)
+		}
+		return nil
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		if err := law(Verify, choices.Draw(t, "chosen")); err != nil {
+			t.Error(err)
 		}
 	})
+	for name, faulty := range map[string]func([]ed25519.PublicKey, ...Envelope) (Report, error){
+		"a verifier that sorts": func(keys []ed25519.PublicKey, given ...Envelope) (Report, error) {
+			slices.SortFunc(given, func(a, b Envelope) int { return strings.Compare(a.Name, b.Name) })
+			return Verify(keys, given...)
+		},
+		"a verifier that drops what it has seen": func(keys []ed25519.PublicKey, given ...Envelope) (Report, error) {
+			return Verify(keys, slices.CompactFunc(given, func(a, b Envelope) bool { return a.Name == b.Name })...)
+		},
+		"a verifier that sees no gaps": func(keys []ed25519.PublicKey, given ...Envelope) (Report, error) {
+			report, err := Verify(keys, given...)
+			if isFault(err, Gap) {
+				err = nil
+			}
+			return report, err
+		},
+	} {
+		caught := false
+		for seed := range 500 {
+			caught = caught || law(faulty, choices.Example(seed)) != nil
+		}
+		if !caught {
+			t.Errorf("%s was not caught", name)
+		}
+	}
 }
 
 func TestAReplacedKey(t *testing.T) {

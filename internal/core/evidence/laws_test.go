@@ -251,11 +251,38 @@ func TestUnhonestIsRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drills().Draw(t, "drill")
 		d.Level = rapid.SampledFrom(levels).Draw(t, "claimed")
-		_, err := Statement(d)
-		if claimed := slices.Index(levels, d.Level) + 1; claimed > highest(d) && err == nil {
-			t.Errorf("level %s was attested; the facts bear out %d", d.Level, highest(d))
+		if err := honest(Statement, d); err != nil {
+			t.Error(err)
 		}
 	})
+	for name, fault := range map[string]writer{
+		"a writer that leaves out checks": func(d Drill) ([]byte, error) { d.Checks = nil; return Statement(d) },
+		"a writer that takes what was read for what was captured": func(d Drill) ([]byte, error) {
+			d.Point.Volumes = slices.Clone(d.Point.Volumes)
+			for n, v := range d.Point.Volumes {
+				d.Point.Volumes[n].Fingerprint = v.Read
+			}
+			return Statement(d)
+		},
+	} {
+		caught := false
+		for seed := range 2000 {
+			d := drills().Example(seed)
+			d.Level = levels[seed%len(levels)]
+			caught = caught || honest(fault, d) != nil
+		}
+		if !caught {
+			t.Errorf("%s was not caught", name)
+		}
+	}
+}
+
+func honest(w writer, d Drill) error {
+	_, err := w(d)
+	if claimed := slices.Index(levels, d.Level) + 1; claimed > highest(d) && err == nil {
+		return fmt.Errorf("level %s was attested; the facts bear out %d", d.Level, highest(d))
+	}
+	return nil
 }
 
 func TestCanonical(t *testing.T) {
