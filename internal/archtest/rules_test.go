@@ -37,6 +37,7 @@ var rooms = []room{
 	{folder: "internal/apply", ours: below, longest: 80},
 	{folder: "internal/cli", ours: below, longest: 80},
 	{folder: "internal/config", ours: below, longest: 80},
+	{folder: "internal/evidence", ours: below, longest: 80},
 	{folder: "internal/metrics", ours: below, longest: 80},
 	{folder: "internal/mover/result", ours: []string{}, others: pureStandard, longest: 80},
 	{folder: "internal/mover", ours: below, longest: 80},
@@ -55,7 +56,7 @@ var rooms = []room{
 
 var (
 	// beside are the rooms between the controllers and the core.
-	beside = []string{"internal/apply", "internal/cli", "internal/config", "internal/metrics", "internal/mover", "internal/notify", "internal/report"}
+	beside = []string{"internal/apply", "internal/cli", "internal/config", "internal/evidence", "internal/metrics", "internal/mover", "internal/notify", "internal/report"}
 	// below is what the controllers may use.
 	below = slices.Concat(beside, []string{"api", "internal/core"})
 	// outside is what code that is not shipped may use: all but cmd.
