@@ -79,10 +79,19 @@ func (r *PolicyReconciler) apply(ctx context.Context, b *api.BackupPolicy, todo 
 			return err
 		}
 	}
+	if todo.Rehearse != nil {
+		if err := r.Write.Rehearse(ctx, b, *todo.Rehearse); err != nil {
+			todo.DrillFailed(b.Status)
+			return err
+		}
+	}
 	for _, k := range todo.Keep {
 		if err := r.Write.Keep(ctx, b.Namespace, k); err != nil {
 			return err
 		}
+	}
+	if err := r.Write.Forget(ctx, b.Namespace, todo.Forget); err != nil {
+		return err
 	}
 	return r.expire(ctx, b, todo.Expire)
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
 
 // Field indexes. What is looked up by a field is never listed and filtered.
@@ -21,6 +22,9 @@ const (
 	indexSnapshotUnready = "unready"
 	indexSnapshotGroup   = "group-uid"
 	indexContentPoint    = "content-point-uid"
+	indexPointRecording  = "fingerprint-recording"
+	indexDrillPolicy     = "drill-policy"
+	indexDrillRunning    = "drill-running"
 
 	yes = "yes"
 )
@@ -34,7 +38,25 @@ func Index(ctx context.Context, x client.FieldIndexer) error {
 }
 
 func indexPoints(ctx context.Context, x client.FieldIndexer) error {
-	err := x.IndexField(ctx, &api.RecoveryPoint{}, indexPointPolicy, func(o client.Object) []string {
+	for field, value := range map[string]client.IndexerFunc{
+		indexDrillPolicy: func(o client.Object) []string { return given(plan.DrillPolicy(o.(*api.RestoreDrill))) },
+		indexDrillRunning: func(o client.Object) []string {
+			s := o.(*api.RestoreDrill).Status
+			return when(s.Run != nil && s.Verdict == "")
+		},
+	} {
+		if err := x.IndexField(ctx, &api.RestoreDrill{}, field, value); err != nil {
+			return err
+		}
+	}
+	err := x.IndexField(ctx, &api.RecoveryPoint{}, indexPointRecording, func(o client.Object) []string {
+		f := o.(*api.RecoveryPoint).Status.Fingerprint
+		return when(f != nil && f.State == api.FingerprintRecording)
+	})
+	if err != nil {
+		return err
+	}
+	err = x.IndexField(ctx, &api.RecoveryPoint{}, indexPointPolicy, func(o client.Object) []string {
 		return []string{o.(*api.RecoveryPoint).Spec.Policy.Name}
 	})
 	if err != nil {
@@ -78,6 +100,13 @@ func groupOwner(o client.Object) metav1.OwnerReference {
 		}
 	}
 	return metav1.OwnerReference{}
+}
+
+func when(is bool) []string {
+	if is {
+		return []string{yes}
+	}
+	return nil
 }
 
 func given(s string) []string {

@@ -6,6 +6,8 @@ import (
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -58,10 +60,14 @@ func NewManager(to *rest.Config, o config.Options) (ctrl.Manager, error) {
 // snapshot API need not be, and so the transform tells kinds apart itself.
 func cacheOptions() cache.Options {
 	copied := cache.ByObject{UnsafeDisableDeepCopy: ptr.To(false)}
+	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{api.LabelManagedBy: api.ManagedBy})}
 	return cache.Options{
 		DefaultTransform:             lean,
 		DefaultUnsafeDisableDeepCopy: ptr.To(true),
-		ByObject:                     map[client.Object]cache.ByObject{&api.BackupPolicy{}: copied, &api.RecoveryPoint{}: copied},
+		ByObject: map[client.Object]cache.ByObject{
+			&api.BackupPolicy{}: copied, &api.RecoveryPoint{}: copied, &api.RestoreDrill{}: copied, &api.Restore{}: copied,
+			&corev1.Pod{}: ours, &networkingv1.NetworkPolicy{}: ours,
+		},
 	}
 }
 
@@ -74,6 +80,8 @@ func lean(o any) (any, error) {
 		leanClaim(x)
 	case *corev1.PersistentVolume:
 		leanVolume(x)
+	case *corev1.Pod:
+		x.Spec = corev1.PodSpec{}
 	case *appsv1.StatefulSet, *appsv1.Deployment:
 		leanWorkload(x.(client.Object))
 	case *snapshotv1.VolumeSnapshot:
@@ -85,7 +93,8 @@ func lean(o any) (any, error) {
 }
 
 func leanClaim(c *corev1.PersistentVolumeClaim) {
-	c.Annotations, c.OwnerReferences, c.Finalizers = nil, nil, nil
+	c.Annotations = only(c.Annotations, api.AnnotationExpires)
+	c.OwnerReferences, c.Finalizers = nil, nil
 	c.Spec = corev1.PersistentVolumeClaimSpec{StorageClassName: c.Spec.StorageClassName, VolumeMode: c.Spec.VolumeMode, VolumeName: c.Spec.VolumeName}
 	c.Status = corev1.PersistentVolumeClaimStatus{Phase: c.Status.Phase, Capacity: c.Status.Capacity}
 }

@@ -73,7 +73,7 @@ func (r *PointReconciler) gatherCapture(ctx context.Context, o plan.PointObserve
 	if !o.Cluster.Snapshots {
 		return o, nil
 	}
-	if o.Snapshots, o.Strays, err = r.snapshots(ctx, o.Point); err != nil {
+	if o.Snapshots, o.Strays, err = r.Read.snapshots(ctx, o.Point); err != nil {
 		return o, err
 	}
 	if plan.Finished(o.Point) && o.Point.Status.PointInTime != nil && o.Point.DeletionTimestamp.IsZero() {
@@ -120,9 +120,9 @@ func (r *PointReconciler) siblings(ctx context.Context, p *api.RecoveryPoint, li
 }
 
 // snapshots are those of a point, each with its content, and the contents whose VolumeSnapshot is gone.
-func (r *PointReconciler) snapshots(ctx context.Context, p *api.RecoveryPoint) ([]plan.Snapshot, []plan.Content, error) {
+func (r *Reader) snapshots(ctx context.Context, p *api.RecoveryPoint) ([]plan.Snapshot, []plan.Content, error) {
 	var list snapshotv1.VolumeSnapshotList
-	err := r.Read.Cache.List(ctx, &list, client.InNamespace(p.Namespace), client.MatchingFields{indexSnapshotPoint: string(p.UID)})
+	err := r.Cache.List(ctx, &list, client.InNamespace(p.Namespace), client.MatchingFields{indexSnapshotPoint: string(p.UID)})
 	if err != nil {
 		return nil, nil, fmt.Errorf("list snapshots: %w", err)
 	}
@@ -135,7 +135,7 @@ func (r *PointReconciler) snapshots(ctx context.Context, p *api.RecoveryPoint) (
 		bound[out[i].UID] = true
 	}
 	var contents snapshotv1.VolumeSnapshotContentList
-	if err := r.Read.Cache.List(ctx, &contents, client.MatchingFields{indexContentPoint: string(p.UID)}); err != nil {
+	if err := r.Cache.List(ctx, &contents, client.MatchingFields{indexContentPoint: string(p.UID)}); err != nil {
 		return nil, nil, fmt.Errorf("list snapshot contents: %w", err)
 	}
 	var strays []plan.Content
@@ -147,7 +147,7 @@ func (r *PointReconciler) snapshots(ctx context.Context, p *api.RecoveryPoint) (
 	return out, strays, nil
 }
 
-func (r *PointReconciler) snapshot(ctx context.Context, s *snapshotv1.VolumeSnapshot) (plan.Snapshot, error) {
+func (r *Reader) snapshot(ctx context.Context, s *snapshotv1.VolumeSnapshot) (plan.Snapshot, error) {
 	out := plan.Snapshot{
 		Name: s.Name, UID: string(s.UID), Version: s.ResourceVersion, Deleting: !s.DeletionTimestamp.IsZero(),
 		Claim: s.Annotations[api.AnnotationClaim], ClaimUID: s.Labels[api.LabelClaimUID],
@@ -168,7 +168,7 @@ func (r *PointReconciler) snapshot(ctx context.Context, s *snapshotv1.VolumeSnap
 		return out, nil
 	}
 	var c snapshotv1.VolumeSnapshotContent
-	err := r.Read.Cache.Get(ctx, client.ObjectKey{Name: out.ContentRef}, &c)
+	err := r.Cache.Get(ctx, client.ObjectKey{Name: out.ContentRef}, &c)
 	if client.IgnoreNotFound(err) != nil {
 		return out, fmt.Errorf("get snapshot content %s: %w", out.ContentRef, err)
 	}
@@ -184,11 +184,15 @@ func content(c *snapshotv1.VolumeSnapshotContent) *plan.Content {
 		VolumeHandle: ptr.Deref(c.Spec.Source.VolumeHandle, ""), RefUID: string(c.Spec.VolumeSnapshotRef.UID),
 		PointUID: c.Labels[api.LabelPointUID], Retain: c.Spec.DeletionPolicy == snapshotv1.VolumeSnapshotContentRetain,
 	}
+	if m := c.Spec.SourceVolumeMode; m != nil {
+		out.SourceMode = string(*m)
+	}
 	if out.Deleting {
 		out.DeletingSince = c.DeletionTimestamp.UTC()
 	}
 	if c.Status != nil {
 		out.Ready, out.SnapshotHandle = ptr.Deref(c.Status.ReadyToUse, false), ptr.Deref(c.Status.SnapshotHandle, "")
+		out.RestoreSize = ptr.Deref(c.Status.RestoreSize, 0)
 	}
 	return out
 }
@@ -292,7 +296,7 @@ func (r *PointReconciler) members(ctx context.Context, p *api.RecoveryPoint, gro
 		if list.Items[i].Labels[api.LabelPointUID] != "" {
 			continue
 		}
-		s, err := r.snapshot(ctx, &list.Items[i])
+		s, err := r.Read.snapshot(ctx, &list.Items[i])
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -25,6 +26,7 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/apply"
 	"github.com/lifeboat-dev/lifeboat/internal/config"
+	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 	"github.com/lifeboat-dev/lifeboat/internal/metrics"
 )
@@ -50,6 +52,7 @@ type setup struct {
 	write    *apply.Writer
 	clock    clock.PassiveClock
 	settings plan.Settings
+	mover    objects.Mover
 
 	// every policy and every point, once the snapshot API is there
 	wakePolicies, wakePoints chan event.GenericEvent
@@ -62,7 +65,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options config.Options, now cl
 		wakePolicies: make(chan event.GenericEvent), wakePoints: make(chan event.GenericEvent),
 		read:     &Reader{Cache: mgr.GetClient(), Live: mgr.GetAPIReader(), API: &SnapshotAPI{Mapper: mgr.GetRESTMapper()}},
 		write:    &apply.Writer{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Lanes: apply.NewLanes(options.ConcurrentCreates)},
-		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents},
+		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents, Drills: options.ConcurrentDrills},
+	}
+	if err := s.findMover(ctx); err != nil {
+		return err
 	}
 	if err := indexPoints(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
@@ -75,8 +81,28 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options config.Options, now cl
 	if err != nil {
 		return err
 	}
+	for _, add := range []func() error{s.drills, s.fingerprints, s.sweeper} {
+		if err := add(); err != nil {
+			return err
+		}
+	}
 	metrics.Register(mgr.GetClient())
 	return s.snapshots(ctx, policies, points)
+}
+
+// findMover takes the image of the operator's own pod: what it installs and what it runs never differ.
+func (s *setup) findMover(ctx context.Context) error {
+	s.mover = objects.Mover{Image: s.options.MoverImage, PullPolicy: string(corev1.PullIfNotPresent)}
+	if s.mover.Image != "" {
+		return nil
+	}
+	var pod corev1.Pod
+	if err := s.mgr.GetAPIReader().Get(ctx, client.ObjectKey{Namespace: s.options.Namespace, Name: s.options.PodName}, &pod); err != nil {
+		return fmt.Errorf("read the operator's own pod, to learn its image (or set --mover-image): %w", err)
+	}
+	c := pod.Spec.Containers[0]
+	s.mover = objects.Mover{Image: c.Image, PullPolicy: string(c.ImagePullPolicy)}
+	return nil
 }
 
 func (s *setup) policies() (controller.Controller, error) {
@@ -85,6 +111,7 @@ func (s *setup) policies() (controller.Controller, error) {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("backuppolicy").
 		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint)).
+		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(policyOfDrill), builder.WithPredicates(drillEnded)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfClaim), builder.WithPredicates(claimChanged)).
 		WithOptions(sideBySide(policiesAtOnce)).
 		Build(r)
@@ -106,6 +133,44 @@ func (s *setup) points() (controller.Controller, error) {
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.waitingSiblings), builder.WithPredicates(captureEnded)).
 		WithOptions(sideBySide(s.options.ConcurrentPoints)).
 		Build(r)
+}
+
+func (s *setup) drills() error {
+	r := &DrillReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings, Mover: s.mover,
+		Evidence: &EvidenceRecorder{Read: s.read, Write: s.write, Namespace: s.options.Namespace, Version: s.options.Version},
+		Tell:     Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("restoredrill").
+		For(&api.RestoreDrill{}).
+		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(s.waitingDrills), builder.WithPredicates(drillEnded)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("RestoreDrill"))).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("RestoreDrill"))).
+		WithOptions(sideBySide(s.options.ConcurrentDrills)).
+		Complete(r)
+}
+
+func (s *setup) fingerprints() error {
+	r := &FingerprintReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings, Mover: s.mover,
+		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("fingerprint").
+		For(&api.RecoveryPoint{}, builder.WithPredicates(wantsFingerprint)).
+		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.newestPoint), builder.WithPredicates(specEdited)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("RecoveryPoint"))).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("RecoveryPoint"))).
+		WithOptions(sideBySide(s.options.ConcurrentDrills)).
+		Complete(r)
+}
+
+func (s *setup) sweeper() error {
+	find := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return swept(o) })
+	left := handler.EnqueueRequestsFromMapFunc(s.leftOf)
+	return ctrl.NewControllerManagedBy(s.mgr).Named("sweeper").
+		Watches(&corev1.PersistentVolumeClaim{}, find).
+		Watches(&corev1.Pod{}, find).
+		Watches(&networkingv1.NetworkPolicy{}, find).
+		Watches(&api.RestoreDrill{}, left, builder.WithPredicates(runDeleted)).
+		Watches(&api.RecoveryPoint{}, left, builder.WithPredicates(runDeleted)).
+		WithOptions(sideBySide(1)).
+		Complete(&Sweeper{Read: s.read, Write: s.write, Clock: s.clock})
 }
 
 func sideBySide(n int) controller.Options {

@@ -30,6 +30,13 @@ var specChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 }}
 
+// specEdited lets pass what a user changed.
+var specEdited = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool { return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() },
+	DeleteFunc: func(event.DeleteEvent) bool { return false },
+}
+
 // policyChanged lets also pass what was shown as expiring: it expires once that is on record.
 var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*api.BackupPolicy), e.ObjectNew.(*api.BackupPolicy)
@@ -153,4 +160,71 @@ func batched(find handler.MapFunc) handler.EventHandler {
 		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, e.Object, q) },
 		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { add(ctx, e.Object, q) },
 	}
+}
+
+// drillEnded lets pass what a policy, or another drill, may wait for: the end of a drill, and that of its evidence.
+var drillEnded = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*api.RestoreDrill), e.ObjectNew.(*api.RestoreDrill)
+	return plan.DrillEnded(before) != plan.DrillEnded(after) || before.Status.Verdict != after.Status.Verdict ||
+		(before.Status.Run == nil) != (after.Status.Run == nil)
+}}
+
+// wantsFingerprint lets pass points of which a fingerprint is to be recorded, or is being recorded.
+var wantsFingerprint = predicate.NewPredicateFuncs(func(o client.Object) bool {
+	return plan.WantsFingerprint(o.(*api.RecoveryPoint))
+})
+
+func policyOfDrill(_ context.Context, o client.Object) []reconcile.Request {
+	return request(o.GetNamespace(), plan.DrillPolicy(o.(*api.RestoreDrill)))
+}
+
+// waitingDrills are the drills of the same policy that have not started. Those of other policies look again by themselves.
+func (s *setup) waitingDrills(ctx context.Context, o client.Object) []reconcile.Request {
+	drills, err := s.read.drills(ctx, o.GetNamespace(), plan.DrillPolicy(o.(*api.RestoreDrill)))
+	if err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for _, d := range drills {
+		if d.Status.Run == nil && d.Status.Verdict == "" {
+			out = append(out, request(d.Namespace, d.Name)...)
+		}
+	}
+	return out
+}
+
+// runOf finds the run of a kind that an object was made for.
+func runOf(kind string) handler.MapFunc {
+	return func(_ context.Context, o client.Object) []reconcile.Request {
+		if l := o.GetLabels(); l[api.LabelRunKind] == kind {
+			return request(o.GetNamespace(), l[api.LabelRun])
+		}
+		return nil
+	}
+}
+
+// leftOf finds what is left of a run that has gone.
+func (s *setup) leftOf(ctx context.Context, o client.Object) []reconcile.Request {
+	of := []client.ListOption{client.InNamespace(o.GetNamespace()), client.MatchingLabels{api.LabelRunUID: string(o.GetUID())}}
+	var claims corev1.PersistentVolumeClaimList
+	if err := s.mgr.GetClient().List(ctx, &claims, of...); err == nil {
+		for i := range claims.Items {
+			if found := swept(&claims.Items[i]); found != nil {
+				return found
+			}
+		}
+	}
+	var pods corev1.PodList
+	if err := s.mgr.GetClient().List(ctx, &pods, of...); err == nil && len(pods.Items) > 0 {
+		return swept(&pods.Items[0])
+	}
+	return nil
+}
+
+// newestPoint is the newest complete point of a policy, of which a fingerprint may now be wanted.
+func (s *setup) newestPoint(_ context.Context, o client.Object) []reconcile.Request {
+	if last := o.(*api.BackupPolicy).Status.LastRecoveryPoint; last != nil {
+		return request(o.GetNamespace(), last.Name)
+	}
+	return nil
 }

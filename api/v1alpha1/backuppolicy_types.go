@@ -86,7 +86,8 @@ type BackupPolicySpec struct {
 	Objectives *Objectives `json:"objectives,omitempty"`
 
 	// fingerprint says of which recovery points a fingerprint is recorded after the capture, against which drills and restores
-	// compare what they read. It costs a throw-away volume and a full read of each. A point of more than 50 volumes has none.
+	// compare what they read. It costs a throw-away volume and a full read of each. A point of more than 50 volumes has none,
+	// nor has one that is not the newest any more when its turn comes.
 	// When absent it is Every for a policy with a drill, and None without.
 	// +optional
 	Fingerprint FingerprintMode `json:"fingerprint,omitempty"`

@@ -34,6 +34,10 @@ const (
 	AnnotationExpires = "lifeboat.dev/expires-at"
 	// AnnotationEvidenceSequence, on a ConfigMap, is the place of its statement in the policy's chain, from 1.
 	AnnotationEvidenceSequence = "lifeboat.dev/evidence-sequence"
+	// AnnotationEvidenceDigest, on a ConfigMap, is the digest of its statement.
+	AnnotationEvidenceDigest = "lifeboat.dev/evidence-digest"
+	// AnnotationEvidenceVerdict, on a ConfigMap, is the verdict of its drill.
+	AnnotationEvidenceVerdict = "lifeboat.dev/evidence-verdict"
 	// AnnotationPrivilegedMovers, on a Namespace, is "true" where the pods that read restored volumes may run as root with
 	// the one capability to read every file. Whoever may edit a Namespace decides it.
 	AnnotationPrivilegedMovers = "lifeboat.dev/privileged-movers"

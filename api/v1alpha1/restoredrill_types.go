@@ -553,6 +553,10 @@ type DrillVolume struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	Claim string `json:"claim"`
+	// claimUID is its UID.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	ClaimUID string `json:"claimUID,omitempty"`
 	// throwaway is the name of the claim it was restored into.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
@@ -627,6 +631,9 @@ type CheckResult struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	ImageID string `json:"imageID,omitempty"`
+	// exitCode is what it ended with. Absent when it did not end by itself.
+	// +optional
+	ExitCode *int32 `json:"exitCode,omitempty"`
 	// startedAt is when its pod was asked for.
 	// +optional
 	StartedAt *metav1.MicroTime `json:"startedAt,omitempty"`

@@ -27,6 +27,7 @@ func main() {
 	var options config.Options
 	options.Bind(flag.CommandLine)
 	flag.Parse()
+	options.Version = version
 	if err := options.Validate(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)

@@ -172,3 +172,12 @@ func (w *Writer) Prove(ctx context.Context, namespace string, t plan.Target, pro
 	err := w.Client.Status().Apply(ctx, point, client.FieldOwner("lifeboat-proofs"), client.ForceOwnership)
 	return client.IgnoreNotFound(err)
 }
+
+// ForgetEvidence deletes a statement that the history no longer keeps.
+func (w *Writer) ForgetEvidence(ctx context.Context, namespace string, t plan.Target) error {
+	c := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: t.Name}}
+	if err := w.Client.Delete(ctx, c, preconditions(types.UID(t.UID), "")); !Gone(err) {
+		return err
+	}
+	return nil
+}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -21,6 +22,11 @@ type Options struct {
 	EnableHooks       bool
 	ConcurrentPoints  int
 	ConcurrentCreates int
+	ConcurrentDrills  int
+	MoverImage        string
+	Namespace         string
+	PodName           string
+	Version           string // of the program, set by it
 	LogLevel          slog.Level
 	LogFormat         string
 
@@ -38,6 +44,10 @@ func (o *Options) Bind(f *flag.FlagSet) {
 	f.BoolVar(&o.EnableHooks, "enable-hooks", false, "run the hooks of policies; needs the right to exec in pods")
 	f.IntVar(&o.ConcurrentPoints, "max-concurrent-points", 16, "how many recovery points are looked at side by side")
 	f.IntVar(&o.ConcurrentCreates, "max-concurrent-creates", 32, "how many snapshots are created side by side")
+	f.IntVar(&o.ConcurrentDrills, "max-concurrent-drills", 4, "how many drills, and how many recordings of fingerprints, are under way at once in the cluster")
+	f.StringVar(&o.MoverImage, "mover-image", "", "the image with the mover, which reads restored volumes; when empty, the operator's own, as its pod names it")
+	f.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the operator's own namespace, where the key that signs evidence is kept")
+	f.StringVar(&o.PodName, "pod-name", os.Getenv("POD_NAME"), "the operator's own pod")
 	f.TextVar(&o.LogLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	f.StringVar(&o.LogFormat, "log-format", "json", "json or text")
 }
@@ -51,6 +61,12 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("--retention-grace=%s: must not be negative", o.RetentionGrace)
 	case o.ConcurrentPoints < 1 || o.ConcurrentCreates < 1:
 		return fmt.Errorf("--max-concurrent-points and --max-concurrent-creates must be at least 1")
+	case o.ConcurrentDrills < 1:
+		return fmt.Errorf("--max-concurrent-drills must be at least 1")
+	case o.MoverImage == "" && o.PodName == "":
+		return fmt.Errorf("--mover-image must name an image with the mover; only in a pod that POD_NAME names it is known")
+	case o.Namespace == "":
+		return fmt.Errorf("--namespace must name the operator's own namespace; set it, or POD_NAMESPACE")
 	case o.LogFormat != "json" && o.LogFormat != "text":
 		return fmt.Errorf("--log-format=%s: must be json or text", o.LogFormat)
 	}

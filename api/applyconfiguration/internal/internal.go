@@ -273,6 +273,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CheckResult
   map:
     fields:
+    - name: exitCode
+      type:
+        scalar: numeric
     - name: finishedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
@@ -440,6 +443,9 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: claim
+      type:
+        scalar: string
+    - name: claimUID
       type:
         scalar: string
     - name: level

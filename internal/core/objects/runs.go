@@ -3,6 +3,7 @@
 package objects
 
 import (
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/evidence"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
@@ -250,5 +252,23 @@ func Drill(policy *api.BackupPolicy, d plan.Rehearse) *api.RestoreDrill {
 			Finalizers: []string{api.FinalizerThrowaways},
 		},
 		Spec: api.RestoreDrillSpec{Policy: &api.PolicyReference{Name: policy.Name}, Slot: &slot},
+	}
+}
+
+// Evidence is the ConfigMap that keeps the signed statement of a drill, whose digest and place in the chain are given. It has
+// no owner: evidence outlives the drill.
+func Evidence(d *api.RestoreDrill, sequence int, digest string, envelope []byte) *corev1.ConfigMap {
+	run := d.Status.Run
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: names.Evidence(run.Policy, string(d.UID)), Namespace: d.Namespace,
+			Labels: map[string]string{api.LabelManagedBy: api.ManagedBy, api.LabelPolicy: run.Policy, api.LabelEvidence: run.PolicyUID},
+			Annotations: map[string]string{
+				api.AnnotationEvidenceSequence: strconv.Itoa(sequence), api.AnnotationEvidenceDigest: digest,
+				api.AnnotationEvidenceVerdict: string(d.Status.Verdict),
+			},
+		},
+		Immutable: ptr.To(true),
+		Data:      map[string]string{evidence.EnvelopeKey: string(envelope)},
 	}
 }

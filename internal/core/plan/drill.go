@@ -37,7 +37,8 @@ type DrillObserved struct {
 // DrillPlan is what is to be done next for a drill.
 type DrillPlan struct {
 	Finalizer Finalizer
-	Isolate   bool // the NetworkPolicy comes before any pod of a check
+	Isolate   bool      // the NetworkPolicy comes before any pod
+	Throw     time.Time // when what is made is swept away at the latest
 	Claims    []ClaimOrder
 	Reads     []ReadOrder
 	Check     *CheckOrder

@@ -74,7 +74,7 @@ func (p *DrillPlan) bringAll(o DrillObserved, now time.Time) []bringing {
 		out = append(out, b)
 	}
 	if firstFailed(out) == nil && !late {
-		p.Isolate = !o.Brought.Isolated
+		p.Isolate, p.Throw = !o.Brought.Isolated, throwAt(run)
 		for _, b := range out {
 			if b.claim != nil {
 				p.Claims = append(p.Claims, *b.claim)
@@ -100,7 +100,7 @@ func (p *DrillPlan) recordVolumes(volumes []bringing, recorded *api.PointFingerp
 	}
 	p.Status.Volumes = nil
 	for _, b := range volumes {
-		v := api.DrillVolume{Claim: b.source.Claim, Throwaway: b.as, Volume: b.volume, Read: b.read, Level: levelOf(b, recorded)}
+		v := api.DrillVolume{Claim: b.source.Claim, ClaimUID: b.source.ClaimUID, Throwaway: b.as, Volume: b.volume, Read: b.read, Level: levelOf(b, recorded)}
 		if v.Volume == "" {
 			v.Volume = was[v.Claim].Volume
 		}
@@ -217,9 +217,10 @@ func (p *DrillPlan) judgeCheck(o DrillObserved, c api.Check, r *api.CheckResult,
 	switch {
 	case is && pod.RunUID != o.Brought.RunUID:
 		end(api.CheckNotRun, fmt.Sprintf("pod %q exists and was not made for this; delete or rename it", pod.Name))
-	case pod.Phase == PodSucceeded, pod.Phase == PodRunning && pod.Ready && len(c.Command) == 0:
+	case pod.Phase == PodSucceeded && len(c.Command) > 0, pod.Phase == PodRunning && pod.Ready && len(c.Command) == 0:
 		end(api.CheckPassed, "")
-	case pod.Phase == PodFailed:
+	case pod.Phase == PodSucceeded, pod.Phase == PodFailed:
+		r.ExitCode = &pod.ExitCode
 		end(api.CheckFailed, fmt.Sprintf("it ended with exit code %d", pod.ExitCode))
 	case pod.Phase == PodLost:
 		end(api.CheckNotRun, "its pod was evicted, or lost with its node")

@@ -61,7 +61,7 @@ func ForFingerprint(o FingerprintObserved, now time.Time) FingerprintPlan {
 }
 
 func fingerprintDue(o FingerprintObserved) bool {
-	if o.Policy == nil || !o.Policy.DeletionTimestamp.IsZero() || !Complete(o.Point) {
+	if o.Policy == nil || !o.Policy.DeletionTimestamp.IsZero() || !Complete(o.Point) || !newestComplete(o) {
 		return false
 	}
 	switch fingerprintMode(o.Policy) {
@@ -73,6 +73,12 @@ func fingerprintDue(o FingerprintObserved) bool {
 	case api.FingerprintNone:
 	}
 	return false
+}
+
+// newestComplete says whether no newer point is complete. What an older one held is not recorded after the fact: a policy that
+// asks for fingerprints, or an operator that comes back, must not read a year of points at once.
+func newestComplete(o FingerprintObserved) bool {
+	return !slices.ContainsFunc(o.Points, func(q *api.RecoveryPoint) bool { return Complete(q) && At(q).After(At(o.Point)) })
 }
 
 func (p *FingerprintPlan) begin(o FingerprintObserved, now time.Time) {

@@ -20,6 +20,8 @@ type CheckResultApplyConfiguration struct {
 	State *apiv1alpha1.CheckState `json:"state,omitempty"`
 	// imageID is the image that was used, with its digest, as the node reports it.
 	ImageID *string `json:"imageID,omitempty"`
+	// exitCode is what it ended with. Absent when it did not end by itself.
+	ExitCode *int32 `json:"exitCode,omitempty"`
 	// startedAt is when its pod was asked for.
 	StartedAt *v1.MicroTime `json:"startedAt,omitempty"`
 	// finishedAt is when it ended.
@@ -63,6 +65,14 @@ func (b *CheckResultApplyConfiguration) WithState(value apiv1alpha1.CheckState) 
 // If called multiple times, the ImageID field is set to the value of the last call.
 func (b *CheckResultApplyConfiguration) WithImageID(value string) *CheckResultApplyConfiguration {
 	b.ImageID = &value
+	return b
+}
+
+// WithExitCode sets the ExitCode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExitCode field is set to the value of the last call.
+func (b *CheckResultApplyConfiguration) WithExitCode(value int32) *CheckResultApplyConfiguration {
+	b.ExitCode = &value
 	return b
 }
 

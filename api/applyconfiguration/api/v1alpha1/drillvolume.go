@@ -13,6 +13,8 @@ import (
 type DrillVolumeApplyConfiguration struct {
 	// claim is the name of the captured claim.
 	Claim *string `json:"claim,omitempty"`
+	// claimUID is its UID.
+	ClaimUID *string `json:"claimUID,omitempty"`
 	// throwaway is the name of the claim it was restored into.
 	Throwaway *string `json:"throwaway,omitempty"`
 	// volume is the PersistentVolume behind it.
@@ -38,6 +40,14 @@ func DrillVolume() *DrillVolumeApplyConfiguration {
 // If called multiple times, the Claim field is set to the value of the last call.
 func (b *DrillVolumeApplyConfiguration) WithClaim(value string) *DrillVolumeApplyConfiguration {
 	b.Claim = &value
+	return b
+}
+
+// WithClaimUID sets the ClaimUID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClaimUID field is set to the value of the last call.
+func (b *DrillVolumeApplyConfiguration) WithClaimUID(value string) *DrillVolumeApplyConfiguration {
+	b.ClaimUID = &value
 	return b
 }
 

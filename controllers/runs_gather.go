@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
+	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
+	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
+)
+
+// brought reads how far a run is. All claims of the namespace are looked at, because one that was not made for the run
+// may bear a name that the run needs.
+func (r *Reader) brought(ctx context.Context, run objects.Run) (b plan.Brought, err error) {
+	b = plan.Brought{RunUID: run.UID, Claims: map[string]plan.BroughtClaim{}, Pods: map[string]plan.BroughtPod{}}
+	var claims corev1.PersistentVolumeClaimList
+	if err := r.Cache.List(ctx, &claims, client.InNamespace(run.Namespace)); err != nil {
+		return b, fmt.Errorf("list claims: %w", err)
+	}
+	for i := range claims.Items {
+		c := &claims.Items[i]
+		b.Claims[c.Name] = plan.BroughtClaim{
+			Target: plan.Target{Name: c.Name, UID: string(c.UID)}, RunUID: c.Labels[api.LabelRunUID],
+			Bound: c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "", Deleting: !c.DeletionTimestamp.IsZero(),
+			Volume: c.Spec.VolumeName, Size: c.Status.Capacity[corev1.ResourceStorage],
+		}
+	}
+	var pods corev1.PodList
+	if err := r.Cache.List(ctx, &pods, client.InNamespace(run.Namespace), client.MatchingLabels{api.LabelRunUID: run.UID}); err != nil {
+		return b, fmt.Errorf("list pods: %w", err)
+	}
+	for i := range pods.Items {
+		b.Pods[pods.Items[i].Name] = broughtPod(&pods.Items[i])
+	}
+	var isolation networkingv1.NetworkPolicy
+	err = r.Cache.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: names.Isolation(run.Name, run.UID)}, &isolation)
+	if client.IgnoreNotFound(err) != nil {
+		return b, fmt.Errorf("get network policy: %w", err)
+	}
+	b.Isolated = err == nil && isolation.Labels[api.LabelRunUID] == run.UID
+	if b.Classes, err = r.storageClasses(ctx); err != nil {
+		return b, err
+	}
+	b.Privileged, err = r.privileged(ctx, run.Namespace)
+	return b, err
+}
+
+func (r *Reader) storageClasses(ctx context.Context) (map[string]string, error) {
+	var list storagev1.StorageClassList
+	if err := r.Cache.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("list storage classes: %w", err)
+	}
+	out := make(map[string]string, len(list.Items))
+	for i := range list.Items {
+		out[list.Items[i].Name] = list.Items[i].Provisioner
+	}
+	return out, nil
+}
+
+// privileged says whether whoever may edit the namespace lets readers read every file in it.
+func (r *Reader) privileged(ctx context.Context, namespace string) (bool, error) {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := r.Cache.Get(ctx, client.ObjectKey{Name: namespace}, ns); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return ns.Annotations[api.AnnotationPrivilegedMovers] == "true", nil
+}
+
+// broughtPod is a pod in the words of a plan.
+func broughtPod(p *corev1.Pod) plan.BroughtPod {
+	out := plan.BroughtPod{
+		Target: plan.Target{Name: p.Name, UID: string(p.UID)}, RunUID: p.Labels[api.LabelRunUID],
+		Phase: podPhase(p), Deleting: !p.DeletionTimestamp.IsZero(), Waits: podWaits(p),
+		Ready: slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		}),
+	}
+	for _, s := range p.Status.ContainerStatuses {
+		out.ImageID = s.ImageID
+		if t := s.State.Terminated; t != nil {
+			out.ExitCode = t.ExitCode
+			out.Result = readResult(t.Message)
+		}
+	}
+	for _, s := range p.Status.InitContainerStatuses {
+		if t := s.LastTerminationState.Terminated; t != nil && out.Phase == plan.PodFailed {
+			out.ExitCode = t.ExitCode
+		}
+	}
+	return out
+}
+
+// restartsOfAnApplication is after how many restarts an application is taken to have failed.
+const restartsOfAnApplication = 3
+
+// podPhase tells a pod that failed from one that was lost, and takes one whose application has started to be running.
+func podPhase(p *corev1.Pod) plan.PodPhase {
+	ended := func(s corev1.ContainerStatus) *corev1.ContainerStateTerminated { return s.State.Terminated }
+	switch p.Status.Phase {
+	case corev1.PodSucceeded:
+		return plan.PodSucceeded
+	case corev1.PodFailed:
+		for _, s := range p.Status.ContainerStatuses {
+			if t := ended(s); t != nil && p.Status.Reason == "" && t.Reason != "OOMKilled" {
+				return plan.PodFailed
+			}
+		}
+		return plan.PodLost
+	case corev1.PodRunning:
+		return plan.PodRunning
+	case corev1.PodPending, corev1.PodUnknown:
+	}
+	for _, s := range p.Status.InitContainerStatuses {
+		switch {
+		case s.RestartCount >= restartsOfAnApplication:
+			return plan.PodFailed
+		case s.State.Running != nil, s.RestartCount > 0:
+			return plan.PodRunning
+		}
+	}
+	return plan.PodPending
+}
+
+// podWaits says what keeps a pending pod from running; nil when it is not known.
+func podWaits(p *corev1.Pod) *plan.Problem {
+	for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		w := s.State.Waiting
+		if w == nil {
+			continue
+		}
+		switch w.Reason {
+		case "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
+			return &plan.Problem{Reason: api.ReasonImageUnavailable, Message: fmt.Sprintf("image %s could not be had (%s)", s.Image, w.Reason)}
+		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+			return &plan.Problem{Reason: api.ReasonImageUnavailable, Message: fmt.Sprintf("a container of image %s could not be started (%s): %s", s.Image, w.Reason, w.Message)}
+		}
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return &plan.Problem{Reason: api.ReasonUnschedulable, Message: "no node takes the pod: " + c.Message}
+		}
+	}
+	return nil
+}
+
+// readResult is what a reader told; nil when it told nothing that can be understood, which proves nothing.
+func readResult(message string) *plan.ReadResult {
+	r, err := result.Decode([]byte(message))
+	if err != nil || len(r.Volumes) != 1 {
+		return nil
+	}
+	v := r.Volumes[0]
+	return &plan.ReadResult{Fingerprint: api.Fingerprint{Digest: v.Digest, Files: v.Files, Bytes: v.Bytes}, Unreadable: v.Unreadable, Error: r.Error}
+}
+
+// leftovers are all objects of a run that are to be thrown away, read live: what cannot be seen is not gone. The volumes
+// are those of the claims that are there, and those that are named.
+func (r *Reader) leftovers(ctx context.Context, run objects.Run, volumes []string) ([]plan.Leftover, error) {
+	of := []client.ListOption{client.InNamespace(run.Namespace), client.MatchingLabels{api.LabelRunUID: run.UID}}
+	var out []plan.Leftover
+	add := func(kind string, o client.Object) {
+		out = append(out, plan.Leftover{Target: plan.Target{Name: o.GetName(), UID: string(o.GetUID())}, Kind: kind, Deleting: !o.GetDeletionTimestamp().IsZero()})
+	}
+	var pods corev1.PodList
+	if err := r.Live.List(ctx, &pods, of...); err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	for i := range pods.Items {
+		add("Pod", &pods.Items[i])
+	}
+	var policies networkingv1.NetworkPolicyList
+	if err := r.Live.List(ctx, &policies, of...); err != nil {
+		return nil, fmt.Errorf("list network policies: %w", err)
+	}
+	for i := range policies.Items {
+		add("NetworkPolicy", &policies.Items[i])
+	}
+	var claims corev1.PersistentVolumeClaimList
+	if err := r.Live.List(ctx, &claims, of...); err != nil {
+		return nil, fmt.Errorf("list claims: %w", err)
+	}
+	for i := range claims.Items {
+		c := &claims.Items[i]
+		if c.Annotations[api.AnnotationExpires] == "" {
+			continue // it stays
+		}
+		add("PersistentVolumeClaim", c)
+		if c.Spec.VolumeName != "" && !slices.Contains(volumes, c.Spec.VolumeName) {
+			volumes = append(volumes, c.Spec.VolumeName)
+		}
+	}
+	for _, name := range volumes {
+		v, err := r.leftoverVolume(ctx, run, name)
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			out = append(out, *v)
+		}
+	}
+	return out, nil
+}
+
+// leftoverVolume is the volume of a claim that was thrown away; nil when it is gone, or another claim's.
+func (r *Reader) leftoverVolume(ctx context.Context, run objects.Run, name string) (*plan.Leftover, error) {
+	var v corev1.PersistentVolume
+	err := r.Live.Get(ctx, client.ObjectKey{Name: name}, &v)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get volume %s: %w", name, err)
+	}
+	if v.Spec.ClaimRef == nil || v.Spec.ClaimRef.Namespace != run.Namespace {
+		return nil, nil
+	}
+	return &plan.Leftover{
+		Target: plan.Target{Name: v.Name, UID: string(v.UID)}, Kind: "PersistentVolume", Deleting: true, // it goes with its claim
+		Retain: v.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRetain,
+	}, nil
+}
+
+// sources are the volumes of a point, each with the snapshot that holds it.
+func (r *Reader) sources(ctx context.Context, p *api.RecoveryPoint) ([]plan.Source, error) {
+	if !r.API.Snapshots() {
+		return nil, nil
+	}
+	snapshots, _, err := r.snapshots(ctx, p)
+	return plan.Sources(p, snapshots), err
+}
