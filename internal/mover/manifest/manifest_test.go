@@ -419,6 +419,36 @@ func TestDeepTree(t *testing.T) {
 	}
 }
 
+// TestManyDirectories walks more directories than the process may open, with a worker that cannot keep up.
+func TestManyDirectories(t *testing.T) {
+	root := t.TempDir()
+	const count = 2000
+	for n := range count {
+		dir := filepath.Join(root, fmt.Sprint("d", n))
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "f"), make([]byte, 4096), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := before
+	few.Cur = 512
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := Make(context.Background(), root, nil, Options{Workers: 1})
+	if err != nil || s.Files != count || s.Directories != count {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 // watched is where a manifest goes whose making is watched for memory.
 type watched struct {
 	written, most uint64
