@@ -109,18 +109,20 @@ lint: $(GOLANGCI) ## Run the linters over all modules.
 # ---------------------------------------------------------------- build
 
 BINARY    := bin/manager
+MOVER     := bin/mover
 IMAGE_TAR := dist/lifeboat.tar
-# The tag is a hash of the program, so that an install rolls out exactly when the program changed.
-LOCAL_TAG  = dev-$$(sha256sum $(BINARY) | cut -c1-12)
+# The tag is a hash of the programs, so that an install rolls out exactly when one of them changed.
+LOCAL_TAG  = dev-$$(cat $(BINARY) $(MOVER) | sha256sum | cut -c1-12)
 
 .PHONY: build
-build: ## Build the manager into bin/.
+build: ## Build the manager and the mover into bin/.
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BINARY) ./cmd/manager
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(MOVER) ./cmd/mover
 
 .PHONY: image
 image: build cluster-cli ## Write the image as an OCI tar into dist/, without Docker.
 	@mkdir -p $(dir $(IMAGE_TAR))
-	@$(CLUSTER_BIN) image --name $(IMAGE):$(LOCAL_TAG) --out $(IMAGE_TAR) --binary $(BINARY)=/manager --user 65532:65532
+	@$(CLUSTER_BIN) image --name $(IMAGE):$(LOCAL_TAG) --out $(IMAGE_TAR) --binary $(BINARY)=/manager --binary $(MOVER)=/mover --user 65532:65532
 
 # ---------------------------------------------------------------- install
 

@@ -51,7 +51,7 @@ func Read(ctx context.Context, volumes []Volume, o ReadOptions) (result.Result, 
 		if err != nil {
 			all = errors.Join(all, fmt.Errorf("volume %s: %w", v.Name, err))
 			if r.Error == "" {
-				r.Error = fmt.Sprintf("volume %s: %s", v.Name, brief(err))
+				r.Error = fmt.Sprintf("volume %s: %s", v.Name, brief(ctx, err))
 			}
 		}
 	}
@@ -97,11 +97,11 @@ func WriteWhole(path string, write func(io.Writer) error) error {
 }
 
 // brief says without any path what was wrong.
-func brief(err error) string {
+func brief(ctx context.Context, err error) string {
 	var incomplete *manifest.Incomplete
 	var number syscall.Errno
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case ctx.Err() != nil:
 		return "interrupted"
 	case errors.As(err, &incomplete):
 		return fmt.Sprintf("%d files or directories could not be read", incomplete.Unreadable)

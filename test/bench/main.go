@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,10 @@ type plan struct {
 	scales    []int // parts of the fleet that are measured one after the other, largest divisor first
 	idle      time.Duration
 	settle    time.Duration
+	decisions bool
+	files     int // of 4 KiB, whose fingerprint is taken
+	large     int // MiB of each of four files, likewise
+	walks     int // rounds of a fingerprint
 	results   string
 	informers string // set in the process that is the floor of the fleet
 }
@@ -63,6 +68,10 @@ func parse() (plan, error) {
 	scales := flag.String("scales", "10,1", "measure the fleet at a tenth and whole; 100,10,1 adds a hundredth")
 	flag.DurationVar(&p.idle, "idle", time.Minute, "for how long the fleet is watched at rest")
 	flag.DurationVar(&p.settle, "settle", 150*time.Second, "how long after the start the memory at rest is read; Go collects garbage after two minutes of rest")
+	flag.BoolVar(&p.decisions, "decisions", true, "measure the decision about a policy")
+	flag.IntVar(&p.files, "files", 100_000, "files of 4 KiB whose fingerprint is taken; 0 leaves fingerprints out")
+	flag.IntVar(&p.large, "large", 1024, "MiB of each of the four large files whose fingerprint is taken")
+	flag.IntVar(&p.walks, "walks", 5, "how often each fingerprint is taken; the median counts")
 	flag.StringVar(&p.results, "results", "test/bench/results", "folder for the JSON")
 	flag.StringVar(&p.informers, "informers", "", "for the benchmark's own use: address of the metrics of plain informers")
 	flag.Parse()
@@ -104,14 +113,24 @@ type bench struct {
 
 func run(ctx context.Context, p plan) (err error) {
 	b := &bench{plan: p, report: newReport()}
-	b.decide()
+	if p.decisions {
+		b.decide()
+	}
 	dir, err := os.MkdirTemp("", "lifeboat-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if b.program, err = manager.Build(ctx, dir); err != nil {
-		return err
+	if p.files > 0 {
+		data := filepath.Join(dir, "fingerprint")
+		if err := errors.Join(b.fingerprint(ctx, data), os.RemoveAll(data)); err != nil {
+			return err
+		}
+	}
+	if len(p.sizes) > 0 || p.policies > 0 {
+		if b.program, err = manager.Build(ctx, dir); err != nil {
+			return err
+		}
 	}
 	if len(p.sizes) > 0 {
 		if err := b.onFreshServer(ctx, b.fanOut); err != nil {

@@ -38,6 +38,7 @@ type dir struct {
 	fd   int
 	path string // escaped, ending in a slash
 	refs atomic.Int32
+	open *crowd
 }
 
 func (d *dir) hold() { d.refs.Add(1) }
@@ -45,7 +46,49 @@ func (d *dir) hold() { d.refs.Add(1) }
 func (d *dir) release() {
 	if d != nil && d.refs.Add(-1) == 0 {
 		unix.Close(d.fd)
+		d.open.leave()
 	}
+}
+
+// crowd counts open directories. The walk may be thousands of small ones ahead of the workers, but a process may have
+// only so many open files; 1024 is a common limit.
+type crowd struct {
+	mu      sync.Mutex
+	fewer   sync.Cond
+	present int
+}
+
+// mostAhead is how many directories may be open besides those that lead to where the walk is.
+const mostAhead = 256
+
+func newCrowd() *crowd {
+	c := &crowd{}
+	c.fewer.L = &c.mu
+	return c
+}
+
+// enter waits until there is room beside so many that stay.
+func (c *crowd) enter(stay int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.present >= stay+mostAhead {
+		c.fewer.Wait()
+	}
+	c.present++
+}
+
+// full tells whether enter would wait.
+func (c *crowd) full(stay int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.present >= stay+mostAhead
+}
+
+func (c *crowd) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.present--
+	c.fewer.Signal()
 }
 
 // The most that is under way at a time: entries a worker may be ahead of a slow one. It bounds the memory of a walk.
@@ -97,7 +140,7 @@ func status(fd int, name string, into *unix.Statx_t) error {
 	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
 	for {
 		err := unix.Statx(fd, name, flags, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, into)
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ package manifest
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"sync"
@@ -150,7 +151,7 @@ func (s *stream) next(buffer []byte) ([]byte, error) {
 	}
 	for {
 		n, err := unix.Pread(s.fd, buffer, s.at)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
@@ -165,12 +166,12 @@ func (s *stream) next(buffer []byte) ([]byte, error) {
 // seek finds the next data. A file system that knows nothing of holes says so, or says that all is data.
 func (s *stream) seek() error {
 	data, err := unix.Seek(s.fd, s.at, unix.SEEK_DATA)
-	switch err {
-	case nil:
-	case unix.ENXIO: // no data any more
+	switch {
+	case err == nil:
+	case errors.Is(err, unix.ENXIO): // no data any more
 		s.data, s.dataEnd = s.size, s.size
 		return nil
-	case unix.EINVAL, unix.ENOTSUP:
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOTSUP):
 		s.holes = false
 		return nil
 	default:

@@ -100,8 +100,8 @@ func (i *inspector) open(e *entry) (int, error) {
 		}
 		fd, err := unix.Openat(e.dir.fd, e.name, flags|extra, 0)
 		switch {
-		case err == unix.EINTR:
-		case err == unix.EPERM && extra != 0:
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EPERM) && extra != 0:
 			i.noAtime.Store(false)
 		default:
 			return fd, err

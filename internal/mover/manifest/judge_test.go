@@ -70,7 +70,7 @@ func TestOutsideJudge(t *testing.T) {
 			if err := plant(root, q.tree); err != nil {
 				return err
 			}
-			text, _, err := real.manifest(root, 2)
+			text, _, err := ours.manifest(root, 2)
 			if err != nil {
 				return err
 			}

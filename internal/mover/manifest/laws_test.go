@@ -32,7 +32,7 @@ type tool struct {
 	verify   func(root, manifest string, workers int) (Report, error)
 }
 
-var real = tool{
+var ours = tool{
 	manifest: func(root string, workers int) (string, Summary, error) {
 		var text strings.Builder
 		s, err := Make(context.Background(), root, &text, Options{Workers: workers})
@@ -357,7 +357,7 @@ func TestLaws(t *testing.T) {
 		t.Run(law.name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				q := genQuestion().Draw(t, "question")
-				if err := inTemporary(func(folder string) error { return law.holds(real, q, folder) }); err != nil {
+				if err := inTemporary(func(folder string) error { return law.holds(ours, q, folder) }); err != nil {
 					t.Fatal(err)
 				}
 			})
@@ -368,9 +368,9 @@ func TestLaws(t *testing.T) {
 // faults are tools with one mistake each.
 func faults() map[string]tool {
 	text := func(spoil func(text, root string, workers int) string) tool {
-		d := real
+		d := ours
 		d.manifest = func(root string, workers int) (string, Summary, error) {
-			text, s, err := real.manifest(root, workers)
+			text, s, err := ours.manifest(root, workers)
 			text = spoil(text, root, workers)
 			s.Digest = digest(sumOf(text))
 			return text, s, err
@@ -382,21 +382,21 @@ func faults() map[string]tool {
 		return text(func(text, _ string, _ int) string { return pattern.ReplaceAllString(text, "") })
 	}
 	plain := func(f fault) tool {
-		d := real
+		d := ours
 		d.manifest = func(root string, _ int) (string, Summary, error) { return plainly(root, f) }
 		return d
 	}
 	verify := func(spoil func(r *Report)) tool {
-		d := real
+		d := ours
 		d.verify = func(root, manifest string, workers int) (Report, error) {
-			r, err := real.verify(root, manifest, workers)
+			r, err := ours.verify(root, manifest, workers)
 			spoil(&r)
 			return r, err
 		}
 		return d
 	}
 	blind := func(keyword string) tool {
-		d := real
+		d := ours
 		d.verify = func(root, manifest string, workers int) (Report, error) {
 			return Verify(context.Background(), root, strings.NewReader(manifest), VerifyOptions{Ignore: []string{keyword}})
 		}

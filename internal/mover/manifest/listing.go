@@ -7,6 +7,7 @@ package manifest
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +34,7 @@ func list(fd int, buffer []byte) (*listing, error) {
 	l := &listing{}
 	for {
 		n, err := unix.ReadDirent(fd, buffer)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

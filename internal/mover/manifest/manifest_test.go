@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -28,7 +27,7 @@ func make1(t *testing.T, tree ...node) (root, text string) {
 	if err := plant(root, tree); err != nil {
 		t.Fatal(err)
 	}
-	text, _, err := real.manifest(root, 2)
+	text, _, err := ours.manifest(root, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +85,7 @@ func TestHardLinksAreTold(t *testing.T) {
 	if err := errors.Join(plantNode(root, b), setTime(root, "b", b.time)); err != nil {
 		t.Fatal(err)
 	}
-	r, err := real.verify(root, text, 2)
+	r, err := ours.verify(root, text, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,11 +232,11 @@ func hide(t *testing.T, path string) {
 func TestUnreadableDirectories(t *testing.T) {
 	root, before := make1(t, folder("a"), file("a/x", 1), folder("b"), file("b/x", 1), file("b/y", 1), file("b!", 1), file("c", 1))
 	hide(t, filepath.Join(root, "b"))
-	text, s, err := real.manifest(root, 2)
+	text, s, err := ours.manifest(root, 2)
 	if want := (Summary{Files: 3, Directories: 1, Bytes: 3, Unreadable: 1}); s != want || err == nil {
 		t.Errorf("%+v, %v\n%s", s, err, text)
 	}
-	r, err := real.verify(root, before, 2)
+	r, err := ours.verify(root, before, 2)
 	var incomplete *Incomplete
 	if !errors.As(err, &incomplete) {
 		t.Error(err)
@@ -408,15 +407,45 @@ func TestDeepTree(t *testing.T) {
 	}
 	unix.Close(fd)
 	before := openFiles(t)
-	text, s, err := real.manifest(root, 2)
+	text, s, err := ours.manifest(root, 2)
 	if err != nil || s.Directories != depth {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if r, err := real.verify(root, text, 2); err != nil || !r.Same() {
+	if r, err := ours.verify(root, text, 2); err != nil || !r.Same() {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if now := openFiles(t); now > before {
 		t.Errorf("%d files are open, %d were", now, before)
+	}
+}
+
+// TestManyDirectories walks more directories than the process may open, with a worker that cannot keep up.
+func TestManyDirectories(t *testing.T) {
+	root := t.TempDir()
+	const count = 2000
+	for n := range count {
+		dir := filepath.Join(root, fmt.Sprint("d", n))
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "f"), make([]byte, 4096), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := before
+	few.Cur = 512
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := Make(context.Background(), root, nil, Options{Workers: 1})
+	if err != nil || s.Files != count || s.Directories != count {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
@@ -441,11 +470,11 @@ func live() uint64 {
 	return m.HeapAlloc
 }
 
-// TestMemoryIsBounded walks and verifies a tree of a hundred thousand. All that may be held is what is under way, and
-// names of the directories that lead there: 16 MiB stand against about 40 that the entries alone would take.
+// TestMemoryIsBounded walks and verifies a tree of fifty thousand. All that may be held is what is under way, and
+// names of the directories that lead there: 12 MiB stand against about 20 that the entries alone would take.
 func TestMemoryIsBounded(t *testing.T) {
 	root := t.TempDir()
-	for n := range 10 {
+	for n := range 5 {
 		dir := filepath.Join(root, fmt.Sprint("d", n))
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -456,7 +485,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		}
 	}
-	const most = 16 << 20
+	const most = 12 << 20
 	before := live()
 	path := filepath.Join(t.TempDir(), "manifest")
 	out, err := os.Create(path)
@@ -478,13 +507,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	defer in.Close()
 	w = watched{}
 	r, err := Verify(context.Background(), root, io.TeeReader(in, &w), VerifyOptions{})
-	if err != nil || !r.Same() || r.Found.Others != 100_000 {
+	if err != nil || !r.Same() || r.Found.Others != 50_000 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if w.most > before+most || w.most == 0 {
 		t.Errorf("verifying it held up to %d KiB", (w.most-before)>>10)
 	}
-	debug.FreeOSMemory()
+	t.Logf("at most %d KiB", (w.most-before)>>10)
 }
 
 func FuzzManifest(f *testing.F) {

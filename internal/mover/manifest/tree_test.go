@@ -90,9 +90,12 @@ func genNode(t *rapid.T) node {
 	}
 	switch n.kind {
 	case unix.DT_REG:
-		n.size = rapid.SampledFrom([]int64{0, 0, 1, 2, 60, 4096, chunkSize, chunkSize + 1, large + 1}).Draw(t, "size")
-		if rapid.IntRange(0, 6).Draw(t, "sparse") == 0 {
-			n.size, n.hole = 6<<20, true
+		n.size = rapid.SampledFrom([]int64{0, 0, 1, 2, 60, 4096, chunkSize, chunkSize + 1}).Draw(t, "size")
+		switch rapid.IntRange(0, 20).Draw(t, "large") {
+		case 0:
+			n.size = large + 1
+		case 1:
+			n.size, n.hole = large+sparse, true
 		}
 	case unix.DT_DIR:
 		n.mode |= 0o700

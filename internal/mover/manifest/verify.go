@@ -7,6 +7,7 @@ package manifest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -77,7 +78,7 @@ type verifier struct {
 
 func (v *verifier) advance() error {
 	err := v.reader.next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		v.ended = true
 		return nil
 	}

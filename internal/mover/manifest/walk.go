@@ -50,7 +50,9 @@ type walker struct {
 	work    chan *batch // for the workers
 	ordered chan *batch // the same, for who consumes them
 	current *batch
-	buffer  []byte       // for listings
+	buffer  []byte // for listings
+	open    *crowd
+	depth   int          // of the directory where the walk is; the root's is 1
 	top     unix.Statx_t // of the root; known before any entry is handed out
 }
 
@@ -63,7 +65,7 @@ func walk(ctx context.Context, root string, o Options, consume func(*entry) erro
 	}
 	w := &walker{
 		free: make(chan *batch, window), work: make(chan *batch, window), ordered: make(chan *batch, window),
-		buffer: make([]byte, 64<<10),
+		buffer: make([]byte, 64<<10), open: newCrowd(),
 	}
 	for range window {
 		w.free <- &batch{}
@@ -107,8 +109,8 @@ func openRoot(root string) (int, error) {
 func (w *walker) run(ctx context.Context, fd int) {
 	defer close(w.ordered)
 	defer close(w.work)
-	e := entry{kind: unix.DT_DIR, self: &dir{fd: fd, path: "./"}}
-	w.directory(ctx, e)
+	w.open.enter(0)
+	w.directory(ctx, entry{kind: unix.DT_DIR, self: &dir{fd: fd, path: "./", open: w.open}})
 	w.flush()
 }
 
@@ -149,7 +151,11 @@ func (w *walker) directory(ctx context.Context, e entry) {
 	}
 	self := e.self
 	self.hold()
-	defer self.release()
+	w.depth++
+	defer func() {
+		w.depth--
+		self.release()
+	}()
 	w.add(e)
 	for _, i := range l.items {
 		if ctx.Err() != nil {
@@ -173,13 +179,9 @@ func (w *walker) directory(ctx context.Context, e entry) {
 // enter opens a directory and reads what it contains.
 func (w *walker) enter(e *entry) (*listing, error) {
 	if e.self == nil {
-		flags := unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-		fd, err := unix.Openat(e.dir.fd, e.name, flags, 0)
-		if err != nil {
+		if err := w.openDir(e); err != nil {
 			return nil, fmt.Errorf("open: %w", err)
 		}
-		path := append([]byte(e.dir.path), make([]byte, 0, len(e.name)+1)...)
-		e.self = &dir{fd: fd, path: string(append(appendEscaped(path, e.name), '/'))}
 	}
 	err := status(e.self.fd, "", &e.stat)
 	switch {
@@ -195,6 +197,22 @@ func (w *walker) enter(e *entry) (*listing, error) {
 		return nil, fmt.Errorf("list: %w", err)
 	}
 	return l, nil
+}
+
+// openDir opens a directory, once there are not too many open.
+func (w *walker) openDir(e *entry) error {
+	if w.open.full(w.depth) {
+		w.flush() // what keeps directories open must get to the workers
+	}
+	w.open.enter(w.depth)
+	fd, err := unix.Openat(e.dir.fd, e.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		w.open.leave()
+		return err
+	}
+	path := append(appendEscaped([]byte(e.dir.path), e.name), '/')
+	e.self = &dir{fd: fd, path: string(path), open: w.open}
+	return nil
 }
 
 // sameMount compares mounts, or devices where the kernel (before 5.8) does not tell mounts.
