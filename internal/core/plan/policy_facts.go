@@ -3,7 +3,9 @@
 package plan
 
 import (
-	"sort"
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -75,11 +77,8 @@ func ours(o PolicyObserved) []*api.RecoveryPoint {
 			out = append(out, p)
 		}
 	}
-	sort.Slice(out, func(i, j int) bool {
-		if a, b := At(out[i]), At(out[j]); !a.Equal(b) {
-			return a.Before(b)
-		}
-		return out[i].Name < out[j].Name
+	slices.SortFunc(out, func(a, b *api.RecoveryPoint) int {
+		return cmp.Or(At(a).Compare(At(b)), strings.Compare(a.Name, b.Name))
 	})
 	return out
 }
