@@ -3,6 +3,9 @@
 package controllers
 
 import (
+	"maps"
+	"slices"
+
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -118,18 +121,13 @@ func leanSnapshot(s *snapshotv1.VolumeSnapshot) {
 	s.Finalizers, s.Spec = nil, snapshotv1.VolumeSnapshotSpec{}
 }
 
-// only keeps some keys of a map; nil when there is none of them.
+// only keeps some keys of a map, in place; nil when there is none of them.
 func only(m map[string]string, keys ...string) map[string]string {
-	var out map[string]string
-	for _, k := range keys {
-		if v, is := m[k]; is {
-			if out == nil {
-				out = make(map[string]string, len(keys))
-			}
-			out[k] = v
-		}
+	maps.DeleteFunc(m, func(k, _ string) bool { return !slices.Contains(keys, k) })
+	if len(m) == 0 {
+		return nil
 	}
-	return out
+	return m
 }
 
 func leanWorkload(o client.Object) {

@@ -110,9 +110,9 @@ func (s *setup) policies() (controller.Controller, error) {
 		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("backuppolicy").
 		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
-		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint)).
-		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(policyOfDrill), builder.WithPredicates(drillEnded)).
-		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfClaim), builder.WithPredicates(claimChanged)).
+		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint), builder.WithPredicates(afterStart)).
+		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(policyOfDrill), builder.WithPredicates(afterStart, drillEnded)).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfClaim), builder.WithPredicates(afterStart, claimChanged)).
 		WithOptions(sideBySide(policiesAtOnce)).
 		Build(r)
 }
@@ -129,7 +129,7 @@ func (s *setup) points() (controller.Controller, error) {
 	}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("recoverypoint").
 		For(&api.RecoveryPoint{}).
-		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOfPolicy), builder.WithPredicates(specChanged)).
+		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOfPolicy), builder.WithPredicates(afterStart, specChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.waitingSiblings), builder.WithPredicates(captureEnded)).
 		WithOptions(sideBySide(s.options.ConcurrentPoints)).
 		Build(r)
@@ -214,9 +214,9 @@ func (s *setup) watchSnapshots(ctx context.Context, policies, points controller.
 	cache := s.mgr.GetCache()
 	for _, err := range []error{
 		s.read.API.findGroups(),
-		policies.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshotClass{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies))),
-		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshot{}, batched(s.pointOfSnapshot))),
-		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshotContent{}, batched(s.pointOfContent))),
+		policies.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshotClass{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies), afterStart)),
+		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshot{}, batched(s.pointOfSnapshot), afterStart)),
+		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshotContent{}, batched(s.pointOfContent), afterStart)),
 	} {
 		if err != nil {
 			return err

@@ -24,9 +24,17 @@ import (
 // batch is for how long events of many snapshots are gathered before their point is looked at.
 const batch = 200 * time.Millisecond
 
+// afterStart passes over what was there when the watch began. Every policy and every point is looked at then for its own
+// sake, with full caches, and need not be for the sake of each of its thousand snapshots too.
+var afterStart = predicate.Funcs{CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList }}
+
+// anew says whether an object was deleted and made anew under its name. A watch that was broken meanwhile tells both at
+// once, as a change.
+func anew(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }
+
 // specChanged lets pass what a user may change, and deletion.
 var specChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+	return anew(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
 		e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 }}
 
@@ -46,7 +54,7 @@ var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{Upd
 // claimChanged lets pass what selection, class and binding depend on.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*corev1.PersistentVolumeClaim), e.ObjectNew.(*corev1.PersistentVolumeClaim)
-	return before.Status.Phase != after.Status.Phase || before.Spec.VolumeName != after.Spec.VolumeName ||
+	return anew(e) || before.Status.Phase != after.Status.Phase || before.Spec.VolumeName != after.Spec.VolumeName ||
 		before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() || !maps.Equal(before.Labels, after.Labels)
 }}
 
@@ -55,7 +63,7 @@ var captureEnded = predicate.Funcs{
 	CreateFunc: func(event.CreateEvent) bool { return false },
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.(*api.RecoveryPoint), e.ObjectNew.(*api.RecoveryPoint)
-		return plan.Finished(before) != plan.Finished(after) || plan.Complete(before) != plan.Complete(after) ||
+		return anew(e) || plan.Finished(before) != plan.Finished(after) || plan.Complete(before) != plan.Complete(after) ||
 			before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
 	},
 }

@@ -96,7 +96,7 @@ func (f *fleet) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (f *fleet) Collect(out chan<- prometheus.Metric) {
 	var list api.BackupPolicyList
-	if err := f.from.List(context.Background(), &list); err != nil {
+	if err := f.from.List(context.Background(), &list, client.UnsafeDisableDeepCopy); err != nil { // they are only read
 		out <- prometheus.NewInvalidMetric(lastPoint, err)
 		return
 	}

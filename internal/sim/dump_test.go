@@ -25,7 +25,8 @@ var passing = regexp.MustCompile(`"(startedAt|deadline|pointInTime|finishedAt|la
 func (w *World) Dump() string {
 	var lines []string
 	for _, l := range []client.ObjectList{&corev1.NamespaceList{}, &corev1.PersistentVolumeClaimList{}, &api.BackupPolicyList{},
-		&api.RecoveryPointList{}, &snapshotv1.VolumeSnapshotList{}, &snapshotv1.VolumeSnapshotContentList{}} {
+		&api.RecoveryPointList{}, &snapshotv1.VolumeSnapshotList{}, &snapshotv1.VolumeSnapshotContentList{},
+		groupList("VolumeGroupSnapshotList"), groupList("VolumeGroupSnapshotContentList")} {
 		must(w.User.List(context.Background(), l))
 		for _, o := range items(l) {
 			o.SetResourceVersion("")

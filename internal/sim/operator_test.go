@@ -36,6 +36,10 @@ type Operator struct {
 
 	world    *World
 	around   testkit.Around
+	cache    *testkit.Client // what it sees, past its checks and faults
+	relist   *testkit.Relist // nil while its watches are whole
+	listNext time.Time       // when the kinds whose watch is broken are listed again
+	listEach time.Duration
 	policies *controllers.PolicyReconciler
 	points   *controllers.PointReconciler
 	queue    map[request]time.Time
@@ -60,17 +64,54 @@ func (w *World) Join(around testkit.Around, lag func() int) *Operator {
 	o := &Operator{world: w, around: around, queue: map[request]time.Time{}, fails: map[request]int{}}
 	live := w.API.Client(o.call)
 	cached := live
+	o.cache = w.API.Client(nil)
 	if lag != nil {
-		cached = live.Lagging(lag)
+		cached, o.cache = live.Lagging(lag), o.cache.Lagging(lag)
 	}
-	read := &controllers.Reader{Cache: cached, Live: live, API: controllers.ServedSnapshotAPI("")}
+	o.build(live, cached)
+	return o
+}
+
+// StartRelisting starts an operator whose watches of some kinds are broken: it lists them each so often instead.
+func (w *World) StartRelisting(each time.Duration, kinds ...string) *Operator {
+	w.operators = nil
+	o := &Operator{world: w, queue: map[request]time.Time{}, fails: map[request]int{}, listEach: each, listNext: w.Clock.Now().Add(each)}
+	o.relist = w.API.Relist(kinds...)
+	live := w.API.Client(o.call)
+	o.cache = w.API.Client(nil).Relisting(o.relist)
+	o.build(live, live.Relisting(o.relist))
+	return o
+}
+
+// build makes the reconcilers, and has everything looked at.
+func (o *Operator) build(live, cached *testkit.Client) {
+	w := o.world
+	read := &controllers.Reader{Cache: cached, Live: live, API: controllers.ServedSnapshotAPI(testkit.GroupVersion)}
 	write := &apply.Writer{Client: cached, Live: live, Lanes: apply.NewLanes(1)}
 	tell := controllers.Teller{Recorder: w}
 	o.policies = &controllers.PolicyReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings}
 	o.points = &controllers.PointReconciler{Read: read, Write: write, Hooks: o, Tell: tell, Clock: w.Clock, Settings: w.Settings}
 	w.operators = append(w.operators, o)
 	o.wakeAll()
-	return o
+}
+
+// hear takes the news that reach it: all at once, but for the kinds whose watch is broken.
+func (o *Operator) hear(news []testkit.Change) {
+	if o.relist == nil {
+		o.route(news)
+		return
+	}
+	o.route(slices.DeleteFunc(slices.Clone(news), func(c testkit.Change) bool { return o.relist.Covers(c.Kind) }))
+	if now := o.world.Clock.Now(); !now.Before(o.listNext) {
+		o.listNext = now.Add(o.listEach)
+		o.route(o.relist.Now())
+	}
+}
+
+// mend ends the time of broken watches.
+func (o *Operator) mend() {
+	o.route(o.relist.Mend())
+	o.relist = nil
 }
 
 // call is every request of the operator: counted, checked, and spoiled as asked.
@@ -205,7 +246,7 @@ func (o *Operator) route(news []testkit.Change) {
 				o.wakeOpen(obj.Namespace, obj.Spec.Policy.Name, now)
 			}
 		case *snapshotv1.VolumeSnapshot:
-			o.add(request{pointKind, obj.Namespace, obj.Labels[api.LabelPoint]}, now.Add(snapshotDelay))
+			o.routeSnapshot(obj, now)
 		case *snapshotv1.VolumeSnapshotContent:
 			o.routeContent(obj, now)
 		case *corev1.PersistentVolumeClaim, *snapshotv1.VolumeSnapshotClass:
@@ -217,7 +258,7 @@ func (o *Operator) route(news []testkit.Change) {
 func (o *Operator) routePolicy(c testkit.Change, b *api.BackupPolicy, now time.Time) {
 	if c.Then != nil && c.Now != nil {
 		before := c.Then.(*api.BackupPolicy)
-		edited := before.Generation != b.Generation || before.DeletionTimestamp.IsZero() != b.DeletionTimestamp.IsZero()
+		edited := before.UID != b.UID || before.Generation != b.Generation || before.DeletionTimestamp.IsZero() != b.DeletionTimestamp.IsZero()
 		if !edited && len(before.Status.Expiring) == len(b.Status.Expiring) {
 			return
 		}
@@ -232,24 +273,45 @@ func (o *Operator) routePolicy(c testkit.Change, b *api.BackupPolicy, now time.T
 
 func (o *Operator) routeContent(c *snapshotv1.VolumeSnapshotContent, now time.Time) {
 	ref := c.Spec.VolumeSnapshotRef
-	point := c.Labels[api.LabelPoint]
-	if point == "" {
-		var s snapshotv1.VolumeSnapshot
-		if o.world.User.Get(context.Background(), client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &s) != nil {
-			return
-		}
-		point = s.Labels[api.LabelPoint]
+	if point := c.Labels[api.LabelPoint]; point != "" {
+		o.add(request{pointKind, ref.Namespace, point}, now.Add(snapshotDelay))
+		return
 	}
-	o.add(request{pointKind, ref.Namespace, point}, now.Add(snapshotDelay))
+	var s snapshotv1.VolumeSnapshot
+	if o.cache.Get(context.Background(), client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &s) == nil {
+		o.routeSnapshot(&s, now)
+	}
+}
+
+// routeSnapshot finds the point by our label, or by the group snapshot that brought the snapshot.
+func (o *Operator) routeSnapshot(s *snapshotv1.VolumeSnapshot, now time.Time) {
+	if point := s.Labels[api.LabelPoint]; point != "" {
+		o.add(request{pointKind, s.Namespace, point}, now.Add(snapshotDelay))
+		return
+	}
+	for _, r := range s.OwnerReferences {
+		for _, p := range o.seenPoints() {
+			if p.Namespace == s.Namespace && p.Status.GroupSnapshot == r.Name {
+				o.add(request{pointKind, p.Namespace, p.Name}, now.Add(snapshotDelay))
+			}
+		}
+	}
+}
+
+// seenPoints are those that the operator sees, read past its checks and faults.
+func (o *Operator) seenPoints() []api.RecoveryPoint {
+	var l api.RecoveryPointList
+	must(o.cache.List(context.Background(), &l))
+	return l.Items
 }
 
 func captureEnded(before, after *api.RecoveryPoint) bool {
-	return plan.Finished(before) != plan.Finished(after) || plan.Complete(before) != plan.Complete(after) ||
+	return before.UID != after.UID || plan.Finished(before) != plan.Finished(after) || plan.Complete(before) != plan.Complete(after) ||
 		before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
 }
 
 func (o *Operator) wakeOpen(namespace, policy string, now time.Time) {
-	for _, p := range o.world.Points() {
+	for _, p := range o.seenPoints() {
 		if p.Namespace == namespace && p.Spec.Policy.Name == policy && (p.Status.Capture == nil || !p.DeletionTimestamp.IsZero()) {
 			o.add(request{pointKind, p.Namespace, p.Name}, now)
 		}
@@ -258,7 +320,7 @@ func (o *Operator) wakeOpen(namespace, policy string, now time.Time) {
 
 func (o *Operator) wakePolicies(now time.Time) {
 	var l api.BackupPolicyList
-	must(o.world.User.List(context.Background(), &l))
+	must(o.cache.List(context.Background(), &l))
 	for i := range l.Items {
 		o.add(request{policyKind, l.Items[i].Namespace, l.Items[i].Name}, now)
 	}

@@ -30,7 +30,9 @@ type scenario struct {
 
 var claims3 = []string{"data", "logs", "queue"}
 
-func scenarios() []scenario {
+func scenarios() []scenario { return append(loneScenarios(), groupScenarios()...) }
+
+func loneScenarios() []scenario {
 	return []scenario{
 		{
 			name: "a slot captures three claims", claims: claims3, policy: testkit.Policy(),
@@ -159,6 +161,17 @@ func scenarios() []scenario {
 			},
 			window: 30 * time.Minute,
 			expect: completePoints(2),
+		},
+		{
+			// A watch that is broken meanwhile tells of a policy that seems not to have changed.
+			name: "a policy that is never due soon is made anew at once", claims: []string{"data"}, policy: testkit.Policy(schedule("0 0 1 1 *", "UTC")),
+			before: 59 * time.Minute,
+			act: func(w *World) {
+				w.Delete(w.Policy("web"))
+				w.Apply(testkit.Policy())
+			},
+			window: 20 * time.Minute,
+			expect: completePoints(1),
 		},
 	}
 }

@@ -60,6 +60,57 @@ func (s scenario) behind(from *World, k int) (*World, error) {
 	return w, nil
 }
 
+// TestWatchesThatBreak has watches broken while things happen, of all kinds or of one, so that the operator only ever
+// sees what a list shows every so often: pairs of events in between are lost. All must be as if they had been whole.
+func TestWatchesThatBreak(t *testing.T) {
+	broken := [][]string{nil, {policyKind}, {pointKind}, {"VolumeSnapshot"}, {"VolumeSnapshotContent"}, {"PersistentVolumeClaim"}}
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			from := s.begin(t)
+			calm, _, err := s.run(from, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := calm.Dump()
+			for _, kinds := range broken {
+				for _, each := range []time.Duration{300 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
+					what := fmt.Sprintf("the watch of %v is broken, and listed every %s", kinds, each)
+					w, err := s.relisting(from, each, kinds)
+					if err != nil {
+						t.Fatalf("%s: %v", what, err)
+					}
+					expectSame(t, w, want, what)
+				}
+			}
+		})
+	}
+}
+
+// relisting plays a scenario with watches that are broken for most of it. Its operator is there before the act, so that it
+// has seen what was there before.
+func (s scenario) relisting(from *World, each time.Duration, kinds []string) (*World, error) {
+	w := from.Copy()
+	if s.prepare != nil {
+		s.prepare(w)
+	}
+	w.API.News()
+	o := w.StartRelisting(each, kinds...)
+	if err := w.Tick(); err != nil {
+		return w, err
+	}
+	s.act(w)
+	if err := w.Run(behindFor); err != nil {
+		return w, err
+	}
+	o.mend()
+	if err := w.Run(s.window - behindFor); err != nil {
+		return w, err
+	}
+	w.Checks.AtRest()
+	return w, nil
+}
+
 func expectSame(t *testing.T, w *World, want, what string) {
 	t.Helper()
 	for _, f := range w.Checks.Found {

@@ -11,6 +11,7 @@ import (
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -64,7 +65,7 @@ func New(at time.Time, claims ...string) *World {
 	w.User = w.API.Client(nil)
 	w.Storage = testkit.NewStorage(w.API.Client(nil), w.Clock)
 	w.Checks = testkit.NewChecker(w.API, w.Storage, w.Clock)
-	must(w.API.Seed(testkit.NamespaceObject(), testkit.SnapshotClass()))
+	must(w.API.Seed(testkit.NamespaceObject(), testkit.SnapshotClass(), testkit.GroupClass()))
 	for _, c := range claims {
 		w.AddClaim(c)
 	}
@@ -138,6 +139,19 @@ func (w *World) Contents() []snapshotv1.VolumeSnapshotContent {
 	return l.Items
 }
 
+func groupList(kind string) *unstructured.UnstructuredList {
+	l := &unstructured.UnstructuredList{}
+	l.SetGroupVersionKind(testkit.GroupKind(kind))
+	return l
+}
+
+// Groups are all VolumeGroupSnapshots, by name.
+func (w *World) Groups() []unstructured.Unstructured {
+	l := groupList("VolumeGroupSnapshotList")
+	must(w.User.List(context.Background(), l))
+	return l.Items
+}
+
 // Delete deletes an object as a user does.
 func (w *World) Delete(o client.Object) { must(w.User.Delete(context.Background(), o)) }
 
@@ -145,7 +159,7 @@ func (w *World) Delete(o client.Object) { must(w.User.Delete(context.Background(
 func (w *World) DeleteNamespace() {
 	ctx := context.Background()
 	w.Delete(testkit.NamespaceObject())
-	for _, l := range []client.ObjectList{&api.BackupPolicyList{}, &api.RecoveryPointList{}, &snapshotv1.VolumeSnapshotList{}, &corev1.PersistentVolumeClaimList{}} {
+	for _, l := range []client.ObjectList{&api.BackupPolicyList{}, &api.RecoveryPointList{}, &snapshotv1.VolumeSnapshotList{}, groupList("VolumeGroupSnapshotList"), &corev1.PersistentVolumeClaimList{}} {
 		must(w.User.List(ctx, l, client.InNamespace(testkit.Namespace)))
 		for _, o := range items(l) {
 			must(client.IgnoreNotFound(w.User.Delete(ctx, o)))
@@ -165,7 +179,7 @@ func (w *World) Tick() error {
 		news := w.API.News()
 		busy := len(news) > 0
 		for _, o := range w.operators {
-			o.route(news)
+			o.hear(news)
 			ran, err := o.work()
 			if err != nil {
 				return err
@@ -218,6 +232,9 @@ func (w *World) wakes() []time.Time {
 	for _, o := range w.operators {
 		for _, at := range o.queue {
 			out = append(out, at)
+		}
+		if o.relist != nil && o.relist.Behind() {
+			out = append(out, later(o.listNext, w.Clock.Now()))
 		}
 	}
 	return out

@@ -57,7 +57,7 @@ type Around func(c Call, do func() error) error
 type Client struct {
 	api    *API
 	around Around
-	lag    func() int
+	past   func() state // what it reads; nil for what is there now
 }
 
 var _ client.Client = &Client{}
@@ -72,18 +72,20 @@ func (a *API) Client(around Around) *Client {
 
 // Lagging reads as a cache does that is behind by so many writes. What it writes is written now.
 func (c *Client) Lagging(writes func() int) *Client {
-	return &Client{api: c.api, around: c.around, lag: writes}
+	return &Client{api: c.api, around: c.around, past: func() state {
+		n := min(writes(), len(c.api.past))
+		if n <= 0 {
+			return c.api.now
+		}
+		return c.api.past[len(c.api.past)-n]
+	}}
 }
 
 func (c *Client) view() state {
-	if c.lag == nil {
+	if c.past == nil {
 		return c.api.now
 	}
-	n := min(c.lag(), len(c.api.past))
-	if n <= 0 {
-		return c.api.now
-	}
-	return c.api.past[len(c.api.past)-n]
+	return c.past()
 }
 
 func (c *Client) call(call Call, do func() error) error {

@@ -11,6 +11,7 @@ import (
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
@@ -62,6 +63,7 @@ type facts struct {
 	points    []*api.RecoveryPoint
 	snapshots []*snapshotv1.VolumeSnapshot
 	contents  []*snapshotv1.VolumeSnapshotContent
+	groups    []*unstructured.Unstructured // VolumeGroupSnapshots and their contents
 }
 
 func (k *Checker) look() facts {
@@ -80,6 +82,10 @@ func (k *Checker) look() facts {
 				f.snapshots = append(f.snapshots, o)
 			case *snapshotv1.VolumeSnapshotContent:
 				f.contents = append(f.contents, o)
+			case *unstructured.Unstructured:
+				if kind := o.GetKind(); kind == "VolumeGroupSnapshot" || kind == "VolumeGroupSnapshotContent" {
+					f.groups = append(f.groups, o)
+				}
 			}
 		}
 	}
@@ -88,7 +94,7 @@ func (k *Checker) look() facts {
 
 // Before checks that what is about to be done may be done.
 func (k *Checker) Before(c Call) {
-	frees := c.Verb == Patch && c.Kind == "VolumeSnapshotContent" && freesBytes(c.Body)
+	frees := c.Verb == Patch && (c.Kind == "VolumeSnapshotContent" || c.Kind == "VolumeGroupSnapshotContent") && freesBytes(c.Body)
 	if c.Verb != Delete && !frees {
 		return
 	}
@@ -107,6 +113,8 @@ func (k *Checker) Before(c Call) {
 		}
 	case "VolumeSnapshotContent":
 		k.deletesContent(f, c)
+	case "VolumeGroupSnapshot", "VolumeGroupSnapshotContent":
+		k.deletesGroup(f, c)
 	default:
 		k.broken(14, "%s: the operator never deletes such objects", c)
 	}
@@ -134,11 +142,51 @@ func (k *Checker) deletesContent(f facts, c Call) {
 	ready := f.contents[i].Status != nil && ptr.Deref(f.contents[i].Status.ReadyToUse, false)
 	for j := range f.snapshots {
 		if s := f.snapshots[j]; s.UID == ref {
-			point = s.Labels[api.LabelPointUID]
+			point = f.pointOf(s)
 			ready = ptr.Deref(readiness(s), false)
 		}
 	}
 	k.deletesBytes(f, c, point, ready)
+}
+
+// deletesGroup holds the deletion of a group against the rules for each of its members.
+func (k *Checker) deletesGroup(f facts, c Call) {
+	i := slices.IndexFunc(f.groups, func(g *unstructured.Unstructured) bool { return g.GetUID() == c.UID })
+	if i < 0 {
+		return
+	}
+	point := f.pointOfGroup(f.groups[i])
+	ready := slices.ContainsFunc(f.snapshots, func(s *snapshotv1.VolumeSnapshot) bool {
+		return f.pointOf(s) == point && ptr.Deref(readiness(s), false)
+	})
+	k.deletesBytes(f, c, point, ready)
+}
+
+// pointOfGroup is the UID of the point for which a group snapshot, or its content, was made.
+func (f facts) pointOfGroup(g *unstructured.Unstructured) string {
+	if point := g.GetLabels()[api.LabelPointUID]; point != "" {
+		return point
+	}
+	uid, _, _ := unstructured.NestedString(g.Object, "spec", "volumeGroupSnapshotRef", "uid")
+	for _, owner := range f.groups {
+		if string(owner.GetUID()) == uid {
+			return owner.GetLabels()[api.LabelPointUID]
+		}
+	}
+	return ""
+}
+
+// pointOf is the UID of the point for which a snapshot was made, or the group that brought it.
+func (f facts) pointOf(s *snapshotv1.VolumeSnapshot) string {
+	if point := s.Labels[api.LabelPointUID]; point != "" {
+		return point
+	}
+	for _, g := range f.groups {
+		if uid := groupOf(s); uid != "" && string(g.GetUID()) == uid {
+			return g.GetLabels()[api.LabelPointUID]
+		}
+	}
+	return ""
 }
 
 // deletesBytes allows it for points on their way out, and for what was not ready when its capture ended.
@@ -416,8 +464,13 @@ func (k *Checker) noLeaks(f facts) {
 		live[string(f.points[i].UID)] = true
 	}
 	for i := range f.snapshots {
-		if !live[f.snapshots[i].Labels[api.LabelPointUID]] {
+		if !live[f.pointOf(f.snapshots[i])] {
 			k.broken(4, "VolumeSnapshot %s belongs to no point", f.snapshots[i].Name)
+		}
+	}
+	for _, g := range f.groups {
+		if !live[f.pointOfGroup(g)] {
+			k.broken(4, "%s %s belongs to no point", g.GetKind(), g.GetName())
 		}
 	}
 	handles := map[string]bool{}
@@ -429,7 +482,7 @@ func (k *Checker) noLeaks(f facts) {
 		owner := c.Labels[api.LabelPointUID]
 		for j := range f.snapshots {
 			if f.snapshots[j].UID == c.Spec.VolumeSnapshotRef.UID {
-				owner = f.snapshots[j].Labels[api.LabelPointUID]
+				owner = f.pointOf(f.snapshots[j])
 			}
 		}
 		if !live[owner] {

@@ -38,6 +38,7 @@ type Cut struct {
 	Snapshot                 string // name of the VolumeSnapshot
 	Labels                   map[string]string
 	At                       time.Time
+	Group                    string // UID of the group snapshot it was cut with; empty for one cut alone
 }
 
 // Storage is a storage system with its snapshot controller. It works on any client.Client. Bytes is what it
@@ -72,11 +73,13 @@ func (s *Storage) Step(ctx context.Context) (time.Time, error) {
 		if err != nil {
 			return next, fmt.Errorf("snapshot %s: %w", snapshots.Items[i].Name, err)
 		}
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
+		next = soonest(next, at)
 	}
-	return next, s.contents(ctx)
+	if err := s.contents(ctx); err != nil {
+		return next, err
+	}
+	at, err := s.groups(ctx)
+	return soonest(next, at), err
 }
 
 func (s *Storage) snapshot(ctx context.Context, v *snapshotv1.VolumeSnapshot) (time.Time, error) {
@@ -84,7 +87,13 @@ func (s *Storage) snapshot(ctx context.Context, v *snapshotv1.VolumeSnapshot) (t
 		if gone := v.DeletionTimestamp.Add(dropTime); s.Clock.Now().Before(gone) {
 			return gone, nil
 		}
+		if held, err := s.heldByGroup(ctx, v); held || err != nil {
+			return time.Time{}, err
+		}
 		return time.Time{}, s.drop(ctx, v)
+	}
+	if groupOf(v) != "" {
+		return s.snapshotOfGroup(ctx, v)
 	}
 	if v.Status != nil && ptr.Deref(v.Status.ReadyToUse, false) {
 		return time.Time{}, nil
@@ -180,8 +189,12 @@ func (s *Storage) cut(ctx context.Context, v *snapshotv1.VolumeSnapshot, c *snap
 
 // drop lets a deleted VolumeSnapshot go: with its content when that is to be deleted, without it when that is retained.
 func (s *Storage) drop(ctx context.Context, v *snapshotv1.VolumeSnapshot) error {
+	name := "snapcontent-" + string(v.UID)
+	if groupOf(v) != "" && v.Status != nil {
+		name = ptr.Deref(v.Status.BoundVolumeSnapshotContentName, "")
+	}
 	var c snapshotv1.VolumeSnapshotContent
-	err := s.Client.Get(ctx, client.ObjectKey{Name: "snapcontent-" + string(v.UID)}, &c)
+	err := s.Client.Get(ctx, client.ObjectKey{Name: name}, &c)
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
@@ -226,13 +239,13 @@ func (s *Storage) contents(ctx context.Context) error {
 	return nil
 }
 
-// free deletes a content, and its bytes unless they are retained.
+// free deletes a content, and its bytes unless they are retained, or go with a group.
 func (s *Storage) free(ctx context.Context, c *snapshotv1.VolumeSnapshotContent) error {
 	var fresh snapshotv1.VolumeSnapshotContent
 	if err := s.Client.Get(ctx, client.ObjectKeyFromObject(c), &fresh); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if fresh.Spec.DeletionPolicy == snapshotv1.VolumeSnapshotContentDelete && fresh.Status != nil {
+	if fresh.Spec.DeletionPolicy == snapshotv1.VolumeSnapshotContentDelete && fresh.Status != nil && fresh.Annotations[groupMember] == "" {
 		delete(s.Bytes, ptr.Deref(fresh.Status.SnapshotHandle, ""))
 	}
 	fresh.Finalizers = nil

@@ -197,6 +197,11 @@ func progress(format string, args ...any) {
 
 // until asks until the answer is yes.
 func until(ctx context.Context, within time.Duration, what string, ask func() (bool, error)) error {
+	return untilAsking(ctx, 50*time.Millisecond, within, what, ask)
+}
+
+// untilAsking asks each so often.
+func untilAsking(ctx context.Context, each, within time.Duration, what string, ask func() (bool, error)) error {
 	deadline := time.Now().Add(within)
 	for {
 		ok, err := ask()
@@ -209,7 +214,7 @@ func until(ctx context.Context, within time.Duration, what string, ask func() (b
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(each):
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (p *PointPlan) Status(o PointObserved, done Done, now time.Time) api.Recove
 }
 
 // moved says whether a capture that lasts got on by so much, or into such trouble, that people should see it. Of a
-// thousand volumes, not each costs a write.
+// thousand volumes, not each costs a write: a quarter more must be captured than is shown, and then twice as many.
 func (p *PointPlan) moved(o PointObserved, records []api.VolumeRecord, now time.Time) bool {
 	if now.Before(o.Point.Status.Capture.StartedAt.Add(progressAfter)) {
 		return false
@@ -79,7 +79,7 @@ func (p *PointPlan) moved(o PointObserved, records []api.VolumeRecord, now time.
 	if n, _, found := strings.Cut(p.status.Progress, "/"); found {
 		shown, _ = strconv.Atoi(n)
 	}
-	step := max(1, len(p.volumes)/10)
+	step := max(1, (len(p.volumes)+3)/4, shown)
 	return len(p.status.Volumes) == 0 || p.captured()-shown >= step || p.captured() < shown ||
 		!slices.Equal(troubles(records), troubles(p.status.Volumes))
 }

@@ -75,8 +75,8 @@ func (p *PolicyPlan) expiring(points []*api.RecoveryPoint, verdicts []retention.
 		}
 		out = append(out, api.ExpiringPoint{Name: q.Name, UID: id, At: metav1.NewTime(earliest.UTC()), Reason: reason})
 	}
-	for _, v := range verdicts {
-		if v.Complete && !v.Keep() {
+	for i := range verdicts {
+		if v := &verdicts[i]; v.Complete && !v.Keep() {
 			expiry(v.ID, api.ReasonRetentionPassed, passed)
 		}
 	}
@@ -104,7 +104,7 @@ func byUID(points []*api.RecoveryPoint, uid string) *api.RecoveryPoint {
 
 // settledPoints leaves out what is being captured or deleted: neither can push another point out.
 func settledPoints(points []*api.RecoveryPoint) []*api.RecoveryPoint {
-	var out []*api.RecoveryPoint
+	out := make([]*api.RecoveryPoint, 0, len(points))
 	for _, p := range points {
 		if Finished(p) && p.DeletionTimestamp.IsZero() {
 			out = append(out, p)
@@ -117,6 +117,8 @@ func settledPoints(points []*api.RecoveryPoint) []*api.RecoveryPoint {
 func retentionPoints(points []*api.RecoveryPoint) []retention.Point {
 	out := make([]retention.Point, len(points))
 	sets := map[string][]string{}
+	var last string // neighbours mostly hold the same claims, and comparing is cheaper than looking up
+	var set []string
 	for i, p := range points {
 		out[i] = retention.Point{
 			ID: string(p.UID), At: At(p), Held: p.Spec.Hold, Complete: Complete(p),
@@ -125,10 +127,13 @@ func retentionPoints(points []*api.RecoveryPoint) []retention.Point {
 		if p.Status.Capture == nil {
 			continue
 		}
-		set, known := sets[p.Status.Capture.ClaimSet]
-		if !known {
-			set = names.Members(p.Status.Capture.ClaimSet)
-			sets[p.Status.Capture.ClaimSet] = set
+		if s := p.Status.Capture.ClaimSet; s != last {
+			known, is := sets[s]
+			if !is {
+				known = names.Members(s)
+				sets[s] = known
+			}
+			last, set = s, known
 		}
 		out[i].Lineages = set
 		if !out[i].Complete {
@@ -175,15 +180,17 @@ func rules(b *api.BackupPolicy, f facts) retention.Rules {
 // move with every new point, and each would cost a write.
 func keepChanges(points []*api.RecoveryPoint, verdicts []retention.Verdict) []KeepChange {
 	var out []KeepChange
-	for i, v := range verdicts { // in the order of the points
-		var why []string
+	var why []string
+	for i := range verdicts { // in the order of the points
+		v := &verdicts[i]
+		why = why[:0]
 		for _, r := range v.Why {
-			if s := r.Rule.String(); v.Complete && !slices.Contains(why, s) {
-				why = append(why, s)
+			if v.Complete {
+				why = append(why, r.Rule.String()) // each rule is there at most once
 			}
 		}
 		if !slices.Equal(why, points[i].Status.Keep) {
-			out = append(out, KeepChange{target(points[i]), why})
+			out = append(out, KeepChange{target(points[i]), append([]string(nil), why...)})
 		}
 	}
 	return out

@@ -3,7 +3,9 @@
 package plan
 
 import (
-	"sort"
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -87,11 +89,8 @@ func ours(o PolicyObserved) []*api.RecoveryPoint {
 
 // oldestFirst sorts points, in place.
 func oldestFirst(points []*api.RecoveryPoint) []*api.RecoveryPoint {
-	sort.Slice(points, func(i, j int) bool {
-		if a, b := At(points[i]), At(points[j]); !a.Equal(b) {
-			return a.Before(b)
-		}
-		return points[i].Name < points[j].Name
+	slices.SortFunc(points, func(a, b *api.RecoveryPoint) int {
+		return cmp.Or(At(a).Compare(At(b)), strings.Compare(a.Name, b.Name))
 	})
 	return points
 }

@@ -2,7 +2,10 @@
 
 package retention
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // timeRules are the rules with buckets of time.
 const timeRules = int(Yearly-Hourly) + 1
@@ -17,22 +20,51 @@ const (
 	daySeconds  = 24 * hourSeconds
 )
 
-// bucketsOf returns the buckets of an instant on the wall clock of a zone.
-func bucketsOf(at time.Time, loc *time.Location) buckets {
-	local := at.In(loc)
-	_, offset := local.Zone()
-	year, month, _ := local.Date()
+// wallClock tells the buckets of instants on the wall clock of a zone. It is quick for instants that
+// rise: it looks at the zone anew only after the next change of its offset, and at the calendar only
+// for another day. Any order gives the same answers.
+type wallClock struct {
+	loc *time.Location
+
+	from, until int64 // Unix seconds from and before which the offset is known
+	offset      int64
+
+	day   int64 // the one whose month and year are known; none while month is 0
+	month time.Month
+	year  int
+}
+
+func (c *wallClock) buckets(at time.Time) buckets {
 	unix := at.Unix()
-	day := floorDiv(unix+int64(offset), daySeconds)
+	if unix < c.from || unix >= c.until {
+		c.lookAt(at)
+	}
+	local := unix + c.offset
+	day := floorDiv(local, daySeconds)
+	if day != c.day || c.month == 0 {
+		c.day = day
+		c.year, c.month, _ = time.Unix(local, 0).UTC().Date()
+	}
 
 	var b buckets
 	// Real hours: only the part of the offset below an hour shifts where they begin.
-	b[Hourly-Hourly] = floorDiv(unix+int64(offset%hourSeconds), hourSeconds)
+	b[Hourly-Hourly] = floorDiv(unix+c.offset%hourSeconds, hourSeconds)
 	b[Daily-Hourly] = day
 	b[Weekly-Hourly] = floorDiv(day+3, 7) // day 0, 1 January 1970, was a Thursday; weeks begin on Monday
-	b[Monthly-Hourly] = int64(year)*12 + int64(month)
-	b[Yearly-Hourly] = int64(year)
+	b[Monthly-Hourly] = int64(c.year)*12 + int64(c.month)
+	b[Yearly-Hourly] = int64(c.year)
 	return b
+}
+
+// lookAt asks the zone for its offset at an instant, which then holds until it next changes. It is not
+// taken to have held before: where tables give way to rules, the library has a segment begin too early.
+func (c *wallClock) lookAt(at time.Time) {
+	local := at.In(c.loc)
+	_, offset := local.Zone()
+	c.from, c.until, c.offset = at.Unix(), math.MaxInt64, int64(offset)
+	if _, end := local.ZoneBounds(); !end.IsZero() {
+		c.until = end.Unix()
+	}
 }
 
 func floorDiv(a, b int64) int64 {

@@ -17,13 +17,14 @@ const Tolerance = 5 * time.Minute
 //
 // Incomplete points, points in flight and points without a time are kept, and count for nothing.
 func Decide(points []Point, active []string, r Rules, now time.Time) []Verdict {
-	loc := r.Location
-	if loc == nil {
-		loc = time.UTC
+	clock := wallClock{loc: r.Location}
+	if clock.loc == nil {
+		clock.loc = time.UTC
 	}
-	j := judgement{points: points, places: make([]places, len(points)), today: bucketsOf(now, loc)}
+	j := judgement{points: points, places: make([]places, len(points))}
 	j.keepUncounted(now)
-	j.dated = newestFirst(points, loc)
+	j.dated = newestFirst(points, &clock)
+	j.today = clock.buckets(now)
 	j.mine = make([]*dated, 0, len(j.dated))
 	for _, c := range classesOf(numberSets(points, j.dated), active) {
 		j.keepClass(c, r)
@@ -50,14 +51,17 @@ type dated struct {
 }
 
 // newestFirst returns the points that count, newest first.
-func newestFirst(points []Point, loc *time.Location) []dated {
+func newestFirst(points []Point, clock *wallClock) []dated {
 	ds := make([]dated, 0, len(points))
 	for i := range points {
 		if points[i].counts() {
-			ds = append(ds, dated{index: i, buckets: bucketsOf(points[i].At, loc)})
+			ds = append(ds, dated{index: i})
 		}
 	}
 	slices.SortFunc(ds, func(a, b dated) int { return newer(&points[a.index], &points[b.index]) })
+	for n := len(ds) - 1; n >= 0; n-- { // oldest first, which the clock is quick for
+		ds[n].buckets = clock.buckets(points[ds[n].index].At)
+	}
 	return ds
 }
 
@@ -182,12 +186,17 @@ func (j *judgement) keepBucketsUpToNow(b, quota int) {
 
 func (j *judgement) verdicts() []Verdict {
 	verdicts := make([]Verdict, len(j.points))
+	why := make([]Reason, 0, 2*len(j.points)) // of all points, one after the other
 	for i := range j.points {
-		verdicts[i].Point = j.points[i]
+		before := len(why)
 		for rule, place := range j.places[i] {
 			if place != 0 {
-				verdicts[i].Why = append(verdicts[i].Why, Reason{Rule: Rule(rule), Index: int(max(0, place))})
+				why = append(why, Reason{Rule: Rule(rule), Index: int(max(0, place))})
 			}
+		}
+		verdicts[i].Point = j.points[i]
+		if len(why) > before {
+			verdicts[i].Why = why[before:len(why):len(why)]
 		}
 	}
 	return verdicts

@@ -33,11 +33,12 @@ func judgeIncomplete(points []Point, now time.Time, keepFor time.Duration) []Ver
 	doubt := inDoubt(points, now)
 	rest := newRest(points)
 	var verdicts []Verdict
-	for i, p := range points {
+	for i := range points {
+		p := &points[i]
 		if p.Complete && !p.InFlight {
 			continue
 		}
-		v := Verdict{Point: p}
+		v := Verdict{Point: *p}
 		for _, reason := range []struct {
 			rule  Rule
 			holds bool
@@ -69,8 +70,8 @@ type rest struct {
 func newRest(points []Point) rest {
 	r := rest{points: points, covered: map[string]time.Time{}, crowded: map[int]bool{}}
 	var incomplete []int
-	for i, p := range points {
-		switch {
+	for i := range points {
+		switch p := &points[i]; {
 		case p.counts():
 			r.complete = append(r.complete, i)
 		case !p.Complete && !p.InFlight:

@@ -23,5 +23,6 @@
 // and the answer does not change before it.
 //
 // Nothing here reads a clock. The one thing outside its arguments that this package depends on is
-// the time zone database, through time.LoadLocation; binaries embed it (time/tzdata).
+// the time zone database, through time.LoadLocation; binaries embed it (time/tzdata). A zone is read
+// from it once, see loadZone.
 package schedule

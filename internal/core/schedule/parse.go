@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -55,14 +56,13 @@ func parsePattern(expr string) (pattern, error) {
 			"for example 0 3 * * *", len(words))
 	}
 	for i, word := range words {
-		if err := checkField(i, word); err != nil {
-			return pattern{}, fmt.Errorf("%s %q: %w; it accepts %s, with *, lists (1,15), ranges (1-5) and steps (*/15)",
-				fields[i].name, word, err, fields[i].accepts)
+		if err := checkForm(word); err != nil {
+			return pattern{}, refuseField(i, word, err)
 		}
 	}
 	parsed, err := parser.Parse(strings.Join(words, " "))
 	if err != nil {
-		return pattern{}, err
+		return pattern{}, blame(words, err)
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
@@ -95,9 +95,8 @@ func expand(words []string) ([]string, error) {
 	return strings.Fields(meaning), nil
 }
 
-// checkField refuses what the parser lets pass without meaning it (1,,2 and , and *-5 and +3), and
-// asks it about this field alone, so that the error can name the field.
-func checkField(i int, word string) error {
+// checkForm refuses what the parser lets pass without meaning it: 1,,2 and , and *-5 and +3.
+func checkForm(word string) error {
 	for _, r := range word {
 		if !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ*?,-/", r) {
 			return fmt.Errorf("unexpected character %q", r)
@@ -112,10 +111,40 @@ func checkField(i int, word string) error {
 			return errors.New("* stands alone or before a step")
 		}
 	}
-	alone := []string{"*", "*", "*", "*", "*"}
-	alone[i] = word
-	_, err := parser.Parse(strings.Join(alone, " "))
-	return err
+	return nil
+}
+
+// blame asks the parser about each field alone, so that the error can name the one it refused.
+func blame(words []string, refused error) error {
+	for i, word := range words {
+		alone := []string{"*", "*", "*", "*", "*"}
+		alone[i] = word
+		if _, err := parser.Parse(strings.Join(alone, " ")); err != nil {
+			return refuseField(i, word, err)
+		}
+	}
+	return refused
+}
+
+func refuseField(i int, word string, why error) error {
+	return fmt.Errorf("%s %q: %w; it accepts %s, with *, lists (1,15), ranges (1-5) and steps (*/15)",
+		fields[i].name, word, why, fields[i].accepts)
+}
+
+// loaded remembers the zones that were loaded, by name: reading one from the database takes longer than the rest of a
+// decision. A *time.Location never changes, so this changes no answer; and it holds at most the database's 600 names,
+// because a name that is not in it is not remembered.
+var loaded sync.Map
+
+func loadZone(name string) (*time.Location, error) {
+	if known, ok := loaded.Load(name); ok {
+		return known.(*time.Location), nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err == nil {
+		loaded.Store(name, loc)
+	}
+	return loc, err
 }
 
 // parseZone accepts names of the IANA database only. Offsets such as +05:30 know no daylight saving
@@ -137,7 +166,7 @@ func parseZone(name string) (*time.Location, error) {
 	if !isZoneName(name) {
 		return nil, refuse("is not a zone's name")
 	}
-	loc, err := time.LoadLocation(name)
+	loc, err := loadZone(name)
 	if err != nil {
 		return nil, refuse("is unknown")
 	}

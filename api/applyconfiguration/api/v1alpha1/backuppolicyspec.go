@@ -28,7 +28,8 @@ type BackupPolicySpecApplyConfiguration struct {
 	// When absent, Protected holds until two consecutive slots have passed without a complete recovery point.
 	Objectives *ObjectivesApplyConfiguration `json:"objectives,omitempty"`
 	// fingerprint says of which recovery points a fingerprint is recorded after the capture, against which drills and restores
-	// compare what they read. It costs a throw-away volume and a full read of each. A point of more than 50 volumes has none.
+	// compare what they read. It costs a throw-away volume and a full read of each. A point of more than 50 volumes has none,
+	// nor has one that is not the newest any more when its turn comes.
 	// When absent it is Every for a policy with a drill, and None without.
 	Fingerprint *apiv1alpha1.FingerprintMode `json:"fingerprint,omitempty"`
 	// drill says how the restore is rehearsed. When absent it is not rehearsed on schedule.

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+)
+
+// TestWhatIsMadeAnewIsLookedAt: an object that was deleted and made anew while a watch was broken comes as a change that
+// looks like none. What changed in nothing that matters is passed over.
+func TestWhatIsMadeAnewIsLookedAt(t *testing.T) {
+	meta := func(uid string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: types.UID(uid), Generation: 1}
+	}
+	for name, c := range map[string]struct {
+		passes predicate.Predicate
+		object func(uid string) client.Object
+	}{
+		"policy, for itself":      {policyChanged, func(uid string) client.Object { return &api.BackupPolicy{ObjectMeta: meta(uid)} }},
+		"policy, for its points":  {specChanged, func(uid string) client.Object { return &api.BackupPolicy{ObjectMeta: meta(uid)} }},
+		"claim":                   {claimChanged, func(uid string) client.Object { return &corev1.PersistentVolumeClaim{ObjectMeta: meta(uid)} }},
+		"point, for its siblings": {captureEnded, func(uid string) client.Object { return &api.RecoveryPoint{ObjectMeta: meta(uid)} }},
+	} {
+		if !c.passes.Update(event.UpdateEvent{ObjectOld: c.object("old"), ObjectNew: c.object("new")}) {
+			t.Errorf("%s that was made anew is passed over", name)
+		}
+		if c.passes.Update(event.UpdateEvent{ObjectOld: c.object("old"), ObjectNew: c.object("old")}) {
+			t.Errorf("%s that did not change is looked at", name)
+		}
+	}
+}
