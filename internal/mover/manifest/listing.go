@@ -45,7 +45,7 @@ func list(fd int, buffer []byte) (*listing, error) {
 			break
 		}
 		l.parse(buffer[:n])
-		if len(l.names) > math.MaxUint32 {
+		if uint64(len(l.names)) > math.MaxUint32 {
 			return nil, errors.New("its names take more than 4 GiB")
 		}
 	}
