@@ -198,6 +198,12 @@ func truthOf(l lived) truth {
 	return v
 }
 
+// tooLate says whether a check, or the storage system, took longer than it might.
+func tooLate(l lived) bool {
+	return conditionReason(l.after.Conditions, api.ConditionSucceeded) == "False RestoreTimedOut" ||
+		slices.ContainsFunc(l.after.Checks, func(r api.CheckResult) bool { return r.State == api.CheckTimedOut })
+}
+
 type drillLaw struct {
 	name  string
 	holds func(lived) error
@@ -221,7 +227,7 @@ var drillLaws = []drillLaw{
 		switch {
 		case passed && !(v.allPassed && deep && !v.differs):
 			return fmt.Errorf("it passed; level %q of %s, all checks: %t, differs: %t", v.level, l.after.Run.Required, v.allPassed, v.differs)
-		case l.after.Verdict == api.VerdictFailed && v.allPassed && deep && !v.differs && !v.data:
+		case l.after.Verdict == api.VerdictFailed && v.allPassed && deep && !v.differs && !v.data && !tooLate(l):
 			return errors.New("it failed, and all is well")
 		}
 		return nil
@@ -234,9 +240,8 @@ var drillLaws = []drillLaw{
 		return nil
 	}},
 	{"circumstances fail no drill", func(l lived) error {
-		late := slices.ContainsFunc(l.after.Checks, func(r api.CheckResult) bool { return r.State == api.CheckTimedOut })
 		reason := conditionReason(l.after.Conditions, api.ConditionSucceeded)
-		speaks := truthOf(l).data || truthOf(l).differs || late || reason == "False ProofTooShallow" || reason == "False RestoreTimedOut"
+		speaks := truthOf(l).data || truthOf(l).differs || tooLate(l) || reason == "False ProofTooShallow"
 		if l.after.Verdict == api.VerdictFailed && !speaks {
 			return fmt.Errorf("it failed for %s", reason)
 		}
