@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,17 @@ func TestGolden(t *testing.T) {
 		{"cut to the longest", Snapshot(strings.Repeat("n", 253), policyUID, claimUID, Stamp(slot)), "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn-20261025-013000-s7jt74ldqd"},
 		{"group", GroupSnapshot("nightly", policyUID, Stamp(slot), "a.csi.example.org"), "nightly-20261025-013000-mke75mkevg"},
 		{"group of another driver", GroupSnapshot("nightly", policyUID, Stamp(slot), "b.csi.example.org"), "nightly-20261025-013000-wy3ttu374q"},
+		{"drill", Drill("nightly", policyUID, slot), "nightly-drill-20261025-013000-5yomo6l3fr"},
+		{"drill of a long name", Drill(long, policyUID, slot), "a-very-long-name-a-very-long-n-drill-20261025-013000-5yomo6l3fr"},
+		{"claim that is thrown away", Throwaway("data-postgres-0", pointUID, claimUID), "data-postgres-0-restored-fvsw52gnok"},
+		{"claim that is thrown away, of a long name", Throwaway(long, pointUID, claimUID), "a-very-long-name-a-very-long-name-a-very-lo-restored-fvsw52gnok"},
+		{"reader", Reader("data-postgres-0", pointUID, claimUID, 0), "data-postgres-0-read-k6jm5qmle6"},
+		{"the reader that follows a lost one", Reader("data-postgres-0", pointUID, claimUID, 1), "data-postgres-0-read-4dy76qjppx"},
+		{"pod of a check", CheckPod("amcheck", pointUID), "amcheck-check-5fjppf2vcr"},
+		{"network policy of a drill", Isolation("nightly-now", pointUID), "nightly-now-isolation-evinkzt4gk"},
+		{"evidence", Evidence("nightly", pointUID), "nightly-evidence-x6ubbi3ov4"},
+		{"safety point", SafetyPoint("undo", pointUID), "undo-before-zqbm2yk23o"},
+		{"number", strconv.FormatUint(Hash("rotate", "nightly-drill"), 10), "1606201353345964554"},
 		{"claim", ClaimHash(claimUID), "8WYwP32F"},
 		{"claims", ClaimSet([]string{policyUID, claimUID, pointUID, claimUID}), "8WYwP32FGGwobxS3b11kwWMC"},
 		{"no claims", ClaimSet(nil), ""},
@@ -48,6 +60,40 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s is %q, want %q", tc.why, tc.got, tc.want)
 		}
 	}
+}
+
+// TestRunNames: what one run makes for different volumes, checks and attempts has different names, and another run's are
+// others. It catches a name without the run, without the claim's UID, or without the attempt.
+func TestRunNames(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringMatching(`[a-zA-Z0-9.-]{0,80}`).Draw(t, "name")
+		seen := map[string]string{}
+		for _, run := range []string{policyUID, pointUID} {
+			for _, claim := range []string{claimUID, "another"} {
+				made := map[string]string{
+					"claim of " + run + claim: Throwaway(name, run, claim),
+					"reader " + run + claim:   Reader(name, run, claim, 0), "second reader " + run + claim: Reader(name, run, claim, 1),
+				}
+				if claim == claimUID {
+					made["check of "+run], made["isolation of "+run] = CheckPod(name, run), Isolation(name, run)
+					made["evidence of "+run], made["safety point of "+run] = Evidence(name, run), SafetyPoint(name, run)
+					made["drill of "+run], made["drill later of "+run] = Drill(name, run, slot), Drill(name, run, slot.Add(time.Second))
+				}
+				for what, got := range made {
+					if was, ok := seen[got]; ok {
+						t.Fatalf("%s and %s share %q", what, was, got)
+					}
+					seen[got] = what
+					if !label.MatchString(got) {
+						t.Fatalf("%s is %q", what, got)
+					}
+				}
+			}
+		}
+		if Hash("a", "b") == Hash("ab") || Hash("a", name) != Hash("a", name) {
+			t.Fatal("numbers depend on more, or less, than their parts")
+		}
+	})
 }
 
 // namer is what the laws judge: our functions, or faulty ones that a law must convict.

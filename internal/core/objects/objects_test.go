@@ -51,12 +51,23 @@ func TestShapes(t *testing.T) {
 	group := plan.GroupOrder{Name: "web-x", Class: "array-a", Selector: &api.LabelSelector{MatchLabels: map[string]string{"app": "shop"},
 		MatchExpressions: []api.LabelRequirement{{Key: "tier", Operator: "In", Values: []string{"db", "queue"}}, {Key: "scratch", Operator: "DoesNotExist"}}}}
 	for name, shape := range map[string]any{
-		"point":           objects.Point(policy(), plan.Take{Name: names.Point("web", string(policy().UID), slot), Slot: slot}),
-		"snapshot":        objects.Snapshot(point(false), order),
-		"snapshot-manual": objects.Snapshot(point(true), order),
-		"content-marks":   map[string]any{"labels": labels, "annotations": annotations},
-		"group-snapshot":  objects.GroupSnapshot(point(false), group),
-		"group-of-all":    objects.GroupSnapshot(point(false), plan.GroupOrder{Name: "web-x", Class: "array-a", Selector: &api.LabelSelector{}}),
+		"point":             objects.Point(policy(), plan.Take{Name: names.Point("web", string(policy().UID), slot), Slot: slot}),
+		"snapshot":          objects.Snapshot(point(false), order),
+		"snapshot-manual":   objects.Snapshot(point(true), order),
+		"content-marks":     map[string]any{"labels": labels, "annotations": annotations},
+		"group-snapshot":    objects.GroupSnapshot(point(false), group),
+		"claim":             objects.Claim(run(), claimOrder("Filesystem")),
+		"claim-stays":       objects.Claim(run(), claimThatStays()),
+		"reader":            objects.Reader(run(), readOrder("Filesystem", false), mover),
+		"reader-block":      objects.Reader(run(), readOrder("Block", false), mover),
+		"reader-privileged": objects.Reader(run(), readOrder("Filesystem", true), mover),
+		"check-command":     objects.CheckPod(run(), checkOrder(api.Check{Name: "amcheck", Image: "registry.test/pg:16", Command: []string{"pg_amcheck", "-d", "shop"}})),
+		"check-application": objects.CheckPod(run(), checkOrder(fullCheck())),
+		"check-probe":       objects.CheckPod(run(), checkOrder(api.Check{Name: "up", Image: "registry.test/pg:16", Application: &api.CheckApplication{TCP: &api.TCPProbe{Port: 5432}}})),
+		"isolation":         objects.Isolation(run(), throw),
+		"drill":             objects.Drill(policy(), plan.Rehearse{Name: names.Drill("web", string(policy().UID), slot), Slot: slot}),
+		"evidence":          objects.Evidence(drill(), 7, "sha256:0123", []byte(`{"payloadType":"application/vnd.in-toto+json"}`)),
+		"group-of-all":      objects.GroupSnapshot(point(false), plan.GroupOrder{Name: "web-x", Class: "array-a", Selector: &api.LabelSelector{}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := yaml.Marshal(shape)

@@ -211,6 +211,7 @@ func (b bringing) judgeReader(pod BroughtPod, bound bool) bringing {
 	default:
 		f := r.Fingerprint
 		b.done, b.read = true, &f
+		b.claim = nil // what became of the claim since does not matter
 		return b
 	}
 }

@@ -68,15 +68,17 @@ type CheckVolume struct {
 // ForDrill decides what is next for a drill.
 func ForDrill(o DrillObserved, now time.Time) DrillPlan {
 	p := DrillPlan{Status: *o.Drill.Status.DeepCopy()}
-	p.Status.ObservedGeneration = o.Drill.Generation
 	deleting := !o.Drill.DeletionTimestamp.IsZero()
 	held := slices.Contains(o.Drill.Finalizers, api.FinalizerThrowaways)
 	switch {
 	case deleting && !held:
 		return p
-	case !deleting && !held:
-		p.Finalizer = FinalizerAdd
+	case !held:
+		p.Finalizer = FinalizerAdd // the status is written once that is there
 		return p
+	}
+	p.Status.ObservedGeneration = o.Drill.Generation
+	switch {
 	case p.Status.Verdict == "" && deleting:
 		p.conclude(o, api.VerdictAborted, Problem{api.ReasonDrillAborted, "the drill was deleted before it ended"}, now)
 	case p.Status.Verdict == "" && o.NamespaceTerminating:
@@ -146,6 +148,8 @@ func drillCannotStart(o DrillObserved) *Problem {
 	switch {
 	case o.Drill.Spec.RecoveryPoint != nil && len(o.Points) == 0:
 		return &Problem{api.ReasonPointNotFound, fmt.Sprintf("spec.recoveryPoint.name: there is no RecoveryPoint %q in this namespace", o.Drill.Spec.RecoveryPoint.Name)}
+	case o.Policy == nil && o.Drill.Spec.RecoveryPoint != nil:
+		return &Problem{api.ReasonPolicyNotFound, fmt.Sprintf("spec.recoveryPoint.name: BackupPolicy %q, of which the point is, is not in this namespace any more", o.Points[0].Spec.Policy.Name)}
 	case o.Policy == nil:
 		return &Problem{api.ReasonPolicyNotFound, fmt.Sprintf("spec.policy.name: there is no BackupPolicy %q in this namespace", name)}
 	case o.Drill.Spec.Slot != nil && o.Drill.Name != names.Drill(o.Policy.Name, string(o.Policy.UID), o.Drill.Spec.Slot.Time):
@@ -183,13 +187,14 @@ func drillPoint(o DrillObserved) (*api.RecoveryPoint, api.DrillSelection, *Probl
 		}
 		return o.Points[i], s, nil
 	}
-	eligible := restorable(o.Points, required)
+	points := slices.DeleteFunc(slices.Clone(o.Points), func(q *api.RecoveryPoint) bool { return PolicyUID(q) != string(o.Policy.UID) })
+	eligible := restorable(points, required)
 	how := o.Drill.Spec.Select
 	if d := o.Policy.Spec.Drill; how == "" && d != nil {
 		how = d.Select
 	}
 	if len(eligible) == 0 {
-		bad := noEligible(o.Points, required)
+		bad := noEligible(points, required)
 		return nil, api.DrillSelection{Strategy: how, EligibleDigest: eligibleDigest(nil)}, &bad
 	}
 	point, s := choose(how, drillSeed(o.Drill), eligible)

@@ -173,6 +173,9 @@ func (p *DrillPlan) cleanedUp(o DrillObserved, now time.Time) metav1.Condition {
 		return conditions.Is(api.ConditionCleanedUp, metav1.ConditionFalse, api.ReasonCleanupDelayed,
 			"the throw-away volumes stay until "+p.cleanupDue(o).UTC().Format(time.RFC3339))
 	}
+	if len(o.Brought.Leftovers) == 0 {
+		return conditions.Is(api.ConditionCleanedUp, metav1.ConditionFalse, api.ReasonCleaningUp, "what the drill created is being removed")
+	}
 	var left []string
 	for _, l := range o.Brought.Leftovers {
 		left = append(left, l.Kind+" "+l.Name)

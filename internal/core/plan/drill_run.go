@@ -18,15 +18,16 @@ import (
 func (p *DrillPlan) planRun(o DrillObserved, now time.Time) {
 	run := p.Status.Run
 	point := pointOf(o.Points, run.RecoveryPoint.UID)
-	if point == nil || len(o.Sources) == 0 {
-		p.conclude(o, api.VerdictFailed, Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s went during the drill", run.RecoveryPoint.Name)}, now)
+	if point == nil || !point.DeletionTimestamp.IsZero() || len(o.Sources) == 0 {
+		// Who deletes a point says nothing about what was in it.
+		p.conclude(o, api.VerdictInconclusive, Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s was deleted during the drill", run.RecoveryPoint.Name)}, now)
 		return
 	}
 	if bad := tooMany(point); bad != nil {
 		p.conclude(o, api.VerdictInconclusive, *bad, now)
 		return
 	}
-	p.wakeAt(run.Deadline.Time)
+	p.wakeAt(laterThan(run.Deadline.Time, now))
 	volumes := p.bringAll(o, now)
 	p.recordVolumes(volumes, point.Status.Fingerprint)
 	if bad := firstFailed(volumes); bad != nil {
@@ -64,6 +65,10 @@ func (p *DrillPlan) bringAll(o DrillObserved, now time.Time) []bringing {
 	late := !now.Before(run.Deadline.Time)
 	out := make([]bringing, 0, len(o.Sources))
 	for _, s := range o.Sources {
+		if was := p.wasRead(s); was != nil {
+			out = append(out, *was)
+			continue
+		}
 		b := bring(o.Brought, s, landing{
 			name: names.Throwaway(s.Claim, string(o.Drill.UID), s.ClaimUID), class: run.StorageClassName,
 			mover: run.Mover, throw: throwAt(run),
@@ -85,6 +90,20 @@ func (p *DrillPlan) bringAll(o DrillObserved, now time.Time) []bringing {
 		}
 	}
 	return out
+}
+
+// wasRead is a volume as it is on record once all were read; nil before. It is not read again, whatever becomes of its
+// reader: checks may have written to it meanwhile.
+func (p *DrillPlan) wasRead(s Source) *bringing {
+	if f := p.phaseOf(api.PhaseReading); f == nil || f.State != api.PhaseSucceeded {
+		return nil
+	}
+	for _, v := range p.Status.Volumes {
+		if v.Claim == s.Claim && v.Read != nil {
+			return &bringing{source: s, as: v.Throwaway, volume: v.Volume, mounted: true, done: true, read: v.Read}
+		}
+	}
+	return nil
 }
 
 // throwAt is when what a drill made is swept away even if nobody tells.
@@ -260,16 +279,25 @@ func (p *DrillPlan) concludeCheck(o DrillObserved, r api.CheckResult, now time.T
 	case api.CheckTimedOut:
 		reason = api.ReasonCheckTimedOut
 	case api.CheckNotRun:
-		verdict, reason = api.VerdictInconclusive, api.ReasonImageUnavailable
-		if pod := o.Brought.Pods[names.CheckPod(r.Name, string(o.Drill.UID))]; pod.Phase == PodLost {
-			reason = api.ReasonPodLost
-		} else if pod.Waits != nil {
-			reason = pod.Waits.Reason
-		}
+		verdict, reason = api.VerdictInconclusive, notRun(o, r)
 	case api.CheckPassed, api.CheckFailed, api.CheckRunning, api.CheckSkipped:
 	}
 	p.raiseLevel()
 	p.conclude(o, verdict, Problem{reason, fmt.Sprintf("check %s: %s", r.Name, r.Message)}, now)
+}
+
+// notRun is why a check could not run.
+func notRun(o DrillObserved, r api.CheckResult) string {
+	pod, is := o.Brought.Pods[names.CheckPod(r.Name, string(o.Drill.UID))]
+	switch {
+	case is && pod.RunUID != o.Brought.RunUID:
+		return api.ReasonNameTaken
+	case pod.Phase == PodLost:
+		return api.ReasonPodLost
+	case pod.Waits != nil:
+		return pod.Waits.Reason
+	}
+	return api.ReasonCheckTimedOut
 }
 
 // raiseLevel adds what the checks proved to what reading proved. A level without a check of its own stops the climb.

@@ -64,7 +64,8 @@ func (p *PolicyPlan) planDrill(o PolicyObserved, f facts, now time.Time) {
 		Message: fmt.Sprintf("drill %s was begun for slot %s", p.Rehearse.Name, d.Due.UTC().Format(time.RFC3339))})
 }
 
-// planHistory forgets ended drills beyond the policy's history, oldest first. The newest that passed stays.
+// planHistory forgets ended drills beyond the policy's history, oldest first. The newest that passed stays, and the newest
+// that failed since: what takes a proof back must not be forgotten for drills that could not run.
 func (p *PolicyPlan) planHistory(o PolicyObserved, f facts) {
 	keep := defaultHistory
 	if d := o.Policy.Spec.Drill; d != nil && d.History != nil {
@@ -83,11 +84,12 @@ func (p *PolicyPlan) planHistory(o PolicyObserved, f facts) {
 		}
 		return ended[i].Name > ended[j].Name
 	})
-	passed := false
+	passed, failed := false, false
 	for i, d := range ended {
 		newestPassed := !passed && d.Status.Verdict == api.VerdictPassed
-		passed = passed || newestPassed
-		if i >= keep && !newestPassed {
+		newestFailed := !passed && !failed && d.Status.Verdict == api.VerdictFailed
+		passed, failed = passed || newestPassed, failed || newestFailed
+		if i >= keep && !newestPassed && !newestFailed {
 			p.Forget = append(p.Forget, Target{Name: d.Name, UID: string(d.UID)})
 		}
 	}

@@ -38,6 +38,9 @@ func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, now time.Time) {
 			p.wakeAt(e.At.Time)
 			continue
 		}
+		if drilled(f.drills, e.UID) {
+			continue // it goes once the drill has ended
+		}
 		if slices.ContainsFunc(shown, func(s api.ExpiringPoint) bool { return s.UID == e.UID && !s.At.After(now) }) {
 			p.Expire = append(p.Expire, Target{Name: e.Name, UID: e.UID})
 		} else {
@@ -45,6 +48,13 @@ func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, now time.Time) {
 		}
 	}
 	p.Status.Expiring = all
+}
+
+// drilled says whether a drill of a point is under way.
+func drilled(drills []*api.RestoreDrill, pointUID string) bool {
+	return slices.ContainsFunc(drills, func(d *api.RestoreDrill) bool {
+		return d.Status.Verdict == "" && d.Status.Run != nil && d.Status.Run.RecoveryPoint.UID == pointUID
+	})
 }
 
 // mayExpire is false while anything is in doubt: suspended, a selection that cannot be evaluated, storage that cannot be looked at.

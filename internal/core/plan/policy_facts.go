@@ -95,11 +95,16 @@ func oldestFirst(points []*api.RecoveryPoint) []*api.RecoveryPoint {
 	return points
 }
 
-// drillsOf are the drills of this very policy: a drill that has started knows whose it is, and another is taken at its word.
+// drillsOf are the drills of this very policy: a drill that has started knows whose it is, and another is taken at its
+// word, unless it is older than the policy, or was made for a namesake.
 func drillsOf(b *api.BackupPolicy, drills []*api.RestoreDrill) []*api.RestoreDrill {
 	var out []*api.RestoreDrill
 	for _, d := range drills {
-		if run := d.Status.Run; (run != nil && run.PolicyUID == string(b.UID)) || (run == nil && DrillPolicy(d) == b.Name) {
+		run, label := d.Status.Run, d.Labels[api.LabelPolicyUID]
+		switch {
+		case run != nil && run.PolicyUID != string(b.UID):
+		case run == nil && (DrillPolicy(d) != b.Name || (label != "" && label != string(b.UID)) || d.CreationTimestamp.Before(&b.CreationTimestamp)):
+		default:
 			out = append(out, d)
 		}
 	}

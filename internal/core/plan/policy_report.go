@@ -63,7 +63,7 @@ func (p *PolicyPlan) reportVolumes(f facts, now time.Time) {
 
 func (p *PolicyPlan) reportConditions(o PolicyObserved, f facts, now time.Time) {
 	stated := []metav1.Condition{p.protected(f, now)}
-	if c := p.proven(o, now); c != nil {
+	if c := p.proven(o, f, now); c != nil {
 		stated = append(stated, *c)
 	}
 	if bad := notReady(o, f); bad != nil {

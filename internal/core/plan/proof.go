@@ -27,11 +27,16 @@ func ProofOf(d *api.RestoreDrill) *api.ProofSummary {
 	return &api.ProofSummary{Drill: d.Name, RecoveryPoint: s.Run.RecoveryPoint.Name, Level: s.Level, At: *s.FinishedAt, RecoveryTime: s.RecoveryTime}
 }
 
-// Proofs are those of a point with one more, newest first; nil when it is not newer than those that are there.
+// Proofs are those of a point with one more, newest first; nil when it is there already, or older than the newest.
 func Proofs(p *api.RecoveryPoint, one api.ProofSummary) []api.ProofSummary {
 	was := p.Status.Proofs
-	if len(was) > 0 && (was[0].Drill == one.Drill || one.At.Before(&was[0].At)) {
+	if len(was) > 0 && one.At.Before(&was[0].At) {
 		return nil
+	}
+	for _, p := range was {
+		if p.Drill == one.Drill {
+			return nil
+		}
 	}
 	return append([]api.ProofSummary{one}, was[:min(len(was), mostProofs-1)]...)
 }
@@ -50,15 +55,12 @@ func pointProven(p *api.RecoveryPoint) *metav1.Condition {
 // reportProof keeps the newest proof and the newest drill that ended.
 func (p *PolicyPlan) reportProof(f facts) {
 	for _, d := range f.drills {
-		if d.Status.Verdict == "" || d.Status.FinishedAt == nil {
+		one := drillSummary(d)
+		if one == nil {
 			continue
 		}
-		if last := p.Status.LastDrill; last == nil || last.At.Before(d.Status.FinishedAt) || last.Name == d.Name {
-			reason := ""
-			if c := findCondition(d.Status.Conditions, api.ConditionSucceeded); c != nil {
-				reason = c.Reason
-			}
-			p.Status.LastDrill = &api.DrillSummary{Name: d.Name, Verdict: d.Status.Verdict, Reason: reason, At: *d.Status.FinishedAt}
+		if last := p.Status.LastDrill; last == nil || last.At.Before(&one.At) || last.Name == one.Name {
+			p.Status.LastDrill = one
 		}
 		if proof := ProofOf(d); proof != nil {
 			p.keepProof(*proof)
@@ -78,7 +80,7 @@ func (p *PolicyPlan) keepProof(proof api.ProofSummary) {
 }
 
 // proven judges the newest proof: its depth, its age, and the time it took. A drill that failed since then takes it back.
-func (p *PolicyPlan) proven(o PolicyObserved, now time.Time) *metav1.Condition {
+func (p *PolicyPlan) proven(o PolicyObserved, f facts, now time.Time) *metav1.Condition {
 	b, last, drill := o.Policy, p.Status.LastProof, p.Status.LastDrill
 	promised := b.Spec.Drill != nil || (b.Spec.Objectives != nil && (b.Spec.Objectives.ProofWithin != nil || b.Spec.Objectives.RequiredProof != ""))
 	if last == nil && drill == nil && !promised {
@@ -97,10 +99,9 @@ func (p *PolicyPlan) proven(o PolicyObserved, now time.Time) *metav1.Condition {
 		checks = b.Spec.Drill.Checks
 	}
 	required, within := requiredProof(b, checks), duration(objectives.ProofWithin, defaultProofWithin)
-	failed := drill != nil && drill.Verdict == api.VerdictFailed && (last == nil || last.At.Before(&drill.At))
-	switch {
-	case failed:
-		return is(metav1.ConditionFalse, api.ReasonDrillFailed, "the newest drill, %s, failed: %s", drill.Name, drill.Reason)
+	switch failed := failedSince(last, drill, f.drills); {
+	case failed != nil:
+		return is(metav1.ConditionFalse, api.ReasonDrillFailed, "drill %s failed, and none has passed since: %s", failed.Name, failed.Reason)
 	case last == nil:
 		return is(metav1.ConditionFalse, api.ReasonNeverProven, "no drill has passed yet")
 	case !last.At.Add(within).After(now):
@@ -116,6 +117,34 @@ func (p *PolicyPlan) proven(o PolicyObserved, now time.Time) *metav1.Condition {
 		return is(metav1.ConditionFalse, api.ReasonRecoveryTooSlow, "the proven recovery took %s, and no more than %s is asked for", last.RecoveryTime.Duration, objectives.RecoveryTime.Duration)
 	}
 	return is(metav1.ConditionTrue, api.ReasonProven, "drill %s restored %s: %s, in %s", last.Drill, last.RecoveryPoint, last.Level, recovery(last))
+}
+
+// failedSince is the newest drill that failed after the newest proof; nil when there is none. One that could not run, or
+// was aborted, does not outweigh it.
+func failedSince(last *api.ProofSummary, newest *api.DrillSummary, drills []*api.RestoreDrill) *api.DrillSummary {
+	var out *api.DrillSummary
+	consider := func(d *api.DrillSummary) {
+		if d != nil && d.Verdict == api.VerdictFailed && (last == nil || last.At.Before(&d.At)) && (out == nil || out.At.Before(&d.At)) {
+			out = d
+		}
+	}
+	consider(newest)
+	for _, d := range drills {
+		consider(drillSummary(d))
+	}
+	return out
+}
+
+// drillSummary is a drill that ended, in short; nil for one that has not.
+func drillSummary(d *api.RestoreDrill) *api.DrillSummary {
+	if d.Status.Verdict == "" || d.Status.FinishedAt == nil {
+		return nil
+	}
+	out := &api.DrillSummary{Name: d.Name, Verdict: d.Status.Verdict, At: *d.Status.FinishedAt}
+	if c := findCondition(d.Status.Conditions, api.ConditionSucceeded); c != nil {
+		out.Reason = c.Reason
+	}
+	return out
 }
 
 func recovery(p *api.ProofSummary) string {

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package objects_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
+	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
+)
+
+var (
+	throw = slot.Add(2 * time.Hour)
+	mover = objects.Mover{Image: "registry.test/lifeboat:v1", PullPolicy: "IfNotPresent"}
+)
+
+func run() objects.Run {
+	return objects.Run{Kind: "RestoreDrill", Namespace: "shop", Name: "rehearsal", UID: "dddddddd-0000-1111-2222-333333333333"}
+}
+
+func claimOrder(mode string) plan.ClaimOrder {
+	return plan.ClaimOrder{Name: "data-restored-x", Class: "array-a", Size: resource.MustParse("1Gi"), Throw: throw,
+		Source: plan.Source{Claim: "data", Snapshot: plan.Target{Name: "data-snapshot"}, Mode: mode}}
+}
+
+func claimThatStays() plan.ClaimOrder {
+	o := claimOrder("Block")
+	o.Throw, o.Labels = time.Time{}, map[string]string{"app": "shop"}
+	return o
+}
+
+func readOrder(mode string, privileged bool) plan.ReadOrder {
+	o := plan.ReadOrder{Name: "data-read-x", Claim: "data-restored-x", Mode: mode, Privileged: privileged, Throw: throw}
+	if mode == "Block" {
+		o.Mover = &api.MoverOptions{RunAsUser: ptr.To[int64](70), RunAsGroup: ptr.To[int64](71)}
+	}
+	return o
+}
+
+func checkOrder(k api.Check) plan.CheckOrder {
+	return plan.CheckOrder{Name: "check-x", Check: k, Throw: throw, Volumes: []plan.CheckVolume{
+		{Claim: "data", Throwaway: "data-restored-x", Mode: "Filesystem"}, {Claim: "raw", Throwaway: "raw-restored-x", Mode: "Block"}}}
+}
+
+func fullCheck() api.Check {
+	return api.Check{
+		Name: "query", Image: "registry.test/client:1", Command: []string{"query"}, RunAsUser: ptr.To[int64](999),
+		Env: []api.CheckVariable{{Name: "PGDATA", Value: "/var/lib/pg"}}, Mounts: []api.CheckMount{{Claim: "data", Path: "/var/lib/pg"}},
+		Resources: &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}},
+		Application: &api.CheckApplication{Image: "registry.test/pg:16", Command: []string{"postgres"},
+			Exec: &api.ExecProbe{Command: []string{"pg_isready"}}},
+	}
+}
+
+func drill() *api.RestoreDrill {
+	return &api.RestoreDrill{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "rehearsal", UID: "dddddddd-0000-1111-2222-333333333333"},
+		Status:     api.RestoreDrillStatus{Verdict: api.VerdictPassed, Run: &api.DrillRun{Policy: "web", PolicyUID: string(policy().UID)}},
+	}
+}
+
+// TestPodsHaveNoRights: whatever a policy asks for, the pods of runs keep to the restricted Pod Security Standard, have no
+// token and no secret, read volumes only where they shall, and bear what the sweeper finds them by. It catches a pod with a
+// token, a container that may become root, a reader that can write, and a pod without its run's UID or its expiry.
+func TestPodsHaveNoRights(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k := api.Check{Name: "check", Image: "image"}
+		if rapid.Bool().Draw(t, "command") {
+			k.Command = []string{"x"}
+		}
+		if rapid.Bool().Draw(t, "application") || k.Command == nil {
+			k.Application = &api.CheckApplication{HTTP: &api.HTTPProbe{Port: 80}}
+		}
+		if rapid.Bool().Draw(t, "user") {
+			k.RunAsUser = ptr.To(rapid.Int64Range(1, 70000).Draw(t, "uid"))
+		}
+		order := checkOrder(k)
+		order.Volumes = nil
+		for i := range rapid.IntRange(1, plan.MostBrought).Draw(t, "volumes") {
+			order.Volumes = append(order.Volumes, plan.CheckVolume{Claim: fmt.Sprint("c", i), Throwaway: fmt.Sprint("t", i),
+				Mode: rapid.SampledFrom([]string{"Filesystem", "Block", ""}).Draw(t, "mode")})
+		}
+		read := readOrder(rapid.SampledFrom([]string{"Filesystem", "Block", ""}).Draw(t, "read mode"), false)
+		check := objects.CheckPod(run(), order)
+		restrictedPod(t, check)
+		if got := len(check.Spec.Volumes); got != len(order.Volumes) {
+			t.Fatalf("%d volumes, want %d", got, len(order.Volumes))
+		}
+		p := objects.Reader(run(), read, mover)
+		restrictedPod(t, p)
+		for _, m := range p.Spec.Containers[0].VolumeMounts {
+			if !m.ReadOnly || !p.Spec.Volumes[0].PersistentVolumeClaim.ReadOnly {
+				t.Fatal("a reader can write")
+			}
+		}
+		if !*p.Spec.Containers[0].SecurityContext.ReadOnlyRootFilesystem {
+			t.Fatal("a reader can write to its root")
+		}
+	})
+}
+
+func restrictedPod(t *rapid.T, p *corev1.Pod) {
+	s := p.Spec
+	if p.Labels[api.LabelRunUID] != run().UID || p.Annotations[api.AnnotationExpires] == "" || p.Labels[api.LabelManagedBy] != api.ManagedBy {
+		t.Fatalf("the sweeper does not find it: %v %v", p.Labels, p.Annotations)
+	}
+	if *s.AutomountServiceAccountToken || s.ServiceAccountName != "" || s.HostNetwork || s.HostPID || s.HostIPC || s.RestartPolicy != corev1.RestartPolicyNever {
+		t.Fatalf("it has a token, or is the host's: %+v", s)
+	}
+	if !*s.SecurityContext.RunAsNonRoot || *s.SecurityContext.RunAsUser == 0 || s.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault || s.SecurityContext.FSGroup != nil {
+		t.Fatalf("its security context is %+v", s.SecurityContext)
+	}
+	names := map[string]bool{}
+	for _, v := range s.Volumes {
+		if v.PersistentVolumeClaim == nil || names[v.Name] {
+			t.Fatalf("volume %+v is no claim, or there twice", v)
+		}
+		names[v.Name] = true
+	}
+	for _, c := range append(s.InitContainers, s.Containers...) {
+		x := c.SecurityContext
+		if *x.AllowPrivilegeEscalation || x.Privileged != nil || len(x.Capabilities.Add) > 0 || x.Capabilities.Drop[0] != "ALL" || len(c.EnvFrom) > 0 || len(c.Ports) > 0 {
+			t.Fatalf("container %s: %+v", c.Name, x)
+		}
+		if c.TerminationMessagePolicy != corev1.TerminationMessageReadFile {
+			t.Fatalf("container %s: what it prints gets into the status", c.Name)
+		}
+		if c.Resources.Limits.Memory().IsZero() {
+			t.Fatalf("container %s may take all memory", c.Name)
+		}
+		for _, e := range c.Env {
+			if e.ValueFrom != nil {
+				t.Fatalf("container %s reads %s from elsewhere", c.Name, e.Name)
+			}
+		}
+	}
+}
+
+// TestProbes: each sort of probe is passed on, and where there is a command the application is awaited before it starts.
+func TestProbes(t *testing.T) {
+	for name, a := range map[string]api.CheckApplication{
+		"http": {HTTP: &api.HTTPProbe{Port: 8080, Path: "/ready"}}, "tcp": {TCP: &api.TCPProbe{Port: 5432}}, "exec": {Exec: &api.ExecProbe{Command: []string{"ask"}}}, "none": {},
+	} {
+		for _, command := range [][]string{nil, {"check"}} {
+			if command == nil && name == "none" {
+				continue // refused by the schema
+			}
+			t.Run(name+strings.Join(command, " "), func(t *testing.T) {
+				p := objects.CheckPod(run(), checkOrder(api.Check{Name: "x", Image: "i", Command: command, Application: &a}))
+				app := p.Spec.Containers[0]
+				probe := app.ReadinessProbe
+				if command != nil {
+					app = p.Spec.InitContainers[0]
+					probe = app.StartupProbe
+					if *app.RestartPolicy != corev1.ContainerRestartPolicyAlways || p.Spec.Containers[0].Name != "check" {
+						t.Errorf("the application is no sidecar: %+v", app)
+					}
+				}
+				if app.Name != "application" || (probe == nil) != (name == "none") {
+					t.Fatalf("the application is %+v", app)
+				}
+				got := map[string]bool{"none": probe == nil}
+				if probe != nil {
+					got["http"], got["tcp"], got["exec"] = probe.HTTPGet != nil, probe.TCPSocket != nil, probe.Exec != nil
+				}
+				for kind, is := range got {
+					if is != (kind == name) {
+						t.Errorf("%s: %t", kind, is)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+	"github.com/lifeboat-dev/lifeboat/internal/testkit"
+)
+
+func checkPod(name string) string { return names.CheckPod(name, drillUID) }
+
+// outcome is how a drill stands: verdict, reason and level.
+func outcome(s api.RestoreDrillStatus) string {
+	reason := strings.Fields(conditionReason(s.Conditions, api.ConditionSucceeded) + " -")[1]
+	return strings.Join([]string{string(s.Verdict), reason, string(s.Level)}, " ")
+}
+
+// TestVerdicts plays drills up to their verdict: what is there at each pass is set by the steps, a minute apart.
+func TestVerdicts(t *testing.T) {
+	type step = func(*DrillObserved)
+	checks := func(list ...api.Check) func(*DrillObserved) {
+		return func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = list }
+	}
+	pod := func(name string, phase PodPhase, mods ...func(*BroughtPod)) step {
+		return func(o *DrillObserved) { o.pod(name, phase, mods...) }
+	}
+	ended := func(code int32) func(*BroughtPod) { return func(p *BroughtPod) { p.ExitCode = code } }
+	waits := func(reason string) func(*BroughtPod) {
+		return func(p *BroughtPod) { p.Waits = &Problem{reason, "because"} }
+	}
+	passes := func(name string) step { return pod(checkPod(name), PodSucceeded) }
+	differs := func(o *DrillObserved) {
+		f := printOf("logs")
+		f.Digest = "sha256:flipped"
+		o.pod(reader("logs", 0), PodSucceeded, tells(f))
+	}
+	noPrint := func(o *DrillObserved) {
+		o.Policy.Spec.Fingerprint = api.FingerprintNone
+		for _, p := range o.Points {
+			unrecorded(p)
+		}
+	}
+	requires := func(l api.ProofLevel) func(*DrillObserved) {
+		return func(o *DrillObserved) { o.Policy.Spec.Objectives = &api.Objectives{RequiredProof: l} }
+	}
+	probe := func(o *DrillObserved) {
+		c := bothChecks[0]
+		c.Command, c.Application = nil, &api.CheckApplication{TCP: &api.TCPProbe{Port: 5232}}
+		o.Policy.Spec.Drill.Checks = []api.Check{c}
+	}
+	wait := func(*DrillObserved) {}
+	type mods = []func(*DrillObserved)
+	for _, c := range []struct {
+		name  string
+		mods  mods
+		steps []step
+		want  string
+	}{
+		{"all is well", nil, []step{allRead}, "Passed DrillPassed Intact"},
+		{"without fingerprints", mods{noPrint}, []step{allRead}, "Passed DrillPassed Restored"},
+		{"with both checks", mods{checks(bothChecks...)}, []step{allRead, passes("files"), passes("client")}, "Passed DrillPassed Answering"},
+		{"an application that is ready", mods{probe}, []step{allRead, pod(checkPod("files"), PodRunning, func(p *BroughtPod) { p.Ready = true })}, "Passed DrillPassed Consistent"},
+		{"an application that is not ready yet", mods{probe}, []step{allRead, pod(checkPod("files"), PodRunning)}, " DrillRunning Intact"},
+		{"an application that ends", mods{probe}, []step{allRead, pod(checkPod("files"), PodSucceeded)}, "Failed CheckFailed Intact"},
+		{"a command whose pod is ready has not passed yet", mods{checks(bothChecks[0])}, []step{allRead, pod(checkPod("files"), PodRunning, func(p *BroughtPod) { p.Ready = true })}, " DrillRunning Intact"},
+		{"more is required than the checks prove", mods{checks(bothChecks[0]), requires(api.LevelAnswering)}, []step{allRead, passes("files")}, "Failed ProofTooShallow Consistent"},
+		{"less is required than the checks prove", mods{checks(bothChecks...), requires(api.LevelRestored)}, []step{allRead, passes("files"), passes("client")}, "Passed DrillPassed Answering"},
+		{"less is required, and a check fails all the same", mods{checks(bothChecks...), requires(api.LevelRestored)}, []step{allRead, pod(checkPod("files"), PodFailed, ended(1))}, "Failed CheckFailed Intact"},
+		{"the first check fails", mods{checks(bothChecks...)}, []step{allRead, pod(checkPod("files"), PodFailed, ended(3))}, "Failed CheckFailed Intact"},
+		{"the second check fails", mods{checks(bothChecks...)}, []step{allRead, passes("files"), pod(checkPod("client"), PodFailed, ended(1))}, "Failed CheckFailed Consistent"},
+		{"Answering without Consistent proves nothing", mods{checks(bothChecks[1])}, []step{allRead, passes("client")}, "Failed ProofTooShallow Intact"},
+		{"without a fingerprint no check counts", mods{noPrint, checks(bothChecks...), requires(api.LevelRestored)}, []step{allRead, passes("files"), passes("client")}, "Passed DrillPassed Restored"},
+		{"a check hangs", mods{checks(bothChecks...)}, []step{allRead, pod(checkPod("files"), PodRunning), wait, wait, wait, wait, wait}, "Failed CheckTimedOut Intact"},
+		{"a check's image is missing", mods{checks(bothChecks...)}, []step{allRead, pod(checkPod("files"), PodPending, waits(api.ReasonImageUnavailable))}, "Inconclusive ImageUnavailable Intact"},
+		{"a check finds no node", mods{checks(bothChecks...)}, []step{allRead, pod(checkPod("files"), PodPending, waits(api.ReasonUnschedulable)), wait, wait, wait, wait, wait}, "Inconclusive Unschedulable Intact"},
+		{"a check never comes up", mods{checks(bothChecks...)}, []step{allRead, pod(checkPod("files"), PodPending), wait, wait, wait, wait, wait}, "Inconclusive CheckTimedOut Intact"},
+		{"a check is lost with its node", mods{checks(bothChecks...)}, []step{allRead, passes("files"), pod(checkPod("client"), PodLost)}, "Inconclusive PodLost Consistent"},
+		{"the name of a check's pod is taken", mods{checks(bothChecks...)}, []step{allRead, pod(checkPod("files"), PodSucceeded, func(p *BroughtPod) { p.RunUID = "another" })}, "Inconclusive NameTaken Intact"},
+		{"the content differs", nil, []step{func(o *DrillObserved) { allRead(o); differs(o) }}, "Failed ContentDiffers Restored"},
+		{"the content differs, and no more than Restored is required", mods{requires(api.LevelRestored), checks(bothChecks...)}, []step{func(o *DrillObserved) { allRead(o); differs(o) }}, "Failed ContentDiffers Restored"},
+		{"the fingerprint went meanwhile", nil, []step{func(o *DrillObserved) {
+			allRead(o)
+			unrecorded(o.Points[2])
+		}}, "Inconclusive FingerprintMissing Restored"},
+		{"files are unreadable", nil, []step{func(o *DrillObserved) {
+			allRead(o)
+			o.pod(reader("data", 0), PodFailed, func(p *BroughtPod) { p.Result = &ReadResult{Unreadable: 3} })
+		}}, "Failed ReadFailed "},
+		{"the mover's image is missing", nil, []step{delivered, pod(reader("data", 0), PodPending, waits(api.ReasonImageUnavailable))}, "Inconclusive ImageUnavailable "},
+		{"a reader is lost again and again", nil, []step{delivered, pod(reader("data", 0), PodLost), pod(reader("data", 1), PodLost), pod(reader("data", 2), PodLost)}, "Inconclusive PodLost "},
+		{"a claim's name is taken", nil, []step{func(o *DrillObserved) { o.Brought.Claims[throwaway("logs")] = BroughtClaim{} }}, "Inconclusive NameTaken "},
+		{"the class is another driver's", mods{func(o *DrillObserved) { o.Policy.Spec.Drill.StorageClassName = "other" }}, []step{wait}, "Inconclusive DriverMismatch "},
+		{"a snapshot is not usable", nil, []step{func(o *DrillObserved) { o.Sources[1].Problem = &Problem{api.ReasonSnapshotUnusable, "gone"} }}, "Failed SnapshotUnusable "},
+		{"the point is gone", nil, []step{func(o *DrillObserved) { o.Points, o.Sources = nil, nil }}, "Inconclusive PointNotFound "},
+		{"the point is being deleted, and its snapshots with it", nil, []step{func(o *DrillObserved) {
+			testkit.Going(o.Points[2])
+			o.Sources[0].Problem = &Problem{api.ReasonSnapshotUnusable, "deleted"}
+		}}, "Inconclusive PointNotFound "},
+		{"the point has too many volumes", nil, []step{func(o *DrillObserved) { o.Points[2].Status.Capture.Volumes = 99 }}, "Inconclusive TooManyVolumes "},
+		{"somebody deletes it", mods{checks(bothChecks...)}, []step{allRead, func(o *DrillObserved) { o.Drill.DeletionTimestamp = metaTime(noon) }}, "Aborted DrillAborted Intact"},
+		{"the namespace goes", nil, []step{delivered, func(o *DrillObserved) { o.NamespaceTerminating = true }}, "Aborted NamespaceTerminating "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o, at := started(c.mods...), noon
+			for _, s := range c.steps {
+				at = at.Add(time.Minute)
+				o.Drill = o.Drill.DeepCopy()
+				s(&o)
+				o = stepped(o, at)
+				if o.Drill.Status.Verdict != "" {
+					break
+				}
+			}
+			if got := outcome(o.Drill.Status); got != c.want {
+				t.Errorf("it ended as %q, want %q; %+v", got, c.want, o.Drill.Status.Conditions)
+			}
+		})
+	}
+}
+
+// TestReadOnceIsRead: once all was read, neither lost readers nor what checks write take it back.
+func TestReadOnceIsRead(t *testing.T) {
+	o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
+	allRead(&o)
+	o = stepped(o, noon.Add(time.Minute))
+	if o.Drill.Status.Level != api.LevelIntact {
+		t.Fatalf("the level is %q", o.Drill.Status.Level)
+	}
+	o.Brought.Pods, o.Brought.Claims = map[string]BroughtPod{}, map[string]BroughtClaim{}
+	o.Sources[0].Problem = &Problem{api.ReasonSnapshotUnusable, "gone"}
+	p := ForDrill(o, noon.Add(2*time.Minute))
+	if len(p.Claims)+len(p.Reads) > 0 || p.Status.Level != api.LevelIntact || p.Status.Verdict != "" {
+		t.Errorf("it asks for %d claims and %d readers, at level %q, verdict %q", len(p.Claims), len(p.Reads), p.Status.Level, p.Status.Verdict)
+	}
+	if p.Check == nil || len(p.Check.Volumes) != 2 || p.Check.Volumes[0].Throwaway != throwaway("data") {
+		t.Errorf("the check gets %+v", p.Check)
+	}
+}
+
+// TestChecksRunOneAfterTheOther, behind the NetworkPolicy.
+func TestChecksRunOneAfterTheOther(t *testing.T) {
+	o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
+	allRead(&o)
+	o.Brought.Isolated = false
+	p := ForDrill(o, noon.Add(time.Minute))
+	if p.Check != nil || !p.Isolate {
+		t.Fatalf("without a NetworkPolicy it asks for %+v, isolates: %t", p.Check, p.Isolate)
+	}
+	o.Brought.Isolated = true
+	p = ForDrill(o, noon.Add(time.Minute))
+	if p.Check == nil || p.Check.Check.Name != "files" || p.Isolate {
+		t.Fatalf("the first check is %+v", p.Check)
+	}
+	o = stepped(o, noon.Add(time.Minute))
+	o.pod(checkPod("files"), PodRunning)
+	p = ForDrill(o, noon.Add(2*time.Minute))
+	if p.Check != nil || p.Status.Checks[1].State != api.CheckSkipped {
+		t.Errorf("while the first runs: %+v, the second is %s", p.Check, p.Status.Checks[1].State)
+	}
+	if want := noon.Add(time.Minute + defaultCheckTimeout); !p.Wake.Equal(want) {
+		t.Errorf("it wakes at %s, want %s", p.Wake, want)
+	}
+	o.pod(checkPod("files"), PodSucceeded, func(p *BroughtPod) { p.ImageID = "registry.test/files@sha256:abc" })
+	p = ForDrill(o, noon.Add(2*time.Minute))
+	if p.Check == nil || p.Check.Check.Name != "client" || p.Status.Checks[0].ImageID != "registry.test/files@sha256:abc" {
+		t.Errorf("then: %+v; the first is %+v", p.Check, p.Status.Checks[0])
+	}
+}
+
+// TestDrillDeadline: beyond it nothing is asked for, and a check that runs is cut short.
+func TestDrillDeadline(t *testing.T) {
+	late := noon.Add(DefaultDrillTimeout)
+	o := started()
+	p := ForDrill(o, late.Add(-time.Second))
+	if len(p.Claims) != 2 || !p.Wake.Equal(late) {
+		t.Fatalf("before: %d claims, wakes at %s", len(p.Claims), p.Wake)
+	}
+	p = ForDrill(o, late)
+	if got := outcome(p.Status); got != "Failed RestoreTimedOut " || len(p.Claims)+len(p.Reads) > 0 || p.Isolate {
+		t.Errorf("at the deadline: %s, %d claims", got, len(p.Claims))
+	}
+	o = started(func(o *DrillObserved) {
+		c := bothChecks[0]
+		c.Timeout = &metav1.Duration{Duration: 12 * time.Hour}
+		o.Policy.Spec.Drill.Checks = []api.Check{c}
+	})
+	allRead(&o)
+	o = stepped(o, noon.Add(time.Minute))
+	o.pod(checkPod("files"), PodRunning)
+	if p := ForDrill(o, noon.Add(2*time.Minute)); !p.Wake.Equal(late) {
+		t.Errorf("it wakes at %s, want the deadline", p.Wake)
+	}
+	if got := outcome(ForDrill(o, late).Status); got != "Failed CheckTimedOut Intact" {
+		t.Errorf("a check that runs at the deadline: %s", got)
+	}
+}
+
+// TestRecoveryTime is measured to the level that was reached, and not to what came afterwards.
+func TestRecoveryTime(t *testing.T) {
+	type step struct {
+		after time.Duration
+		do    func(*DrillObserved)
+	}
+	ends := func(name string, phase PodPhase) func(*DrillObserved) {
+		return func(o *DrillObserved) { o.pod(checkPod(name), phase) }
+	}
+	for _, c := range []struct {
+		name   string
+		checks []api.Check
+		steps  []step
+		want   time.Duration
+	}{
+		{"read and equal", nil, []step{{90 * time.Second, allRead}}, 90 * time.Second},
+		{"a check passes", bothChecks[:1], []step{{time.Minute, allRead}, {2 * time.Minute, ends("files", PodSucceeded)}}, 2 * time.Minute},
+		{"both pass", bothChecks, []step{{time.Minute, allRead}, {2 * time.Minute, ends("files", PodSucceeded)}, {4 * time.Minute, ends("client", PodSucceeded)}}, 4 * time.Minute},
+		{"the second fails", bothChecks, []step{{time.Minute, allRead}, {2 * time.Minute, ends("files", PodSucceeded)}, {4 * time.Minute, ends("client", PodFailed)}}, 2 * time.Minute},
+		{"the first fails", bothChecks, []step{{time.Minute, allRead}, {2 * time.Minute, ends("files", PodFailed)}}, time.Minute},
+		{"nothing came back", nil, []step{{time.Minute, func(o *DrillObserved) { o.Sources[0].Problem = &Problem{api.ReasonSnapshotUnusable, "x"} }}}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = c.checks })
+			for _, s := range c.steps {
+				s.do(&o)
+				o = stepped(o, noon.Add(s.after))
+			}
+			got := o.Drill.Status.RecoveryTime
+			if (got == nil) != (c.want == 0) || (got != nil && got.Duration != c.want) {
+				t.Errorf("the recovery took %v, want %s; verdict %s", got, c.want, o.Drill.Status.Verdict)
+			}
+		})
+	}
+}
+
+func TestPhases(t *testing.T) {
+	o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks[:1] })
+	states := func() string {
+		var out []string
+		for _, f := range o.Drill.Status.Phases {
+			out = append(out, string(f.Name)+" "+string(f.State))
+		}
+		return strings.Join(out, ", ")
+	}
+	for i, s := range []struct {
+		do   func(*DrillObserved)
+		want string
+	}{
+		{func(*DrillObserved) {}, "Selecting Succeeded, Restoring Running"},
+		{delivered, "Selecting Succeeded, Restoring Running"},
+		{func(o *DrillObserved) { o.pod(reader("data", 0), PodRunning) }, "Selecting Succeeded, Restoring Running"},
+		{func(o *DrillObserved) { o.pod(reader("logs", 0), PodRunning) }, "Selecting Succeeded, Restoring Succeeded, Reading Running"},
+		{allRead, "Selecting Succeeded, Restoring Succeeded, Reading Succeeded, Checking Running"},
+		{func(o *DrillObserved) { o.pod(checkPod("files"), PodFailed) }, "Selecting Succeeded, Restoring Succeeded, Reading Succeeded, Checking Failed"},
+		{func(*DrillObserved) {}, "Selecting Succeeded, Restoring Succeeded, Reading Succeeded, Checking Failed, CleaningUp Succeeded"},
+	} {
+		s.do(&o)
+		o = stepped(o, noon.Add(time.Duration(i+1)*time.Minute))
+		if got := states(); got != s.want {
+			t.Errorf("step %d: %s, want %s", i, got, s.want)
+		}
+	}
+	for _, f := range o.Drill.Status.Phases {
+		if f.StartedAt == nil || f.FinishedAt == nil || f.FinishedAt.Time.Before(f.StartedAt.Time) {
+			t.Errorf("%s lasted from %v to %v", f.Name, f.StartedAt, f.FinishedAt)
+		}
+	}
+}
+
+// left are leftovers of a drill: some there, one on its way, one volume that its class would keep.
+var left = []Leftover{
+	{Target: Target{"pod", "u1"}, Kind: "Pod"},
+	{Target: Target{"claim", "u2"}, Kind: "PersistentVolumeClaim", Deleting: true},
+	{Target: Target{"volume", "u3"}, Kind: "PersistentVolume", Deleting: true},
+	{Target: Target{"kept", "u4"}, Kind: "PersistentVolume", Deleting: true, Retain: true},
+}
+
+func removed(list []Leftover) string {
+	var out []string
+	for _, l := range list {
+		out = append(out, l.Name)
+	}
+	return strings.Join(out, " ")
+}
+
+// ended is a drill with a verdict on record.
+func ended(v api.Verdict, mods ...func(*DrillObserved)) DrillObserved {
+	o := started(mods...)
+	allRead(&o)
+	switch v {
+	case api.VerdictPassed:
+	case api.VerdictFailed:
+		f := printOf("data")
+		f.Digest = "sha256:flipped"
+		o.pod(reader("data", 0), PodSucceeded, tells(f))
+	case api.VerdictInconclusive:
+		o.Brought.Classes = nil
+	case api.VerdictAborted:
+		o.Drill.DeletionTimestamp = metaTime(noon)
+	}
+	o = stepped(o, noon.Add(time.Minute))
+	o.Brought = Brought{RunUID: drillUID, Leftovers: left}
+	return o
+}
+
+func TestAfterTheVerdict(t *testing.T) {
+	at := noon.Add(2 * time.Minute)
+	delay := func(o *DrillObserved) {
+		o.Policy.Spec.Drill.Cleanup = &api.DrillCleanup{OnSuccess: &metav1.Duration{Duration: 10 * time.Minute}, OnFailure: &metav1.Duration{Duration: time.Hour}}
+	}
+	for _, v := range []api.Verdict{api.VerdictPassed, api.VerdictFailed, api.VerdictInconclusive, api.VerdictAborted} {
+		t.Run(string(v), func(t *testing.T) {
+			o := ended(v)
+			p := ForDrill(o, at)
+			if o.Drill.Status.Verdict != v || p.Status.Verdict != v || !p.Record || removed(p.Remove) != "pod kept" {
+				t.Errorf("verdict %s, records: %t, removes %s", p.Status.Verdict, p.Record, removed(p.Remove))
+			}
+			if p.Finalizer != "" || conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "False CleaningUp" || p.Wake.IsZero() {
+				t.Errorf("finalizer %q, says %s, wakes at %s", p.Finalizer, conditionReason(p.Status.Conditions, api.ConditionCleanedUp), p.Wake)
+			}
+			o = stepped(o, at)
+			o.Brought.Leftovers = nil
+			p = ForDrill(o, at.Add(time.Second))
+			if conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "True CleanedUp" || p.Finalizer != "" {
+				t.Errorf("finalizer %q, says %s", p.Finalizer, conditionReason(p.Status.Conditions, api.ConditionCleanedUp))
+			}
+			o.Evidence = &api.EvidenceReference{ConfigMap: "c", Digest: "d"}
+			p = ForDrill(o, at.Add(time.Second))
+			if p.Record || p.Status.Evidence == nil || (p.Finalizer == FinalizerRelease) != (v == api.VerdictAborted) {
+				t.Errorf("once the evidence is there: records: %t, finalizer %q", p.Record, p.Finalizer)
+			}
+		})
+	}
+	for v, due := range map[api.Verdict]time.Duration{api.VerdictPassed: 11 * time.Minute, api.VerdictFailed: 61 * time.Minute, api.VerdictInconclusive: 61 * time.Minute, api.VerdictAborted: 0} {
+		t.Run(string(v)+" with a delay", func(t *testing.T) {
+			o := ended(v, delay)
+			if due > 0 {
+				p := ForDrill(o, noon.Add(due-time.Second))
+				if len(p.Remove) > 0 || !p.Wake.Equal(noon.Add(due)) || conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "False CleanupDelayed" || !p.Record {
+					t.Errorf("before: removes %s, wakes at %s, %s", removed(p.Remove), p.Wake, conditionReason(p.Status.Conditions, api.ConditionCleanedUp))
+				}
+				o.Drill = o.Drill.DeepCopy()
+				o.Drill.DeletionTimestamp = metaTime(noon)
+				if p := ForDrill(o, at); removed(p.Remove) != "pod kept" {
+					t.Errorf("deleted meanwhile, it removes %q", removed(p.Remove))
+				}
+				o.Drill.DeletionTimestamp = nil
+			}
+			if p := ForDrill(o, noon.Add(due)); removed(p.Remove) != "pod kept" {
+				t.Errorf("then: removes %q", removed(p.Remove))
+			}
+		})
+	}
+}
+
+// TestFinalizerGoesLast: not while something is there, not before the evidence is recorded, unless the namespace goes.
+func TestFinalizerGoesLast(t *testing.T) {
+	o := ended(api.VerdictAborted)
+	o.Evidence = &api.EvidenceReference{}
+	if p := ForDrill(o, noon.Add(2*time.Minute)); p.Finalizer != "" {
+		t.Error("the finalizer goes while something is left")
+	}
+	o.Brought.Leftovers = nil
+	if p := ForDrill(o, noon.Add(2*time.Minute)); p.Finalizer != FinalizerRelease {
+		t.Error("the finalizer stays though nothing is left")
+	}
+	o.Evidence = nil
+	if p := ForDrill(o, noon.Add(2*time.Minute)); p.Finalizer != "" || !p.Record {
+		t.Error("the finalizer goes before the evidence is recorded")
+	}
+	o.NamespaceTerminating = true
+	if p := ForDrill(o, noon.Add(2*time.Minute)); p.Finalizer != FinalizerRelease || p.Record {
+		t.Error("evidence that cannot be written any more holds up the end of the namespace")
+	}
+	never := seenDrill(func(o *DrillObserved) { o.Drill.DeletionTimestamp = metaTime(noon) })
+	if p := ForDrill(stepped(never, noon), noon); p.Finalizer != FinalizerRelease || p.Record {
+		t.Errorf("a drill that never started: finalizer %q, records: %t", p.Finalizer, p.Record)
+	}
+}
+
+// TestRefused: what the API server refuses ends a drill without a word about the point.
+func TestRefused(t *testing.T) {
+	o := started()
+	p := ForDrill(o, noon.Add(time.Second))
+	p.Refused(o, Problem{api.ReasonQuotaExceeded, "exceeded quota"}, noon.Add(time.Second))
+	if got := outcome(p.Status); got != "Inconclusive QuotaExceeded " || len(p.Claims)+len(p.Reads) > 0 || p.Isolate {
+		t.Errorf("it ends as %q and still asks for %d claims", got, len(p.Claims))
+	}
+}
+
+func TestLookAgain(t *testing.T) {
+	for since, want := range map[time.Duration]time.Duration{0: 500 * time.Millisecond, 10 * time.Second: 5 * time.Second, time.Hour: time.Minute} {
+		if got := lookAgain(since); got != want {
+			t.Errorf("after %s it looks again in %s, want %s", since, got, want)
+		}
+	}
+}
