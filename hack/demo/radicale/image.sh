@@ -11,7 +11,7 @@ set -euo pipefail
 
 readonly name=lifeboat.test/radicale:latest
 readonly suite=bookworm
-readonly packages=radicale
+readonly packages=radicale,vdirsyncer
 readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/lifeboat"
 readonly cluster="${CLUSTER_BIN:-$cache/bin/local/cluster}"
 work=""
