@@ -113,7 +113,7 @@ func neverStarted(t *corev1.ContainerStateTerminated) bool {
 }
 
 // restartsOfAnApplication is after how many restarts an application is taken to have failed.
-const restartsOfAnApplication = 3
+const restartsOfAnApplication = 2
 
 // podPhase tells a pod that failed from one that was lost, and takes one whose application has started to be running.
 func podPhase(p *corev1.Pod) plan.PodPhase {

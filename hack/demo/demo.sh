@@ -78,7 +78,7 @@ start_service() {
 	say "Radicale keeps contacts, calendars and to-dos, as a phone's sync service does." \
 		"It is Debian's package in an image of our own, and its data are in a claim on array-a."
 	local tar
-	tar=$("$demo/radicale/image.sh" 2> >(indent >&2))
+	tar=$("$demo/../images/debian.sh" radicale 2> >(indent >&2))
 	run make load-image TAR="$tar"
 	remove_restored
 	run kubectl apply -f hack/demo/manifests/sync.yaml
