@@ -21,6 +21,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 	signing "github.com/lifeboat-dev/lifeboat/internal/evidence"
+	"github.com/lifeboat-dev/lifeboat/internal/evidence/keeper"
 )
 
 // EvidenceRecorder records what drills showed, each in a statement that is signed and names the one before it.
@@ -182,7 +183,7 @@ func (e *EvidenceRecorder) signer(ctx context.Context) (*signing.Key, error) {
 	if e.key != nil {
 		return e.key, nil
 	}
-	key, err := signing.EnsureKey(ctx, e.Write.Client, e.Read.Live, e.Namespace)
+	key, err := keeper.EnsureKey(ctx, e.Write.Client, e.Read.Live, e.Namespace)
 	if err == nil {
 		e.key = key
 	}

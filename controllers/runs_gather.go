@@ -94,6 +94,10 @@ func broughtPod(p *corev1.Pod) plan.BroughtPod {
 			out.ExitCode = t.ExitCode
 			out.Result = readResult(t.Message)
 		}
+		if t := s.State.Terminated; t != nil && neverStarted(t) {
+			out.Phase, out.Waits = plan.PodPending, &plan.Problem{Reason: api.ReasonImageUnavailable,
+				Message: fmt.Sprintf("a container of image %s could not be started: look whether the image has the command", s.Image)}
+		}
 	}
 	for _, s := range p.Status.InitContainerStatuses {
 		if t := s.LastTerminationState.Terminated; t != nil && out.Phase == plan.PodFailed {
@@ -103,8 +107,13 @@ func broughtPod(p *corev1.Pod) plan.BroughtPod {
 	return out
 }
 
+// neverStarted says whether a container ended before its first instruction: that is the command's fault, not the data's.
+func neverStarted(t *corev1.ContainerStateTerminated) bool {
+	return t.Reason == "StartError" || t.Reason == "ContainerCannotRun"
+}
+
 // restartsOfAnApplication is after how many restarts an application is taken to have failed.
-const restartsOfAnApplication = 3
+const restartsOfAnApplication = 2
 
 // podPhase tells a pod that failed from one that was lost, and takes one whose application has started to be running.
 func podPhase(p *corev1.Pod) plan.PodPhase {

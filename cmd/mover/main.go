@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/lifeboat-dev/lifeboat/internal/cli/evidence"
 )
 
 // version is set at build time.
@@ -25,6 +27,7 @@ const usage = `usage: mover COMMAND [FLAGS] ...
   verify   --manifest FILE [--ignore KEYWORDS] PATH    compare a volume with its manifest; ends with 1 when they differ
   read     --volume NAME=PATH... --block NAME=DEVICE...  read volumes for the operator, and write the result to the
            [--termination-log FILE] [--manifest-dir DIR] termination log
+  evidence verify --key PUBLIC.pem FILE...             check the signed evidence of drills; - is the standard input
   version
 
 mover COMMAND --help lists the flags. Ends with 2 when something was wrong or could not be read.
@@ -53,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New("no command was given\n\n" + usage)
 	}
-	commands := map[string]func(context.Context, []string) error{"manifest": writeManifest, "digest": printDigest, "verify": verify, "read": read}
+	commands := map[string]func(context.Context, []string) error{"manifest": writeManifest, "digest": printDigest, "verify": verify, "read": read, "evidence": verifyEvidence}
 	switch command, known := commands[args[0]]; {
 	case known:
 		return command(ctx, args[1:])
@@ -66,6 +69,13 @@ func run(ctx context.Context, args []string) error {
 	default:
 		return fmt.Errorf("there is no command %q\n\n%s", args[0], usage)
 	}
+}
+
+func verifyEvidence(_ context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "verify" {
+		args = args[1:]
+	}
+	return evidence.Verify(args, os.Stdin, os.Stdout)
 }
 
 // parse parses the flags of a command that takes exactly one path, and returns it.

@@ -57,9 +57,9 @@ func read(ctx context.Context, args []string) error {
 		return errors.New("read needs --volume NAME=PATH or --block NAME=DEVICE, and nothing else behind its flags")
 	}
 	r, err := readAll(ctx, all, o)
-	raw, encoded := result.Encode(r)
-	if err := errors.Join(err, encoded); encoded != nil {
-		return err
+	raw, encoding := result.Encode(r)
+	if encoding != nil {
+		return errors.Join(err, encoding)
 	}
 	// Not by way of another file: the kubelet has mounted this one.
 	return errors.Join(err, os.WriteFile(*log, raw, 0o644))

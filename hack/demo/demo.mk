@@ -9,4 +9,4 @@ demo-down: cluster-down ## Remove the demo, and the cluster with it.
 
 .PHONY: radicale-image
 radicale-image: cluster-cli ## Make the image of the demo's sync service; prints the path of its tar.
-	@CLUSTER_BIN=$(CLUSTER_BIN) hack/demo/radicale/image.sh
+	@CLUSTER_BIN=$(CLUSTER_BIN) hack/images/debian.sh radicale

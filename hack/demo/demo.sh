@@ -51,6 +51,7 @@ main() {
 	restore
 	prove_equal
 	bring_back
+	rehearse
 	say_goodbye
 }
 
@@ -77,7 +78,7 @@ start_service() {
 	say "Radicale keeps contacts, calendars and to-dos, as a phone's sync service does." \
 		"It is Debian's package in an image of our own, and its data are in a claim on array-a."
 	local tar
-	tar=$("$demo/radicale/image.sh" 2> >(indent >&2))
+	tar=$("$demo/../images/debian.sh" radicale 2> >(indent >&2))
 	run make load-image TAR="$tar"
 	remove_restored
 	run kubectl apply -f hack/demo/manifests/sync.yaml
@@ -232,6 +233,47 @@ check_service() {
 	still_there || fail "something that Tomas and Wei wrote during the restore is not in the service"
 	proved "Nadia has her $cards_then contacts again; the $(written) items that Tomas and Wei wrote meanwhile are there too"
 }
+
+rehearse() {
+	chapter "A rehearsal, so that nobody has to hope"
+	say "The policy now asks for a drill every night, with two checks: Radicale's own check of its files, and a" \
+		"CardDAV client that must find Mara Lindqvist in the restored address book."
+	show kubectl patch bp sync-store -n sync --type merge --patch-file hack/demo/manifests/drill.yaml
+	sed -n '/^  drill/,/^        command/p' "$demo/manifests/drill.yaml" | indent
+	kubectl patch bp sync-store -n sync --type merge --patch-file "$demo/manifests/drill.yaml" | indent
+	take_point
+	await "the fingerprint of $point" 90 has_fingerprint "$point"
+	run kubectl get rp -n sync "$point" -o "jsonpath={.status.fingerprint.volumes[0]}"
+	say "Nobody needs to wait for the night:"
+	show kubectl create -f hack/demo/manifests/drill-now.yaml
+	local drill
+	drill=$(kubectl create -f "$demo/manifests/drill-now.yaml" -o name)
+	await "the drill to end, and all that it made to be gone" 180 kubectl wait -n sync "$drill" --for=condition=CleanedUp --timeout=1s
+	run kubectl get drill -n sync "${drill##*/}" -o wide
+	run kubectl get drill -n sync "${drill##*/}" \
+		-o 'jsonpath={range .status.phases[*]}{.name}{"\t"}{.state}{"\t"}{.startedAt}{"\t"}{.finishedAt}{"\n"}{end}'
+	[[ $(kubectl get -n sync "$drill" -o 'jsonpath={.status.verdict} {.status.level}') == "Passed Answering" ]] ||
+		fail "the drill did not pass" "$(kubectl get -n sync "$drill" -o yaml)"
+	show kubectl wait bp/sync-store -n sync --for=condition=Proven
+	kubectl wait bp/sync-store -n sync --for=condition=Proven --timeout=30s | indent
+	run kubectl get bp -n sync -o wide
+	proved "the restore was rehearsed in $(kubectl get -n sync "$drill" -o 'jsonpath={.status.recoveryTime}'), as deep as a client that reads a contact"
+	verify_evidence
+}
+
+# verify_evidence checks the signatures and the chain of what the drills of this policy showed.
+verify_evidence() {
+	say "What it showed is signed, and kept. Anybody with the public key can check it:"
+	show "kubectl get configmap -n lifeboat-system lifeboat-evidence-key -o 'jsonpath={.data.public\\.pem}' > public.pem"
+	kubectl get configmap -n lifeboat-system lifeboat-evidence-key -o 'jsonpath={.data.public\.pem}' >"$work/public.pem"
+	local uid
+	uid=$(kubectl get bp -n sync sync-store -o 'jsonpath={.metadata.uid}')
+	show "kubectl get configmap -n sync -l lifeboat.dev/evidence-policy-uid=$uid -o json | bin/mover evidence verify --key public.pem -"
+	kubectl get configmap -n sync -l "lifeboat.dev/evidence-policy-uid=$uid" -o json |
+		bin/mover evidence verify --key "$work/public.pem" - | indent
+}
+
+has_fingerprint() { [[ $(kubectl get rp -n sync "$1" -o 'jsonpath={.status.fingerprint.state}') == Recorded ]]; }
 
 # need installs a Debian package that has the program's name, when the program is absent.
 need() {

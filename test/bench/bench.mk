@@ -1,6 +1,6 @@
 # Figures beside their floors. All of it takes about a quarter of an hour on two cores.
 #   make bench BENCH=quick                                  a quick look, a few minutes
-#   make bench BENCHFLAGS="-sizes 100,1000 -policies 0"     parts of it
+#   make bench BENCHFLAGS="-sizes 100,1000 -policies 0 -files 0"     parts of it
 #   make bench BENCHFLAGS='-sizes "" -policies 0 -decisions=false'   fingerprints alone; needs 5 GB of disk and of memory
 
 BENCH      ?= full

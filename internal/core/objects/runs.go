@@ -188,8 +188,8 @@ func CheckPod(r Run, o plan.CheckOrder) *corev1.Pod {
 	p := pod(r, o.Name, o.Throw, user(k.RunAsUser, k.RunAsGroup, o.Mover))
 	base := corev1.Container{
 		Image: k.Image, ImagePullPolicy: corev1.PullIfNotPresent, SecurityContext: restricted(false), Resources: resources("50m", "64Mi", "1Gi"),
-		// What a check prints may hold what is in the volumes: it is not read.
-		TerminationMessagePolicy: corev1.TerminationMessageReadFile, TerminationMessagePath: "/dev/null",
+		// What a check prints may hold what is in the volumes: the kubelet must not copy it into the pod's status.
+		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 	}
 	if k.Resources != nil {
 		base.Resources = *k.Resources.DeepCopy()

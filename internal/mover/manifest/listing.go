@@ -8,13 +8,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
 // listing is what a directory contains, sorted bytewise by name. All names lie in one block, so that a directory of
-// millions costs 16 bytes for each besides its name.
+// millions costs 8 bytes for each besides its name.
 type listing struct {
 	names []byte
 	items []item
@@ -22,12 +23,12 @@ type listing struct {
 
 // item is a name in the block.
 type item struct {
-	start  int
+	start  uint32
 	length uint8 // names have at most 255 bytes
 	kind   uint8 // unix.DT_REG and so on; unix.DT_UNKNOWN where the file system does not tell
 }
 
-func (l *listing) name(i item) []byte { return l.names[i.start : i.start+int(i.length)] }
+func (l *listing) name(i item) []byte { return l.names[i.start : int(i.start)+int(i.length)] }
 
 // list reads the whole directory.
 func list(fd int, buffer []byte) (*listing, error) {
@@ -44,6 +45,9 @@ func list(fd int, buffer []byte) (*listing, error) {
 			break
 		}
 		l.parse(buffer[:n])
+		if uint64(len(l.names)) > math.MaxUint32 {
+			return nil, errors.New("its names take more than 4 GiB")
+		}
 	}
 	slices.SortFunc(l.items, func(a, b item) int { return bytes.Compare(l.name(a), l.name(b)) })
 	// A directory that changes while it is read may show a name twice.
@@ -62,7 +66,7 @@ func (l *listing) parse(records []byte) {
 		if len(n) <= 2 && (string(n) == "." || string(n) == "..") {
 			continue
 		}
-		l.items = append(l.items, item{start: len(l.names), length: uint8(len(n)), kind: record[kind]})
+		l.items = append(l.items, item{start: uint32(len(l.names)), length: uint8(len(n)), kind: record[kind]})
 		l.names = append(l.names, n...)
 	}
 }

@@ -519,6 +519,7 @@ func TestMemoryIsBounded(t *testing.T) {
 func FuzzManifest(f *testing.F) {
 	for _, text := range []string{
 		"", header, header + ". type=dir\n#end \n", header + ". type=dir\n./a type=file\n./a/b x\n./a! \n#end x\n", header + ". a\n./\\134\\\\ b\n#end ",
+		header + ". \n ", // once a panic
 	} {
 		f.Add(text)
 	}

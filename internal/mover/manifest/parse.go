@@ -73,7 +73,11 @@ func (r *reader) wrong(what string) error {
 func (r *reader) entry(line []byte) error {
 	first := r.path == nil
 	path, _, found := bytes.Cut(line, []byte(" "))
-	if !found || first != (len(path) == 1) || path[0] != '.' || !first && (len(path) < 3 || path[1] != '/') {
+	fits := string(path) == "."
+	if !first {
+		fits = len(path) > len("./") && bytes.HasPrefix(path, []byte("./"))
+	}
+	if !found || !fits {
 		return r.wrong(fmt.Sprintf("%.80q is no entry at this place", line))
 	}
 	r.line, r.path = line, path

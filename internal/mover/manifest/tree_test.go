@@ -253,7 +253,7 @@ var changes = []change{
 	}},
 }
 
-// applyTo applies the change to a node of a planted tree, and puts back the times that this touched.
+// applyTo applies the change to a node of a planted tree, and puts back what else this touched.
 func (c change) applyTo(root string, n node, tree []node) error {
 	path := filepath.Join(root, n.path)
 	if err := c.apply(path, n); err != nil {
@@ -261,6 +261,11 @@ func (c change) applyTo(root string, n node, tree []node) error {
 	}
 	if c.time {
 		return nil
+	}
+	if strings.HasPrefix(c.keywords, "sha256digest") { // writing takes set-user-ID away, unless root does it
+		if err := unix.Chmod(path, n.mode); err != nil {
+			return err
+		}
 	}
 	for _, other := range slices.Backward(tree) {
 		if err := setTime(root, other.path, other.time); err != nil && !os.IsNotExist(err) {

@@ -1,24 +1,34 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes the image lifeboat.test/radicale:latest: Radicale from Debian's packages,
-# on a file system of its own made by debootstrap. Prints the path of the image tar.
+# Makes an image of real software from Debian's packages, on a file system of its own
+# made by debootstrap. Prints the path of the image tar.
 #
-# The tar is kept in ~/.cache/lifeboat/images under a hash of this recipe, so that
+#   debian.sh radicale   lifeboat.test/radicale:latest, a CalDAV and CardDAV server, with the client vdirsyncer
+#   debian.sh postgres   lifeboat.test/postgres:latest, PostgreSQL 15, with user and group 10002
+#
+# The tar is kept in ~/.cache/lifeboat/images under a hash of its recipe, so that
 # it is built once. DEBIAN_MIRROR names another mirror than the machine's own.
 # The cluster program, which writes the tar, is taken from CLUSTER_BIN.
 set -euo pipefail
 
-readonly name=lifeboat.test/radicale:latest
 readonly suite=bookworm
-readonly packages=radicale
+case ${1:-} in
+radicale) packages=radicale,vdirsyncer entrypoint=/usr/bin/radicale ;;
+postgres) packages=postgresql-15 entrypoint=/usr/lib/postgresql/15/bin/postgres ;;
+*)
+	echo "usage: debian.sh radicale|postgres" >&2
+	exit 2
+	;;
+esac
+readonly kind=$1 packages entrypoint name=lifeboat.test/$1:latest
 readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/lifeboat"
 readonly cluster="${CLUSTER_BIN:-$cache/bin/local/cluster}"
 work=""
 
 main() {
 	local tar
-	tar="$cache/images/radicale-$suite-$(recipe_hash).tar"
+	tar="$cache/images/$kind-$suite-$(recipe_hash).tar"
 	if [[ ! -s $tar ]]; then
 		require_root
 		require_debootstrap
@@ -29,12 +39,12 @@ main() {
 }
 
 recipe_hash() {
-	{ uname -m; cat "${BASH_SOURCE[0]}"; } | sha256sum | cut -c1-12
+	{ uname -m; echo "$packages $entrypoint"; cat "${BASH_SOURCE[0]}"; } | sha256sum | cut -c1-12
 }
 
 build() {
 	local tar=$1
-	work=$(mktemp -d "$cache/images/.radicale-XXXXXX")
+	work=$(mktemp -d "$cache/images/.$kind-XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	local root="$work/root" url
 	url=$(mirror)
@@ -43,8 +53,9 @@ build() {
 		fail "debootstrap failed; its last words: $(tail -n 3 "$work/log"). Set DEBIAN_MIRROR when the mirror is the reason"
 	trim "$root"
 	precompile "$root"
+	fix_users "$root"
 	note "packing $(du -sm "$root" | cut -f1) MB"
-	"$cluster" image --name "$name" --out "$tar" --rootfs "$root" --entrypoint /usr/bin/radicale
+	"$cluster" image --name "$name" --out "$tar" --rootfs "$root" --entrypoint "$entrypoint"
 }
 
 # What a container never reads: package lists and archives, manuals, translations.
@@ -58,8 +69,16 @@ trim() {
 # The image's files all bear the same time, and Python compares a source's time with
 # its compiled form: without this, each start would compile everything anew.
 precompile() {
+	[[ -x $1/usr/bin/python3 ]] || return 0
 	chroot "$1" python3 -m compileall -q -f --invalidation-mode unchecked-hash \
 		/usr/lib/python3 /usr/lib/python3.11 >/dev/null || fail "Python could not compile its library in $1"
+}
+
+# A user that manifests can name: the package takes the next free number.
+fix_users() {
+	[[ $kind == postgres ]] || return 0
+	chroot "$1" groupmod -g 10002 postgres
+	chroot "$1" usermod -u 10002 -d /tmp postgres
 }
 
 # mirror is the first Debian archive among the machine's own apt sources, in either format.
@@ -89,9 +108,9 @@ require_debootstrap() {
 		fail "debootstrap could not be installed: apt-get install debootstrap"
 }
 
-note() { echo "radicale-image  $*" >&2; }
+note() { echo "$kind-image  $*" >&2; }
 fail() {
-	echo "radicale-image: $*" >&2
+	echo "$kind-image: $*" >&2
 	exit 1
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package evidence
+// Package keeper keeps the key that signs evidence in the cluster. It is apart from the signing, so that what only verifies
+// links no Kubernetes client.
+package keeper
 
 import (
 	"context"
@@ -12,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lifeboat-dev/lifeboat/internal/evidence"
 )
 
 const (
@@ -33,7 +37,7 @@ const (
 // shows the public half in the ConfigMap of the same name. A Secret that exists is never changed: its key has signed what
 // there is. Of two operators that start together one creates the Secret and both use it. live must read from the API
 // server, not from a cache: a cache would list every Secret, and may not know the newest.
-func EnsureKey(ctx context.Context, c client.Client, live client.Reader, namespace string) (*Key, error) {
+func EnsureKey(ctx context.Context, c client.Client, live client.Reader, namespace string) (*evidence.Key, error) {
 	key, err := ensureSecret(ctx, c, live, namespace)
 	if err != nil {
 		return nil, fmt.Errorf("key of the evidence, in Secret %s/%s: %w", namespace, KeyName, err)
@@ -44,12 +48,12 @@ func EnsureKey(ctx context.Context, c client.Client, live client.Reader, namespa
 	return key, nil
 }
 
-func ensureSecret(ctx context.Context, c client.Client, live client.Reader, namespace string) (*Key, error) {
+func ensureSecret(ctx context.Context, c client.Client, live client.Reader, namespace string) (*evidence.Key, error) {
 	key, err := readSecret(ctx, live, namespace)
 	if !apierrors.IsNotFound(err) {
 		return key, err
 	}
-	if key, err = NewKey(); err != nil {
+	if key, err = evidence.NewKey(); err != nil {
 		return nil, err
 	}
 	private, err := key.PrivatePEM()
@@ -68,12 +72,12 @@ func ensureSecret(ctx context.Context, c client.Client, live client.Reader, name
 	return key, nil
 }
 
-func readSecret(ctx context.Context, live client.Reader, namespace string) (*Key, error) {
+func readSecret(ctx context.Context, live client.Reader, namespace string) (*evidence.Key, error) {
 	var secret corev1.Secret
 	if err := live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: KeyName}, &secret); err != nil {
 		return nil, err
 	}
-	key, err := ParseKey(secret.Data[PrivateKey])
+	key, err := evidence.ParseKey(secret.Data[PrivateKey])
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; put the key back that it held, or delete the Secret to start with a new key, with which older evidence does not verify", PrivateKey, err)
 	}
@@ -81,7 +85,7 @@ func readSecret(ctx context.Context, live client.Reader, namespace string) (*Key
 }
 
 // publish creates the ConfigMap, or repairs it when it shows anything but the key.
-func publish(ctx context.Context, c client.Client, live client.Reader, namespace string, key *Key) error {
+func publish(ctx context.Context, c client.Client, live client.Reader, namespace string, key *evidence.Key) error {
 	public, err := key.PublicPEM()
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package evidence
+package keeper
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/lifeboat-dev/lifeboat/internal/evidence"
 )
 
 const namespace = "lifeboat-system"
@@ -135,7 +137,11 @@ func TestAChangedConfigMapIsRepaired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged, err := theKey(t, 9).PublicPEM()
+	other, err := evidence.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged, err := other.PublicPEM()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +238,7 @@ func TestTwoStartTogether(t *testing.T) {
 	var secrets, maps sync.WaitGroup // each is passed when both operators came to it
 	secrets.Add(2)
 	maps.Add(2)
-	start := func() (*Key, error) {
+	start := func() (*evidence.Key, error) {
 		var secretRead, mapRead sync.Once
 		c := interceptor.NewClient(store, interceptor.Funcs{
 			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
@@ -247,7 +253,7 @@ func TestTwoStartTogether(t *testing.T) {
 		})
 		return EnsureKey(t.Context(), c, c, namespace)
 	}
-	keys, errs := make([]*Key, 2), make([]error, 2)
+	keys, errs := make([]*evidence.Key, 2), make([]error, 2)
 	var both sync.WaitGroup
 	for n := range 2 {
 		both.Go(func() { keys[n], errs[n] = start() })
@@ -256,7 +262,7 @@ func TestTwoStartTogether(t *testing.T) {
 	if errs[0] != nil || errs[1] != nil || !keys[0].Public().Equal(keys[1].Public()) {
 		t.Fatalf("they do not agree: %v, %v, %v", keys, errs[0], errs[1])
 	}
-	stored, err := ParseKey(kept(t, store).Data["private.pem"])
+	stored, err := evidence.ParseKey(kept(t, store).Data["private.pem"])
 	if err != nil || !stored.Public().Equal(keys[0].Public()) {
 		t.Errorf("neither is what is stored: %v", err)
 	}
