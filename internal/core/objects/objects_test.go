@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -51,21 +50,7 @@ func TestShapes(t *testing.T) {
 	labels, annotations := objects.ContentMarks(point(false), data())
 	group := plan.GroupOrder{Name: "web-x", Class: "array-a", Selector: &api.LabelSelector{MatchLabels: map[string]string{"app": "shop"},
 		MatchExpressions: []api.LabelRequirement{{Key: "tier", Operator: "In", Values: []string{"db", "queue"}}, {Key: "scratch", Operator: "DoesNotExist"}}}}
-	run := objects.Run{Kind: "Restore", Namespace: "shop", Name: "monday", UID: "11111111-2222-3333-4444-555555555555"}
-	source := plan.Source{Claim: "data", Snapshot: plan.Target{Name: "data-x"}, Mode: "Filesystem"}
-	bring := plan.ClaimOrder{Name: "data-monday", Class: "array-a", Size: resource.MustParse("2Gi"), Source: source}
-	stays, thrown := bring, bring
-	stays.Access, stays.Labels = "ReadWriteOnce,ReadOnlyMany,Nonsense", map[string]string{"tier": "db"}
-	thrown.Throw = slot.Add(time.Hour)
-	again, err := objects.ClaimAgain("shop", "data", recorded(t), "pv-new")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, shape := range map[string]any{
-		"restored-claim":  objects.Claim(run, stays),
-		"throwaway-claim": objects.Claim(run, thrown),
-		"claim-again":     again,
-		"safety-point":    objects.SafetyPoint(run, plan.SafetyOrder{Name: "monday-before-x", Policy: "web", PolicyUID: "policy"}),
 		"point":           objects.Point(policy(), plan.Take{Name: names.Point("web", string(policy().UID), slot), Slot: slot}),
 		"snapshot":        objects.Snapshot(point(false), order),
 		"snapshot-manual": objects.Snapshot(point(true), order),
@@ -93,26 +78,6 @@ func TestShapes(t *testing.T) {
 			}
 		})
 	}
-}
-
-// recorded is a claim as a cluster has it, in the words in which it is written down.
-func recorded(t *testing.T) string {
-	t.Helper()
-	class, mode := "array-a", corev1.PersistentVolumeFilesystem
-	out, err := objects.RecordClaim(&corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Name: "data", Namespace: "shop", UID: "old", ResourceVersion: "7", Labels: map[string]string{"app": "shop"},
-			Finalizers:      []string{"kubernetes.io/pvc-protection"},
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: "shop-0", UID: "gone"}},
-			Annotations: map[string]string{"team": "red", "pv.kubernetes.io/bind-completed": "yes", "pv.kubernetes.io/bound-by-controller": "yes",
-				"volume.kubernetes.io/selected-node": "n1", "volume.kubernetes.io/storage-provisioner": "d", "volume.beta.kubernetes.io/storage-provisioner": "d"}},
-		Spec: corev1.PersistentVolumeClaimSpec{StorageClassName: &class, VolumeMode: &mode, VolumeName: "pv-old", AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}}},
-		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // TestSameOwner: an object of our name is ours only when policy, point and claim are the same, and it is not on its way out.
