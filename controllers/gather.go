@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
 
@@ -49,6 +50,7 @@ func (r *Reader) claim(ctx context.Context, c *corev1.PersistentVolumeClaim) (pl
 		Name: c.Name, UID: string(c.UID), Labels: c.Labels,
 		StorageClass: ptr.Deref(c.Spec.StorageClassName, ""),
 		Mode:         string(ptr.Deref(c.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)),
+		AccessModes:  objects.AccessModes(c.Spec.AccessModes),
 		Size:         c.Status.Capacity[corev1.ResourceStorage],
 		Bound:        c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "",
 		Deleting:     !c.DeletionTimestamp.IsZero(),

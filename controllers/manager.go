@@ -98,7 +98,9 @@ func lean(o any) (any, error) {
 func leanClaim(c *corev1.PersistentVolumeClaim) {
 	c.Annotations = only(c.Annotations, api.AnnotationExpires)
 	c.OwnerReferences, c.Finalizers = nil, nil
-	c.Spec = corev1.PersistentVolumeClaimSpec{StorageClassName: c.Spec.StorageClassName, VolumeMode: c.Spec.VolumeMode, VolumeName: c.Spec.VolumeName}
+	c.Spec = corev1.PersistentVolumeClaimSpec{
+		StorageClassName: c.Spec.StorageClassName, VolumeMode: c.Spec.VolumeMode, VolumeName: c.Spec.VolumeName, AccessModes: c.Spec.AccessModes,
+	}
 	c.Status = corev1.PersistentVolumeClaimStatus{Phase: c.Status.Phase, Capacity: c.Status.Capacity}
 }
 
@@ -117,7 +119,7 @@ var snapshotLabels = []string{api.LabelPolicyUID, api.LabelPoint, api.LabelPoint
 // leanSnapshot keeps what says whose a snapshot is, and its status. Of these there are by far the most.
 func leanSnapshot(s *snapshotv1.VolumeSnapshot) {
 	s.Labels = only(s.Labels, snapshotLabels...)
-	s.Annotations = only(s.Annotations, api.AnnotationClaim)
+	s.Annotations = only(s.Annotations, api.AnnotationClaim, api.AnnotationAccessModes)
 	s.Finalizers, s.Spec = nil, snapshotv1.VolumeSnapshotSpec{}
 }
 

@@ -150,7 +150,7 @@ func (r *Reader) snapshots(ctx context.Context, p *api.RecoveryPoint) ([]plan.Sn
 func (r *Reader) snapshot(ctx context.Context, s *snapshotv1.VolumeSnapshot) (plan.Snapshot, error) {
 	out := plan.Snapshot{
 		Name: s.Name, UID: string(s.UID), Version: s.ResourceVersion, Deleting: !s.DeletionTimestamp.IsZero(),
-		Claim: s.Annotations[api.AnnotationClaim], ClaimUID: s.Labels[api.LabelClaimUID],
+		Claim: s.Annotations[api.AnnotationClaim], ClaimUID: s.Labels[api.LabelClaimUID], Access: s.Annotations[api.AnnotationAccessModes],
 		PolicyUID: s.Labels[api.LabelPolicyUID], PointUID: s.Labels[api.LabelPointUID], Group: groupOwner(s).Name,
 	}
 	if s.Status == nil {

@@ -81,7 +81,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options config.Options, now cl
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.fingerprints, s.sweeper} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper} {
 		if err := add(); err != nil {
 			return err
 		}
@@ -148,6 +148,20 @@ func (s *setup) drills() error {
 		Complete(r)
 }
 
+// restoresAtOnce is how many restores are looked at side by side. They are rare, and somebody waits for each.
+const restoresAtOnce = 8
+
+func (s *setup) restores() error {
+	r := &RestoreReconciler{Read: s.read, Write: s.write, Clock: s.clock, Mover: s.mover, Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("restore").
+		For(&api.Restore{}).
+		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
+		WithOptions(sideBySide(restoresAtOnce)).
+		Complete(r)
+}
+
 func (s *setup) fingerprints() error {
 	r := &FingerprintReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings, Mover: s.mover,
 		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
@@ -168,6 +182,7 @@ func (s *setup) sweeper() error {
 		Watches(&corev1.Pod{}, find).
 		Watches(&networkingv1.NetworkPolicy{}, find).
 		Watches(&api.RestoreDrill{}, left, builder.WithPredicates(runDeleted)).
+		Watches(&api.Restore{}, left, builder.WithPredicates(runDeleted)).
 		Watches(&api.RecoveryPoint{}, left, builder.WithPredicates(runDeleted)).
 		WithOptions(sideBySide(1)).
 		Complete(&Sweeper{Read: s.read, Write: s.write, Clock: s.clock})

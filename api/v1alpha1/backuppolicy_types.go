@@ -563,7 +563,7 @@ type BackupPolicyStatus struct {
 
 	// missedSlots counts the slots that passed without a run since the policy was created.
 	// +optional
-	MissedSlots int64 `json:"missedSlots,omitempty"`
+	MissedSlots int64 `json:"missedSlots"`
 
 	// lastRecoveryPoint is the newest complete recovery point. Absent until there is one.
 	// +optional
@@ -590,13 +590,13 @@ type BackupPolicyStatus struct {
 	// +optional
 	LastProof *ProofSummary `json:"lastProof,omitempty"`
 
-	// recoveryPoints counts this policy's points.
+	// recoveryPoints counts this policy's points. Written also when there are none, so that kubectl prints 0.
 	// +optional
-	RecoveryPoints PointCounts `json:"recoveryPoints,omitempty,omitzero"`
+	RecoveryPoints PointCounts `json:"recoveryPoints"`
 
-	// volumes counts the selected volumes.
+	// volumes counts the selected volumes. Written also when there are none, so that kubectl prints 0.
 	// +optional
-	Volumes VolumeCounts `json:"volumes,omitempty,omitzero"`
+	Volumes VolumeCounts `json:"volumes"`
 
 	// expiring are points that retention no longer keeps, at most 20, soonest first. They stay at least until their time,
 	// and longer while the policy is suspended. A point is only ever expired after it stood here.

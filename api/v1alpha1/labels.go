@@ -54,6 +54,8 @@ const (
 	AnnotationSize = "lifeboat.dev/size"
 	// AnnotationVolumeMode is the volume mode of the captured claim.
 	AnnotationVolumeMode = "lifeboat.dev/volume-mode"
+	// AnnotationAccessModes are the access modes of the captured claim, separated by commas.
+	AnnotationAccessModes = "lifeboat.dev/access-modes"
 	// AnnotationSlot is the slot of the point, RFC 3339, absent on manual points.
 	AnnotationSlot = "lifeboat.dev/slot"
 

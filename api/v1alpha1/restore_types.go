@@ -294,6 +294,10 @@ type VolumeSwap struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	NewVolume string `json:"newVolume"`
+	// temporary is the claim that holds the restored data until then.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Temporary string `json:"temporary"`
 	// reclaimPolicy is what the old volume's reclaim policy was; the new one gets it in the end.
 	// +required
 	// +kubebuilder:validation:MaxLength=16
@@ -302,7 +306,10 @@ type VolumeSwap struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=16384
 	Claim string `json:"claim"`
-	// keepUntil is until when the old volume is kept.
+	// keepUntil is until when the old volume is kept. Absent while the volume is being replaced.
 	// +optional
 	KeepUntil *metav1.Time `json:"keepUntil,omitempty"`
+	// releasedAt is when the old volume was let go: it got its reclaim policy back, was gone, or was taken by somebody else.
+	// +optional
+	ReleasedAt *metav1.Time `json:"releasedAt,omitempty"`
 }

@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -65,23 +66,14 @@ func groupScenarios() []scenario {
 		{
 			name: "a group snapshot is deleted by hand, and then its point", claims: two, policy: testkit.Policy(grouped),
 			before: 2*time.Hour + 30*time.Minute,
-			act: func(w *World) {
-				p := w.Points()[0]
-				for _, g := range w.Groups() {
-					if g.GetName() == p.Status.GroupSnapshot {
-						w.Delete(&g)
-					}
-				}
-				w.Delete(&p)
-			},
-			window: 20 * time.Minute,
-			expect: func(t *testing.T, w *World) {
-				completePoints(1)(t, w)
-				groupsLeft(t, w, 1)
-				if n := len(w.Storage.Bytes); n != 2 {
-					t.Errorf("the storage system holds %d snapshots, want the 2 of the other point", n)
-				}
-			},
+			act:    func(w *World) { deleteGroupAndPoint(w, 0) }, window: 20 * time.Minute,
+			expect: oneGroupLeft,
+		},
+		{
+			name: "a group snapshot is deleted by hand, and its point when it is gone", claims: two, policy: testkit.Policy(grouped),
+			before: 2*time.Hour + 30*time.Minute,
+			act:    func(w *World) { deleteGroupAndPoint(w, 10*time.Second) }, window: 20 * time.Minute,
+			expect: oneGroupLeft,
 		},
 		{
 			name: "the namespace of grouped points is deleted", claims: two, policy: testkit.Policy(grouped),
@@ -123,6 +115,29 @@ func oneInstant(t *testing.T, w *World) {
 		if c.Group == "" || !c.At.Equal(w.Storage.Cuts[0].At) {
 			t.Errorf("claim %s was cut at %s by group %q", c.Claim, c.At, c.Group)
 		}
+	}
+}
+
+// deleteGroupAndPoint deletes the oldest point's group snapshot as a user does, and after a while the point. An operator
+// that is there may have expired it by then.
+func deleteGroupAndPoint(w *World, wait time.Duration) {
+	p := w.Points()[0]
+	for _, g := range w.Groups() {
+		if g.GetName() == p.Status.GroupSnapshot {
+			w.Delete(&g)
+		}
+	}
+	must(w.Run(wait))
+	must(client.IgnoreNotFound(w.User.Delete(context.Background(), &p)))
+}
+
+// oneGroupLeft expects one of two grouped points of two claims, with all that is its own and no more.
+func oneGroupLeft(t *testing.T, w *World) {
+	t.Helper()
+	completePoints(1)(t, w)
+	groupsLeft(t, w, 1)
+	if n := len(w.Storage.Bytes); n != 2 {
+		t.Errorf("the storage system holds %d snapshots, want the 2 of the other point", n)
 	}
 }
 

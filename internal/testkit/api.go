@@ -414,7 +414,7 @@ func restrict(kind schema.GroupVersionKind, before, after map[string]any, status
 
 func hasStatus(kind string) bool {
 	return slices.Contains([]string{"BackupPolicy", "RecoveryPoint", "VolumeSnapshot", "VolumeSnapshotContent", "PersistentVolumeClaim",
-		"PersistentVolume", "VolumeGroupSnapshot", "VolumeGroupSnapshotContent"}, kind)
+		"PersistentVolume", "VolumeGroupSnapshot", "VolumeGroupSnapshotContent", "Restore", "RestoreDrill"}, kind)
 }
 
 func asMap(obj client.Object) (map[string]any, error) {

@@ -347,6 +347,7 @@ func (k *Checker) noPhantom(f facts, p *api.RecoveryPoint) {
 			k.broken(2, "point %s is complete without the bytes of a claim", p.Name)
 		}
 	}
+	k.retained(f, p)
 	bound := 0
 	for i := range f.snapshots {
 		s := f.snapshots[i]
@@ -362,6 +363,23 @@ func (k *Checker) noPhantom(f facts, p *api.RecoveryPoint) {
 	}
 	if bound != len(members) || int(p.Status.Capture.Volumes) != len(members) {
 		k.broken(2, "point %s of %d volumes is complete with %d that are bound both ways", p.Name, p.Status.Capture.Volumes, bound)
+	}
+}
+
+// retained checks that no complete point can lose its bytes with its namespace: every content, and that of the group, is retained.
+func (k *Checker) retained(f facts, p *api.RecoveryPoint) {
+	for _, c := range f.contents {
+		for _, s := range f.snapshots {
+			if f.pointOf(s) == string(p.UID) && s.UID == c.Spec.VolumeSnapshotRef.UID && c.Spec.DeletionPolicy != snapshotv1.VolumeSnapshotContentRetain {
+				k.broken(2, "point %s is complete and its content %s is not retained", p.Name, c.Name)
+			}
+		}
+	}
+	for _, g := range f.groups {
+		policy, _, _ := unstructured.NestedString(g.Object, "spec", "deletionPolicy")
+		if g.GetKind() == "VolumeGroupSnapshotContent" && f.pointOfGroup(g) == string(p.UID) && policy != "Retain" {
+			k.broken(2, "point %s is complete and the content %s of its group is not retained", p.Name, g.GetName())
+		}
 	}
 }
 

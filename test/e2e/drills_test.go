@@ -84,7 +84,7 @@ func (s *space) drillEnds(name string, verdict api.Verdict, level api.ProofLevel
 }
 
 func drillTold(d *api.RestoreDrill) string {
-	var out []string
+	out := []string{"verdict " + string(d.Status.Verdict)}
 	for _, c := range d.Status.Conditions {
 		out = append(out, fmt.Sprintf("%s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message))
 	}

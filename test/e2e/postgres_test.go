@@ -26,6 +26,8 @@ const (
 	// postgresStart starts a server on a data folder, reachable through a socket alone.
 	postgresStart = `exec ` + postgresBin + `postgres -k /tmp -c listen_addresses= -D `
 	psql          = postgresBin + `psql -h /tmp -U postgres -tA `
+	// psqlNet is psql in another container of the same pod.
+	psqlNet = postgresBin + `psql -h 127.0.0.1 -U postgres -tA `
 )
 
 // A PostgreSQL under write load is captured with and without a checkpoint before. What a drill restores recovers as after a
@@ -58,12 +60,12 @@ func TestDrillOfPostgres(t *testing.T) {
 		check("amcheck", api.LevelConsistent, postgresBin+`pg_ctl -D /restore/db/pg -o '-k /tmp -c listen_addresses=' -w -t 120 start >/dev/null
 			`+postgresBin+`pg_amcheck -h /tmp -U postgres --all --heapallindexed
 			`+postgresBin+`pg_ctl -D /restore/db/pg -w stop >/dev/null`, database),
-		check("query", api.LevelAnswering, `[ "$(`+psql+`-c 'select count(*) from pgbench_accounts' postgres)" = 100000 ]
-			[ "$(`+psql+`-c 'select (select sum(bbalance) from pgbench_branches) = (select sum(delta) from pgbench_history)' postgres)" = t ]`, database,
+		check("query", api.LevelAnswering, `[ "$(`+psqlNet+`-c 'select count(*) from pgbench_accounts' postgres)" = 100000 ]
+			[ "$(`+psqlNet+`-c 'select (select sum(bbalance) from pgbench_branches) = (select sum(delta) from pgbench_history)' postgres)" = t ]`, database,
 			func(c *api.Check) {
 				c.Application = &api.CheckApplication{
-					Command: []string{"sh", "-c", postgresStart + "/restore/db/pg"},
-					Exec:    &api.ExecProbe{Command: []string{postgresBin + "pg_isready", "-q", "-h", "/tmp"}},
+					Command: []string{"sh", "-c", postgresStart + "/restore/db/pg -c listen_addresses=127.0.0.1"},
+					Exec:    &api.ExecProbe{Command: []string{postgresBin + "pg_isready", "-q", "-h", "127.0.0.1"}},
 				}
 			}),
 	)

@@ -1320,6 +1320,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reclaimPolicy
       type:
         scalar: string
+    - name: releasedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: temporary
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.WorkloadReference
   map:
     fields:

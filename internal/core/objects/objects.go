@@ -103,6 +103,9 @@ func SnapshotMarks(point *api.RecoveryPoint, c plan.Claim) (labels, annotations 
 		api.AnnotationClaim: c.Name, api.AnnotationStorageClass: c.StorageClass,
 		api.AnnotationSize: c.Size.String(), api.AnnotationVolumeMode: c.Mode,
 	}
+	if c.AccessModes != "" {
+		annotations[api.AnnotationAccessModes] = c.AccessModes
+	}
 	if s := point.Spec.Slot; s != nil {
 		annotations[api.AnnotationSlot] = s.UTC().Format(time.RFC3339)
 	}

@@ -40,7 +40,7 @@ func point(manual bool) *api.RecoveryPoint {
 }
 
 func data() plan.Claim {
-	return plan.Claim{Name: "data", UID: "99999999-8888-7777-6666-555555555555", Labels: map[string]string{"app.kubernetes.io/instance": "shop"},
+	return plan.Claim{Name: "data", AccessModes: "ReadWriteOnce,ReadOnlyMany", UID: "99999999-8888-7777-6666-555555555555", Labels: map[string]string{"app.kubernetes.io/instance": "shop"},
 		StorageClass: "array-a", Mode: "Filesystem", Size: resource.MustParse("1Gi")}
 }
 

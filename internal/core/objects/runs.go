@@ -4,6 +4,7 @@ package objects
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -55,7 +56,7 @@ func Claim(r Run, o plan.ClaimOrder) *corev1.PersistentVolumeClaim {
 	c := &corev1.PersistentVolumeClaim{
 		ObjectMeta: r.meta(o.Name, o.Throw),
 		Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes:      []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			AccessModes:      accessModes(o.Access),
 			StorageClassName: &o.Class,
 			VolumeMode:       ptr.To(volumeMode(o.Source.Mode)),
 			DataSource:       &corev1.TypedLocalObjectReference{APIGroup: ptr.To("snapshot.storage.k8s.io"), Kind: "VolumeSnapshot", Name: o.Source.Snapshot.Name},
@@ -66,6 +67,30 @@ func Claim(r Run, o plan.ClaimOrder) *corev1.PersistentVolumeClaim {
 		c.Labels[k] = v
 	}
 	return c
+}
+
+// accessModes are those of a list separated by commas. What is no access mode is passed over; where none is left it is ReadWriteOnce.
+func accessModes(list string) []corev1.PersistentVolumeAccessMode {
+	var out []corev1.PersistentVolumeAccessMode
+	for m := range strings.SplitSeq(list, ",") {
+		switch mode := corev1.PersistentVolumeAccessMode(m); mode {
+		case corev1.ReadWriteOnce, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOncePod:
+			out = append(out, mode)
+		}
+	}
+	if len(out) == 0 {
+		return []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}
+	}
+	return out
+}
+
+// AccessModes are those of a claim as a list separated by commas.
+func AccessModes(modes []corev1.PersistentVolumeAccessMode) string {
+	out := make([]string, len(modes))
+	for i, m := range modes {
+		out[i] = string(m)
+	}
+	return strings.Join(out, ",")
 }
 
 func volumeMode(mode string) corev1.PersistentVolumeMode {

@@ -30,6 +30,7 @@ type Source struct {
 	Handle          string // the snapshot's name on the storage system
 	StorageClass    string
 	Mode            string            // Filesystem or Block
+	AccessModes     string            // of the captured claim, separated by commas; empty when they are not known
 	Size            resource.Quantity // what the restored volume must have at least
 	Problem         *Problem          // why it cannot be brought back; nil when it can
 }
@@ -101,6 +102,7 @@ type ClaimOrder struct {
 	Class  string
 	Size   resource.Quantity
 	Labels map[string]string
+	Access string // access modes, separated by commas; empty for ReadWriteOnce
 	Source Source
 	Throw  time.Time // when it is swept away at the latest; zero for a claim that stays
 }
@@ -138,6 +140,7 @@ type landing struct {
 	class  string // empty: that of the captured claim
 	size   resource.Quantity
 	labels map[string]string
+	access string // access modes, separated by commas; empty for ReadWriteOnce
 	mover  *api.MoverOptions
 	throw  time.Time
 	stays  bool // the claim is not thrown away
@@ -158,7 +161,7 @@ func bring(o Brought, s Source, t landing) bringing {
 	claim, is := o.Claims[t.name]
 	switch {
 	case !is || claim.Deleting:
-		b.claim = &ClaimOrder{Name: t.name, Class: t.class, Size: larger(s.Size, t.size), Labels: t.labels, Source: s, Throw: t.throw}
+		b.claim = &ClaimOrder{Name: t.name, Class: t.class, Size: larger(s.Size, t.size), Labels: t.labels, Access: t.access, Source: s, Throw: t.throw}
 		if t.stays {
 			b.claim.Throw = time.Time{}
 		}
@@ -336,7 +339,7 @@ func Sources(p *api.RecoveryPoint, snapshots []Snapshot) []Source {
 		if bad := unusable(s, is, p); bad != "" {
 			src.Problem = &Problem{api.ReasonSnapshotUnusable, bad}
 		} else {
-			src.Handle, src.Mode = s.Content.SnapshotHandle, s.Content.SourceMode
+			src.Handle, src.Mode, src.AccessModes = s.Content.SnapshotHandle, s.Content.SourceMode, s.Access
 			src.Size = larger(src.Size, *resource.NewQuantity(s.Content.RestoreSize, resource.BinarySI))
 		}
 		out = append(out, src)

@@ -38,6 +38,7 @@ type Claim struct {
 	Labels       map[string]string
 	StorageClass string
 	Mode         string // Filesystem or Block
+	AccessModes  string // separated by commas
 	Size         resource.Quantity
 	Bound        bool
 	Deleting     bool
@@ -59,6 +60,7 @@ type Snapshot struct {
 	Version    string // its resource version
 	Claim      string
 	ClaimUID   string
+	Access     string // the access modes of the claim, separated by commas; empty when they are not known
 	PolicyUID  string
 	PointUID   string
 	Group      string // the VolumeGroupSnapshot that brought it; empty for one made alone

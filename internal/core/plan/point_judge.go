@@ -176,8 +176,8 @@ func (v *volume) judgeSnapshot(o PointObserved, prior api.VolumeRecord) {
 		v.is(api.VolumeFailed, api.ReasonRecoveryPointVanished, "the VolumeSnapshot is being deleted")
 	case s.Ready && s.Content == nil && done:
 		v.is(api.VolumeFailed, api.ReasonRecoveryPointVanished, "the VolumeSnapshotContent is gone")
-	case s.Ready && s.Content == nil:
-		v.is(api.VolumePending, api.ReasonSnapshotPending, "the content is not seen yet")
+	case s.Ready && contentLags(*s) && !done:
+		v.is(api.VolumePending, api.ReasonSnapshotPending, "the content is not seen to be ready yet")
 	case s.Ready && bindingProblem(*s, v.claim) != nil:
 		v.is(api.VolumePending, api.ReasonBindingBroken, "%s", bindingProblem(*s, v.claim).Message)
 	case s.Ready && !retained(*s, o.Group) && o.Settings.Retain && !done:
@@ -196,6 +196,13 @@ func regressed(s Snapshot, prior api.VolumeRecord, p *api.RecoveryPoint) bool {
 	marked := s.Content != nil && s.Content.PointUID != ""
 	known := prior.State == api.VolumeCaptured || prior.Reason == api.ReasonReadinessRegressed
 	return !s.Ready && (marked || known || Complete(p))
+}
+
+// contentLags says whether a ready snapshot's content is not there, or not ready: mostly it is seen a moment later, because
+// snapshots and contents are watched each on its own.
+func contentLags(s Snapshot) bool {
+	k := s.Content
+	return k == nil || (k.RefUID == s.UID && !k.Deleting && (!k.Ready || k.SnapshotHandle == ""))
 }
 
 // bindingProblem checks that snapshot and content point at each other, and the content at this very volume. Either

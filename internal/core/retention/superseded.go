@@ -71,15 +71,17 @@ func newRest(points []Point) rest {
 	r := rest{points: points, covered: map[string]time.Time{}, crowded: map[int]bool{}}
 	var incomplete []int
 	for i := range points {
-		switch p := &points[i]; {
-		case p.counts():
-			r.complete = append(r.complete, i)
-		case !p.Complete && !p.InFlight:
+		if p := &points[i]; !p.Complete && !p.InFlight {
 			incomplete = append(incomplete, i)
 		}
 	}
 	if len(incomplete) == 0 {
 		return r // nothing to compare with, which is how it should be
+	}
+	for i := range points {
+		if points[i].counts() {
+			r.complete = append(r.complete, i)
+		}
 	}
 	order := func(a, b int) int { return newer(&points[a], &points[b]) }
 	slices.SortFunc(r.complete, order)

@@ -35,9 +35,9 @@ type BackupPolicyStatusApplyConfiguration struct {
 	LastDrill *DrillSummaryApplyConfiguration `json:"lastDrill,omitempty"`
 	// lastProof is the newest proof: the newest drill that passed.
 	LastProof *ProofSummaryApplyConfiguration `json:"lastProof,omitempty"`
-	// recoveryPoints counts this policy's points.
+	// recoveryPoints counts this policy's points. Written also when there are none, so that kubectl prints 0.
 	RecoveryPoints *PointCountsApplyConfiguration `json:"recoveryPoints,omitempty"`
-	// volumes counts the selected volumes.
+	// volumes counts the selected volumes. Written also when there are none, so that kubectl prints 0.
 	Volumes *VolumeCountsApplyConfiguration `json:"volumes,omitempty"`
 	// expiring are points that retention no longer keeps, at most 20, soonest first. They stay at least until their time,
 	// and longer while the policy is suspended. A point is only ever expired after it stood here.

@@ -17,12 +17,16 @@ type VolumeSwapApplyConfiguration struct {
 	OldVolume *string `json:"oldVolume,omitempty"`
 	// newVolume is the PersistentVolume that takes its place.
 	NewVolume *string `json:"newVolume,omitempty"`
+	// temporary is the claim that holds the restored data until then.
+	Temporary *string `json:"temporary,omitempty"`
 	// reclaimPolicy is what the old volume's reclaim policy was; the new one gets it in the end.
 	ReclaimPolicy *string `json:"reclaimPolicy,omitempty"`
 	// claim is the old claim as it was, in JSON, so that it can be made again.
 	Claim *string `json:"claim,omitempty"`
-	// keepUntil is until when the old volume is kept.
+	// keepUntil is until when the old volume is kept. Absent while the volume is being replaced.
 	KeepUntil *v1.Time `json:"keepUntil,omitempty"`
+	// releasedAt is when the old volume was let go: it got its reclaim policy back, was gone, or was taken by somebody else.
+	ReleasedAt *v1.Time `json:"releasedAt,omitempty"`
 }
 
 // VolumeSwapApplyConfiguration constructs a declarative configuration of the VolumeSwap type for use with
@@ -55,6 +59,14 @@ func (b *VolumeSwapApplyConfiguration) WithNewVolume(value string) *VolumeSwapAp
 	return b
 }
 
+// WithTemporary sets the Temporary field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Temporary field is set to the value of the last call.
+func (b *VolumeSwapApplyConfiguration) WithTemporary(value string) *VolumeSwapApplyConfiguration {
+	b.Temporary = &value
+	return b
+}
+
 // WithReclaimPolicy sets the ReclaimPolicy field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ReclaimPolicy field is set to the value of the last call.
@@ -76,5 +88,13 @@ func (b *VolumeSwapApplyConfiguration) WithClaim(value string) *VolumeSwapApplyC
 // If called multiple times, the KeepUntil field is set to the value of the last call.
 func (b *VolumeSwapApplyConfiguration) WithKeepUntil(value v1.Time) *VolumeSwapApplyConfiguration {
 	b.KeepUntil = &value
+	return b
+}
+
+// WithReleasedAt sets the ReleasedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReleasedAt field is set to the value of the last call.
+func (b *VolumeSwapApplyConfiguration) WithReleasedAt(value v1.Time) *VolumeSwapApplyConfiguration {
+	b.ReleasedAt = &value
 	return b
 }
