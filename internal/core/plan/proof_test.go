@@ -271,6 +271,18 @@ func TestEditingNeverRehearses(t *testing.T) {
 	}
 }
 
+// TestDrillSlotIsWrittenDown: an operator that was killed after it created a drill finds the slot on it, and the slot stays
+// settled when the drill is gone.
+func TestDrillSlotIsWrittenDown(t *testing.T) {
+	o := withDrill("30 * * * *")
+	o.Drills = []*api.RestoreDrill{slotDrill(noon.Add(30 * time.Minute))}
+	o = settled(o, noon.Add(40*time.Minute))
+	o.Drills = nil
+	if p := ForPolicy(o, noon.Add(41*time.Minute)); p.Rehearse != nil || p.Status.LastDrillSlot == nil {
+		t.Errorf("it rehearses %+v again; the mark is %s", p.Rehearse, p.Status.LastDrillSlot)
+	}
+}
+
 // TestDrillThatCouldNotBeCreated: its slot stays due.
 func TestDrillThatCouldNotBeCreated(t *testing.T) {
 	o := withDrill("30 * * * *")
