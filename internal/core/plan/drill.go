@@ -120,6 +120,7 @@ func (p *DrillPlan) planStart(o DrillObserved, now time.Time) {
 	}
 	if wait := drillWaits(o); wait != nil {
 		if !now.Before(deadline) {
+			p.freeze(o, nil, now)
 			p.conclude(o, api.VerdictInconclusive, Problem{api.ReasonDrillTimedOut, "the drill could not start in time: " + wait.Message}, now)
 			return
 		}
@@ -131,11 +132,13 @@ func (p *DrillPlan) planStart(o DrillObserved, now time.Time) {
 	point, selection, bad := drillPoint(o)
 	p.Status.Selection = &selection
 	if bad != nil {
+		p.freeze(o, nil, now)
 		p.phase(api.PhaseSelecting, api.PhaseFailed, bad.Message, now)
 		p.conclude(o, api.VerdictFailed, *bad, now)
 		return
 	}
 	p.freeze(o, point, now)
+	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning, Message: fmt.Sprintf("rehearsing recovery point %s", point.Name)})
 	p.phase(api.PhaseSelecting, api.PhaseSucceeded, "", now)
 	p.phase(api.PhaseRestoring, api.PhaseRunning, "", now)
 }
@@ -209,13 +212,17 @@ func drillSeed(d *api.RestoreDrill) string {
 	return string(d.UID)
 }
 
+// freeze writes down what is to be done. A drill for which there is no point has one too: its evidence says what was asked for.
 func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.Time) {
 	spec, checks := o.Drill.Spec, drillChecks(o)
 	run := &api.DrillRun{
 		Policy: o.Policy.Name, PolicyUID: string(o.Policy.UID), Required: requiredProof(o.Policy, checks),
-		RecoveryPoint: api.DrilledPoint{Name: point.Name, UID: string(point.UID), PointInTime: *point.Status.PointInTime},
-		StartedAt:     metav1.NewTime(now.UTC().Truncate(time.Second)), Deadline: metav1.NewTime(now.Add(drillTimeout(o)).UTC().Truncate(time.Second)),
+		StartedAt: metav1.NewTime(now.UTC().Truncate(time.Second)), Deadline: metav1.NewTime(now.Add(drillTimeout(o)).UTC().Truncate(time.Second)),
 		StorageClassName: spec.StorageClassName, Mover: o.Policy.Spec.Mover.DeepCopy(), Checks: checks,
+	}
+	if point != nil {
+		run.RecoveryPoint = api.DrilledPoint{Name: point.Name, UID: string(point.UID), PointInTime: *point.Status.PointInTime}
+		p.Status.DataAge = &metav1.Duration{Duration: max(0, now.Sub(point.Status.PointInTime.Time)).Truncate(time.Second)}
 	}
 	d := ptr.Deref(o.Policy.Spec.Drill, api.Drill{})
 	if run.StorageClassName == "" {
@@ -232,11 +239,9 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	if spec.Slot != nil {
 		p.Status.Trigger = api.TriggerSchedule
 	}
-	p.Status.DataAge = &metav1.Duration{Duration: max(0, now.Sub(point.Status.PointInTime.Time)).Truncate(time.Second)}
 	for _, c := range checks {
 		p.Status.Checks = append(p.Status.Checks, api.CheckResult{Name: c.Name, Proves: c.Proves, State: api.CheckSkipped})
 	}
-	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning, Message: fmt.Sprintf("rehearsing recovery point %s", point.Name)})
 }
 
 func drillChecks(o DrillObserved) []api.Check {

@@ -193,12 +193,14 @@ func (p *DrillPlan) planChecks(o DrillObserved, volumes []bringing, now time.Tim
 		return
 	}
 	p.phase(api.PhaseChecking, api.PhaseRunning, "", now)
-	for _, c := range run.Checks {
+	for i, c := range run.Checks {
 		r := p.checkResult(c.Name)
-		if r.State == api.CheckPassed {
-			continue
+		if r.State != api.CheckPassed {
+			p.judgeCheck(o, c, r, volumes, now)
 		}
-		p.judgeCheck(o, c, r, volumes, now)
+		if r.State == api.CheckPassed && i < len(run.Checks)-1 && p.stopApplication(o, c) {
+			return
+		}
 		if r.State == api.CheckPassed {
 			continue
 		}
@@ -209,6 +211,19 @@ func (p *DrillPlan) planChecks(o DrillObserved, volumes []bringing, now time.Tim
 	}
 	p.closePhase(api.PhaseChecking, api.PhaseSucceeded, "", now)
 	p.judgeLevel(o, now)
+}
+
+// stopApplication has an application that answered, and would go on, leave the volumes before the next check gets them. It
+// says whether it is still there.
+func (p *DrillPlan) stopApplication(o DrillObserved, c api.Check) bool {
+	pod, is := o.Brought.Pods[names.CheckPod(c.Name, string(o.Drill.UID))]
+	if !is || pod.RunUID != o.Brought.RunUID || pod.Phase != PodRunning || len(c.Command) > 0 {
+		return false
+	}
+	if !pod.Deleting {
+		p.Remove = append(p.Remove, Leftover{Target: pod.Target, Kind: "Pod"})
+	}
+	return true
 }
 
 func (p *DrillPlan) checkResult(name string) *api.CheckResult {
