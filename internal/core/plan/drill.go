@@ -80,9 +80,9 @@ func ForDrill(o DrillObserved, now time.Time) DrillPlan {
 	p.Status.ObservedGeneration = o.Drill.Generation
 	switch {
 	case p.Status.Verdict == "" && deleting:
-		p.conclude(o, api.VerdictAborted, Problem{api.ReasonDrillAborted, "the drill was deleted before it ended"}, now)
+		p.conclude(api.VerdictAborted, Problem{api.ReasonDrillAborted, "the drill was deleted before it ended"}, now)
 	case p.Status.Verdict == "" && o.NamespaceTerminating:
-		p.conclude(o, api.VerdictAborted, Problem{api.ReasonNamespaceTerminating, "the namespace is being deleted"}, now)
+		p.conclude(api.VerdictAborted, Problem{api.ReasonNamespaceTerminating, "the namespace is being deleted"}, now)
 	case p.Status.Verdict == "" && p.Status.Run == nil:
 		p.planStart(o, now)
 	case p.Status.Verdict == "":
@@ -115,13 +115,13 @@ func DrillPolicy(d *api.RestoreDrill) string {
 func (p *DrillPlan) planStart(o DrillObserved, now time.Time) {
 	deadline := o.Drill.CreationTimestamp.Add(drillTimeout(o))
 	if bad := drillCannotStart(o); bad != nil {
-		p.conclude(o, api.VerdictInconclusive, *bad, now)
+		p.conclude(api.VerdictInconclusive, *bad, now)
 		return
 	}
 	if wait := drillWaits(o); wait != nil {
 		if !now.Before(deadline) {
 			p.freeze(o, nil, now)
-			p.conclude(o, api.VerdictInconclusive, Problem{api.ReasonDrillTimedOut, "the drill could not start in time: " + wait.Message}, now)
+			p.conclude(api.VerdictInconclusive, Problem{api.ReasonDrillTimedOut, "the drill could not start in time: " + wait.Message}, now)
 			return
 		}
 		p.phase(api.PhaseSelecting, api.PhaseRunning, wait.Message, now)
@@ -134,7 +134,7 @@ func (p *DrillPlan) planStart(o DrillObserved, now time.Time) {
 	if bad != nil {
 		p.freeze(o, nil, now)
 		p.phase(api.PhaseSelecting, api.PhaseFailed, bad.Message, now)
-		p.conclude(o, api.VerdictFailed, *bad, now)
+		p.conclude(api.VerdictFailed, *bad, now)
 		return
 	}
 	p.freeze(o, point, now)
