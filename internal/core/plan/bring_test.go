@@ -214,7 +214,7 @@ func TestCompareNamesNoFile(t *testing.T) {
 	recordedPrint := testkit.Point(noon, both, recorded).Status.Fingerprint
 	b := func(f api.Fingerprint) bringing { return bringing{source: sourceOf("data"), done: true, read: &f} }
 	differs := printOf("data")
-	differs.Digest = "sha256:flipped"
+	differs.Digest = flipped
 	fewer := differs
 	fewer.Files--
 	for name, c := range map[string]struct {

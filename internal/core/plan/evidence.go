@@ -90,6 +90,9 @@ func attestedVolumes(d *api.RestoreDrill, sources []Source, point *api.RecoveryP
 		if f := fingerprintOf(recorded, v.Claim); f != nil {
 			one.Fingerprint = f.Digest
 		}
+		if v.Read != nil && v.Level == api.LevelIntact { // also when the point, and its fingerprint with it, has gone since
+			one.Fingerprint = v.Read.Digest
+		}
 		if v.Read != nil {
 			one.Read, one.Files, one.Bytes = v.Read.Digest, v.Read.Files, v.Read.Bytes
 		}
