@@ -149,6 +149,19 @@ func (r *RestoreReconciler) gatherAfter(ctx context.Context, o plan.RestoreObser
 	return r.swapPlaces(ctx, o, nil)
 }
 
+// restores are those of a namespace.
+func (r *Reader) restores(ctx context.Context, namespace string) ([]*api.Restore, error) {
+	var list api.RestoreList
+	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("list restores: %w", err)
+	}
+	out := make([]*api.Restore, len(list.Items))
+	for i := range list.Items {
+		out[i] = &list.Items[i]
+	}
+	return out, nil
+}
+
 // users are the pods of a namespace that use each claim, read live. Those that have ended use nothing.
 func (r *Reader) users(ctx context.Context, namespace string) (map[string][]string, error) {
 	var pods corev1.PodList

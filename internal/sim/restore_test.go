@@ -185,6 +185,31 @@ func TestForeignClaimInTheGap(t *testing.T) {
 	}
 }
 
+// TestMadeClaimDeleted: somebody deletes the claim that was made again before the swap is over. It is made once more, and
+// the restored volume, which bears the mark of the deleted claim, is assigned anew.
+func TestMadeClaimDeleted(t *testing.T) {
+	w := newRestoreWorld(t, "data", "logs")
+	w.inPlace()
+	done := false
+	w.meanwhile = func(w *restoreWorld) {
+		c, s := w.claim("data"), swapOf(w.get(), "data")
+		if done || c == nil || s == nil || c.Spec.VolumeName != s.NewVolume || c.Status.Phase != corev1.ClaimBound {
+			return
+		}
+		done = true
+		must(w.user.Delete(context.Background(), c))
+	}
+	if err := w.run(200); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.ended(); err != nil || !done {
+		t.Errorf("deleted %v: %v", done, err)
+	}
+	if len(w.found) > 0 {
+		t.Error(w.found[0])
+	}
+}
+
 // TestPodInTheWay: a pod that comes before the claims are deleted holds the swap up, and nothing is touched under it. It
 // kills: looking at pods only when the restore starts.
 func TestPodInTheWay(t *testing.T) {
