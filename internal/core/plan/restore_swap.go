@@ -242,6 +242,8 @@ func intoPlace(o RestoreObserved, v api.RestoredVolume, now time.Time) swapMove 
 		return step(SwapStep{Do: SwapAssignVolume, Object: n.Target, Version: n.Version})
 	case c == nil:
 		return step(SwapStep{Do: SwapMakeClaim, Record: s.Claim, Volume: s.NewVolume})
+	case c.Deleting: // its volume must not go with it
+		return wait("it was deleted meanwhile, and is made again once it is gone")
 	case !c.Bound || n.RefUID != c.UID:
 		return wait("it waits to be bound to the restored volume " + s.NewVolume)
 	}
