@@ -162,7 +162,8 @@ func (r *Reader) restores(ctx context.Context, namespace string) ([]*api.Restore
 	return out, nil
 }
 
-// users are the pods of a namespace that use each claim, read live. Those that have ended use nothing.
+// users are the pods of a namespace that use each claim, read live. One that has ended uses nothing, and yet Kubernetes lets
+// no claim go that it names.
 func (r *Reader) users(ctx context.Context, namespace string) (map[string][]string, error) {
 	var pods corev1.PodList
 	if err := r.Live.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
@@ -171,15 +172,16 @@ func (r *Reader) users(ctx context.Context, namespace string) (map[string][]stri
 	out := map[string][]string{}
 	for i := range pods.Items {
 		p := &pods.Items[i]
+		who := "pod " + p.Name
 		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
-			continue
+			who += " (which has ended, and is to be deleted)"
 		}
 		for _, v := range p.Spec.Volumes {
 			switch {
 			case v.PersistentVolumeClaim != nil:
-				out[v.PersistentVolumeClaim.ClaimName] = append(out[v.PersistentVolumeClaim.ClaimName], "pod "+p.Name)
+				out[v.PersistentVolumeClaim.ClaimName] = append(out[v.PersistentVolumeClaim.ClaimName], who)
 			case v.Ephemeral != nil:
-				out[p.Name+"-"+v.Name] = append(out[p.Name+"-"+v.Name], "pod "+p.Name)
+				out[p.Name+"-"+v.Name] = append(out[p.Name+"-"+v.Name], who)
 			}
 		}
 	}

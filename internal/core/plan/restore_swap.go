@@ -254,12 +254,12 @@ func intoPlace(o RestoreObserved, v api.RestoredVolume, now time.Time) swapMove 
 func closeSwap(o RestoreObserved, v api.RestoredVolume, now time.Time) swapMove {
 	s, at := *v.Swap, o.Places[v.Claim]
 	var steps []SwapStep
-	if at.New.Reclaim != s.ReclaimPolicy {
-		steps = append(steps, SwapStep{Do: SwapReclaim, Claim: v.Claim, Object: at.New.Target, Version: at.New.Version, Reclaim: s.ReclaimPolicy})
-	}
 	if ownsOld(o, s, at.Old) && !at.Old.Kept {
 		until := now.Add(duration(o.Restore.Spec.KeepOldFor, DefaultKeepOldFor)).UTC().Truncate(time.Second)
 		steps = append(steps, SwapStep{Do: SwapKeepVolume, Claim: v.Claim, Object: at.Old.Target, Version: at.Old.Version, Until: until})
+	}
+	if at.New.Reclaim != s.ReclaimPolicy {
+		steps = append(steps, SwapStep{Do: SwapReclaim, Claim: v.Claim, Object: at.New.Target, Version: at.New.Version, Reclaim: s.ReclaimPolicy})
 	}
 	return swapMove{steps: steps, done: len(steps) == 0}
 }
