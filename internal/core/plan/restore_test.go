@@ -329,6 +329,9 @@ func TestSafetyPointComesFirst(t *testing.T) {
 func TestLawAsOf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		points := drawPoints(t, 8)
+		for i, p := range points { // when it was asked for does not matter
+			p.CreationTimestamp = metav1.NewTime(hour(20 - i))
+		}
 		spec := api.RestoreSpec{Policy: &api.PolicyReference{Name: "web"}}
 		if rapid.Bool().Draw(t, "as of") {
 			spec.AsOf = timePtr(hour(rapid.IntRange(-1, 9).Draw(t, "hour")))
