@@ -26,6 +26,9 @@ func (r *PolicyReconciler) gather(ctx context.Context, b *api.BackupPolicy) (o p
 	if o.Drills, err = r.Read.drills(ctx, b.Namespace, b.Name); err != nil {
 		return o, err
 	}
+	if o.Restores, err = r.Read.restores(ctx, b.Namespace); err != nil {
+		return o, err
+	}
 	if o.Claims, err = r.Read.claims(ctx, b.Namespace); err != nil {
 		return o, err
 	}

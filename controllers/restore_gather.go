@@ -149,7 +149,21 @@ func (r *RestoreReconciler) gatherAfter(ctx context.Context, o plan.RestoreObser
 	return r.swapPlaces(ctx, o, nil)
 }
 
-// users are the pods of a namespace that use each claim, read live. Those that have ended use nothing.
+// restores are those of a namespace.
+func (r *Reader) restores(ctx context.Context, namespace string) ([]*api.Restore, error) {
+	var list api.RestoreList
+	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("list restores: %w", err)
+	}
+	out := make([]*api.Restore, len(list.Items))
+	for i := range list.Items {
+		out[i] = &list.Items[i]
+	}
+	return out, nil
+}
+
+// users are the pods of a namespace that use each claim, read live. One that has ended uses nothing, and yet Kubernetes lets
+// no claim go that it names.
 func (r *Reader) users(ctx context.Context, namespace string) (map[string][]string, error) {
 	var pods corev1.PodList
 	if err := r.Live.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
@@ -158,15 +172,16 @@ func (r *Reader) users(ctx context.Context, namespace string) (map[string][]stri
 	out := map[string][]string{}
 	for i := range pods.Items {
 		p := &pods.Items[i]
+		who := "pod " + p.Name
 		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
-			continue
+			who += " (which has ended, and is to be deleted)"
 		}
 		for _, v := range p.Spec.Volumes {
 			switch {
 			case v.PersistentVolumeClaim != nil:
-				out[v.PersistentVolumeClaim.ClaimName] = append(out[v.PersistentVolumeClaim.ClaimName], "pod "+p.Name)
+				out[v.PersistentVolumeClaim.ClaimName] = append(out[v.PersistentVolumeClaim.ClaimName], who)
 			case v.Ephemeral != nil:
-				out[p.Name+"-"+v.Name] = append(out[p.Name+"-"+v.Name], "pod "+p.Name)
+				out[p.Name+"-"+v.Name] = append(out[p.Name+"-"+v.Name], who)
 			}
 		}
 	}

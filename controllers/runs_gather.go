@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -172,7 +173,8 @@ func podWaits(p *corev1.Pod) *plan.Problem {
 		}
 	}
 	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+		// A pod whose claim is not bound yet waits for the storage system, and not for a node.
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && !strings.Contains(c.Message, "unbound immediate PersistentVolumeClaims") {
 			return &plan.Problem{Reason: api.ReasonUnschedulable, Message: "no node takes the pod: " + c.Message}
 		}
 	}

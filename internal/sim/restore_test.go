@@ -185,17 +185,70 @@ func TestForeignClaimInTheGap(t *testing.T) {
 	}
 }
 
+// TestMadeClaimDeleted: somebody deletes the claim that was made again before the swap is over. It is made once more, and
+// the restored volume, which bears the mark of the deleted claim, is assigned anew.
+func TestMadeClaimDeleted(t *testing.T) {
+	w := newRestoreWorld(t, "data", "logs")
+	w.inPlace()
+	done := false
+	w.meanwhile = func(w *restoreWorld) {
+		c, s := w.claim("data"), swapOf(w.get(), "data")
+		if done || c == nil || s == nil || c.Spec.VolumeName != s.NewVolume || c.Status.Phase != corev1.ClaimBound {
+			return
+		}
+		done = true
+		must(w.user.Delete(context.Background(), c))
+	}
+	if err := w.run(200); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.ended(); err != nil || !done {
+		t.Errorf("deleted %v: %v", done, err)
+	}
+	if len(w.found) > 0 {
+		t.Error(w.found[0])
+	}
+}
+
+// TestRetainIsKeptUp: somebody has the restored volume go with its claim, while no other claim is there. It is spared anew.
+func TestRetainIsKeptUp(t *testing.T) {
+	w := newRestoreWorld(t, "data", "logs")
+	w.inPlace()
+	done := false
+	w.meanwhile = func(w *restoreWorld) {
+		if s := swapOf(w.get(), "data"); !done && s != nil && w.claim("data") == nil {
+			done = true
+			v := w.volume(s.NewVolume)
+			v.Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete
+			must(w.user.Update(context.Background(), v))
+		}
+	}
+	if err := w.run(200); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.ended(); err != nil || !done {
+		t.Errorf("done %v: %v", done, err)
+	}
+}
+
 // TestPodInTheWay: a pod that comes before the claims are deleted holds the swap up, and nothing is touched under it. It
-// kills: looking at pods only when the restore starts.
+// kills: looking at pods only when the restore starts; leaving the reclaim policy of a volume changed that was not replaced.
 func TestPodInTheWay(t *testing.T) {
-	for _, leaves := range []bool{true, false} {
+	recorded := func(w *restoreWorld) bool { return swapOf(w.get(), "data") != nil }
+	spared := func(w *restoreWorld) bool {
+		return w.volume("pv-data").Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRetain
+	}
+	for _, c := range []struct {
+		comes  func(*restoreWorld) bool
+		leaves bool
+	}{{recorded, true}, {recorded, false}, {spared, true}, {spared, false}} {
 		w := newRestoreWorld(t, "data", "logs")
 		w.inPlace(func(s *api.RestoreSpec) { s.Timeout = &metav1.Duration{Duration: 5 * time.Minute} })
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: testkit.Namespace, Name: "late"}}
 		pod.Spec.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
 		uid, came := w.claim("data").UID, false
 		w.meanwhile = func(w *restoreWorld) {
-			if s := swapOf(w.get(), "data"); s != nil && !came {
+			if !came && c.comes(w) {
 				came = true
 				must(w.user.Create(context.Background(), pod))
 			}
@@ -204,7 +257,7 @@ func TestPodInTheWay(t *testing.T) {
 		if w.claim("data").UID != uid || w.claim("data").DeletionTimestamp != nil {
 			t.Fatal("the claim was touched while a pod uses it")
 		}
-		if leaves {
+		if c.leaves {
 			must(w.user.Delete(context.Background(), pod))
 			if err := w.run(200); err != nil {
 				t.Fatal(err)

@@ -342,10 +342,11 @@ func (w *restoreWorld) stepPods() {
 	}
 }
 
+// usersOf are the pods that hold a claim: Kubernetes asks not whether they have ended.
 func (w *restoreWorld) usersOf(claim string) []string {
 	var out []string
 	for _, p := range w.pods() {
-		if p.Status.Phase != corev1.PodSucceeded && len(p.Spec.Volumes) > 0 && p.Spec.Volumes[0].PersistentVolumeClaim.ClaimName == claim {
+		if len(p.Spec.Volumes) > 0 && p.Spec.Volumes[0].PersistentVolumeClaim.ClaimName == claim {
 			out = append(out, p.Name)
 		}
 	}

@@ -410,3 +410,25 @@ func TestLookAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestApplicationLeavesBeforeTheNextCheck: two applications never write to the same volumes.
+func TestApplicationLeavesBeforeTheNextCheck(t *testing.T) {
+	app := api.Check{Name: "app", Proves: api.LevelConsistent, Image: "i", Application: &api.CheckApplication{TCP: &api.TCPProbe{Port: 1}}}
+	next := api.Check{Name: "next", Proves: api.LevelAnswering, Image: "i", Command: []string{"x"}}
+	p := DrillPlan{}
+	p.Status.Run = &api.DrillRun{Checks: []api.Check{app, next}, Deadline: metav1.NewTime(noon.Add(time.Hour))}
+	p.Status.Checks = []api.CheckResult{{Name: "app", Proves: app.Proves, State: api.CheckPassed}, {Name: "next", Proves: next.Proves, State: api.CheckSkipped}}
+	o := DrillObserved{Drill: &api.RestoreDrill{}, Brought: Brought{RunUID: "", Isolated: true, Pods: map[string]BroughtPod{}}}
+	name := names.CheckPod("app", "")
+	o.Brought.Pods[name] = BroughtPod{Target: Target{name, "u"}, Phase: PodRunning, Ready: true}
+	p.planChecks(o, nil, noon)
+	if len(p.Remove) != 1 || p.Remove[0].Name != name || p.Check != nil {
+		t.Errorf("removed are %v, asked for is %v", p.Remove, p.Check)
+	}
+	delete(o.Brought.Pods, name)
+	p.Remove = nil
+	p.planChecks(o, nil, noon)
+	if len(p.Remove) != 0 || p.Check == nil || p.Check.Check.Name != "next" {
+		t.Errorf("removed are %v, asked for is %v", p.Remove, p.Check)
+	}
+}

@@ -268,7 +268,7 @@ func TestDrillStart(t *testing.T) {
 			p := ForDrill(seenDrill(c.mods...), noon.Add(time.Second))
 			got := waits
 			switch {
-			case p.Status.Run != nil:
+			case p.Status.Run != nil && p.Status.Verdict == "":
 				got = starts
 			case p.Status.Verdict != "":
 				got = string(p.Status.Verdict) + strings.TrimPrefix(conditionReason(p.Status.Conditions, api.ConditionSucceeded), "False")

@@ -51,6 +51,9 @@ func Attested(d *api.RestoreDrill, sources []Source, point *api.RecoveryPoint, n
 		out.Phases = append(out.Phases, p)
 	}
 	out.Checks = attestedChecks(d)
+	if run.RecoveryPoint.UID == "" {
+		return out
+	}
 	out.Point = evidence.Point{Name: run.RecoveryPoint.Name, UID: run.RecoveryPoint.UID, PointInTime: run.RecoveryPoint.PointInTime.Time, Volumes: attestedVolumes(d, sources, point)}
 	return out
 }

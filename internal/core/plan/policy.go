@@ -22,6 +22,7 @@ type PolicyObserved struct {
 	Policy               *api.BackupPolicy
 	Points               []*api.RecoveryPoint // those that name this policy
 	Drills               []*api.RestoreDrill  // those that speak of it
+	Restores             []*api.Restore       // those of the namespace
 	Claims               []Claim              // those of the namespace
 	Workload             *Workload
 	Cluster              Cluster

@@ -41,6 +41,10 @@ func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, now time.Time) {
 		if drilled(f.drills, e.UID) {
 			continue // it goes once the drill has ended
 		}
+		if restored(o.Restores, e.UID) {
+			p.wakeAt(now.Add(waitAgain)) // it goes once the restore has ended
+			continue
+		}
 		if slices.ContainsFunc(shown, func(s api.ExpiringPoint) bool { return s.UID == e.UID && !s.At.After(now) }) {
 			p.Expire = append(p.Expire, Target{Name: e.Name, UID: e.UID})
 		} else {
@@ -54,6 +58,14 @@ func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, now time.Time) {
 func drilled(drills []*api.RestoreDrill, pointUID string) bool {
 	return slices.ContainsFunc(drills, func(d *api.RestoreDrill) bool {
 		return d.Status.Verdict == "" && d.Status.Run != nil && d.Status.Run.RecoveryPoint.UID == pointUID
+	})
+}
+
+// restored says whether a restore of a point is under way. The point of the state before, which a restore in place takes, must
+// not push out the very point that is restored.
+func restored(restores []*api.Restore, pointUID string) bool {
+	return slices.ContainsFunc(restores, func(r *api.Restore) bool {
+		return !RestoreEnded(r) && r.Status.Run != nil && r.Status.Run.RecoveryPoint.UID == pointUID
 	})
 }
 

@@ -18,7 +18,7 @@ type Place struct {
 	Claim     *LiveClaim  // of the captured name; nil when there is none
 	Temporary *LiveClaim  // that holds the restored data until the swap; nil when there is none
 	Old, New  *LiveVolume // the volume to be replaced, and the restored one; nil when it is not there
-	Users     []string    // pods that use the claim, those that have ended left out
+	Users     []string    // pods that name the claim
 }
 
 // LiveClaim is a claim as the API server has it.

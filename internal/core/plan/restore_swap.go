@@ -242,6 +242,8 @@ func intoPlace(o RestoreObserved, v api.RestoredVolume, now time.Time) swapMove 
 		return step(SwapStep{Do: SwapAssignVolume, Object: n.Target, Version: n.Version})
 	case c == nil:
 		return step(SwapStep{Do: SwapMakeClaim, Record: s.Claim, Volume: s.NewVolume})
+	case c.Deleting: // its volume must not go with it
+		return wait("it was deleted meanwhile, and is made again once it is gone")
 	case !c.Bound || n.RefUID != c.UID:
 		return wait("it waits to be bound to the restored volume " + s.NewVolume)
 	}
@@ -252,12 +254,12 @@ func intoPlace(o RestoreObserved, v api.RestoredVolume, now time.Time) swapMove 
 func closeSwap(o RestoreObserved, v api.RestoredVolume, now time.Time) swapMove {
 	s, at := *v.Swap, o.Places[v.Claim]
 	var steps []SwapStep
-	if at.New.Reclaim != s.ReclaimPolicy {
-		steps = append(steps, SwapStep{Do: SwapReclaim, Claim: v.Claim, Object: at.New.Target, Version: at.New.Version, Reclaim: s.ReclaimPolicy})
-	}
 	if ownsOld(o, s, at.Old) && !at.Old.Kept {
 		until := now.Add(duration(o.Restore.Spec.KeepOldFor, DefaultKeepOldFor)).UTC().Truncate(time.Second)
 		steps = append(steps, SwapStep{Do: SwapKeepVolume, Claim: v.Claim, Object: at.Old.Target, Version: at.Old.Version, Until: until})
+	}
+	if at.New.Reclaim != s.ReclaimPolicy {
+		steps = append(steps, SwapStep{Do: SwapReclaim, Claim: v.Claim, Object: at.New.Target, Version: at.New.Version, Reclaim: s.ReclaimPolicy})
 	}
 	return swapMove{steps: steps, done: len(steps) == 0}
 }

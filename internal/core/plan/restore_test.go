@@ -64,7 +64,7 @@ func asks(edit func(*api.RestoreSpec)) func(*RestoreObserved) {
 
 func ofPolicy(s *api.RestoreSpec) { s.RecoveryPoint, s.Policy = nil, &api.PolicyReference{Name: "web"} }
 
-func outcome(p RestorePlan) (reason, message string) {
+func ending(p RestorePlan) (reason, message string) {
 	c := findCondition(p.Status.Conditions, api.ConditionSucceeded)
 	return c.Reason, c.Message
 }
@@ -117,7 +117,7 @@ func TestRestoreRefusals(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, dry run %v", name, dry), func(t *testing.T) {
 				o := toRestore(append(slices.Clone(c.edits), asks(func(s *api.RestoreSpec) { s.DryRun = dry }))...)
 				p := ForRestore(o, restoreNow)
-				if reason, message := outcome(p); reason != c.reason || !strings.Contains(message, c.says) {
+				if reason, message := ending(p); reason != c.reason || !strings.Contains(message, c.says) {
 					t.Errorf("%s: %s", reason, message)
 				}
 				if p.Status.Run != nil || len(p.Bring)+len(p.Swap) > 0 || p.Safety != nil || p.Status.FinishedAt == nil {
@@ -180,8 +180,8 @@ func withFingerprint(digest string) func(*RestoreObserved) {
 	}
 }
 
-// started is a restore that has frozen what it does.
-func started(t *testing.T, edits ...func(*RestoreObserved)) RestoreObserved {
+// begun is a restore that has frozen what it does.
+func begun(t *testing.T, edits ...func(*RestoreObserved)) RestoreObserved {
 	t.Helper()
 	o := toRestore(edits...)
 	p := ForRestore(o, restoreNow)
@@ -227,14 +227,14 @@ func TestRestoreVerifies(t *testing.T) {
 		"nothing told":   {"", nil, result("sha256:1"), api.ReasonPartiallyRestored, "1/2", api.RestoreFailed, "", api.ReasonReadFailed, "exit code"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := started(t)
+			o := begun(t)
 			if c.recorded != "" {
 				withFingerprint(c.recorded)(&o)
 			}
 			read(&o, "data", "data-monday", c.data)
 			read(&o, "logs", "logs-monday", c.logs)
 			p := ForRestore(o, restoreNow)
-			reason, message := outcome(p)
+			reason, message := ending(p)
 			v := p.Status.Volumes[0]
 			if reason != c.reason || p.Status.Progress != c.progr || v.State != c.state || v.Verified != c.verified || v.Reason != c.volume {
 				t.Errorf("%s %s: %s; %+v", reason, p.Status.Progress, message, v)
@@ -248,7 +248,7 @@ func TestRestoreVerifies(t *testing.T) {
 
 // TestRestoreAsksForClaims: sizes, classes, modes and labels of what is asked for.
 func TestRestoreAsksForClaims(t *testing.T) {
-	o := started(t, asks(func(s *api.RestoreSpec) {
+	o := begun(t, asks(func(s *api.RestoreSpec) {
 		s.Volumes = []api.RestoreVolume{{Claim: "data", Size: ptr.To(resource.MustParse("5Gi"))}, {Claim: "logs", As: "old-logs"}}
 		s.NamePattern, s.Labels = "{restore}-{claim}", map[string]string{"tier": "db"}
 		s.Mover = &api.MoverOptions{RunAsUser: ptr.To[int64](7)}
@@ -271,21 +271,21 @@ func TestRestoreAsksForClaims(t *testing.T) {
 
 // TestRestoreTimesOut: an unfinished restore fails at its deadline, and says of what.
 func TestRestoreTimesOut(t *testing.T) {
-	o := started(t)
+	o := begun(t)
 	read(&o, "logs", "logs-monday", result("sha256:1"))
 	p := ForRestore(o, o.Restore.Status.Run.Deadline.Time)
-	if reason, message := outcome(p); reason != api.ReasonPartiallyRestored || !strings.Contains(message, "did not deliver the volume in time") || len(p.Bring) > 0 {
+	if reason, message := ending(p); reason != api.ReasonPartiallyRestored || !strings.Contains(message, "did not deliver the volume in time") || len(p.Bring) > 0 {
 		t.Errorf("%s: %s", reason, message)
 	}
 }
 
 // TestRestoreRefusedByCluster: what a quota refuses ends that volume, and says so.
 func TestRestoreRefusedByCluster(t *testing.T) {
-	o := started(t)
+	o := begun(t)
 	read(&o, "logs", "logs-monday", result("sha256:1"))
 	p := ForRestore(o, restoreNow)
 	p.Refused(o, "data", Problem{api.ReasonQuotaExceeded, "the quota is exceeded"}, restoreNow)
-	if reason, message := outcome(p); reason != api.ReasonPartiallyRestored || !strings.Contains(message, "the quota is exceeded") {
+	if reason, message := ending(p); reason != api.ReasonPartiallyRestored || !strings.Contains(message, "the quota is exceeded") {
 		t.Errorf("%s: %s", reason, message)
 	}
 }
@@ -293,12 +293,12 @@ func TestRestoreRefusedByCluster(t *testing.T) {
 // TestSafetyPointComesFirst: nothing is brought, let alone swapped, before the present state is captured, and the very
 // claims that are to be replaced are in it.
 func TestSafetyPointComesFirst(t *testing.T) {
-	o := started(t, inPlace)
+	o := begun(t, inPlace)
 	p := ForRestore(o, restoreNow)
 	if p.Safety == nil || p.Safety.Policy != "web" || len(p.Bring) > 0 {
 		t.Fatalf("%+v", p)
 	}
-	if reason, _ := outcome(p); reason != api.ReasonSafetyPointPending {
+	if reason, _ := ending(p); reason != api.ReasonSafetyPointPending {
 		t.Errorf("reason %s", reason)
 	}
 	safety := restorePoint(o.Restore.Status.SafetyPoint, 10, "data", "logs")
@@ -317,7 +317,7 @@ func TestSafetyPointComesFirst(t *testing.T) {
 		o.Safety = safety.DeepCopy()
 		c.edit(o.Safety)
 		p := ForRestore(o, restoreNow)
-		reason, message := outcome(p)
+		reason, message := ending(p)
 		if goes := len(p.Bring) == 2; goes != c.goes || (!goes && (reason != api.ReasonSafetyPointFailed || !strings.Contains(message, "nothing was replaced"))) {
 			t.Errorf("%s: goes on %v, %s: %s", name, goes, reason, message)
 		}
@@ -329,6 +329,9 @@ func TestSafetyPointComesFirst(t *testing.T) {
 func TestLawAsOf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		points := drawPoints(t, 8)
+		for i, p := range points { // when it was asked for does not matter
+			p.CreationTimestamp = metav1.NewTime(hour(20 - i))
+		}
 		spec := api.RestoreSpec{Policy: &api.PolicyReference{Name: "web"}}
 		if rapid.Bool().Draw(t, "as of") {
 			spec.AsOf = timePtr(hour(rapid.IntRange(-1, 9).Draw(t, "hour")))
@@ -397,4 +400,29 @@ func TestLawNamesNeverCollide(t *testing.T) {
 			seen[v.As] = true
 		}
 	})
+}
+
+// TestRestoredPointStays: a point does not expire while a restore of it is under way; in place the point of the state before
+// would push it out. It goes once the restore has ended.
+func TestRestoredPointStays(t *testing.T) {
+	o := seenPolicy(hourly(1, 5))
+	oldest := o.Points[0]
+	o = settled(settled(o, noon), noon) // shown first, and then to go
+	goes := func() bool {
+		return slices.ContainsFunc(ForPolicy(o, noon).Expire, func(t Target) bool { return t.UID == string(oldest.UID) })
+	}
+	if !goes() {
+		t.Fatal("the oldest point does not expire to begin with")
+	}
+	x := &api.Restore{Status: api.RestoreStatus{Run: &api.RestoreRun{RecoveryPoint: api.DrilledPoint{Name: oldest.Name, UID: string(oldest.UID)}}}}
+	o.Restores = []*api.Restore{x}
+	if goes() {
+		t.Error("it goes while it is restored")
+	}
+	if p := ForPolicy(o, noon); !p.Wake.After(noon) {
+		t.Errorf("it is not looked at again: %s", p.Wake)
+	}
+	if x.Status.FinishedAt = timePtr(noon); !goes() {
+		t.Error("it stays after the restore")
+	}
 }
