@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,7 +39,7 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 		return o, err
 	}
 	if d.Status.Run == nil {
-		o.Siblings, o.Running, err = r.others(ctx, d, policy)
+		o.Siblings, o.Running, err = r.others(ctx, d, policy, o.Points)
 		return o, err
 	}
 	for _, p := range o.Points {
@@ -92,11 +93,21 @@ func (r *DrillReconciler) drillPoints(ctx context.Context, d *api.RestoreDrill) 
 	return r.Read.points(ctx, d.Namespace, policy)
 }
 
-// others are the other drills of the policy, and how many are under way in the cluster.
-func (r *DrillReconciler) others(ctx context.Context, d *api.RestoreDrill, policy string) (siblings []*api.RestoreDrill, running int, err error) {
+// others are the other drills of the policy, and how many are under way in the cluster. One of a point that a person
+// named, and that has not started, is known by the point alone.
+func (r *DrillReconciler) others(ctx context.Context, d *api.RestoreDrill, policy string, points []*api.RecoveryPoint) (siblings []*api.RestoreDrill, running int, err error) {
 	drills, err := r.Read.drills(ctx, d.Namespace, policy)
 	if err != nil {
 		return nil, 0, err
+	}
+	named, err := r.Read.drills(ctx, d.Namespace, "")
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, q := range named {
+		if n := q.Spec.RecoveryPoint; n != nil && slices.ContainsFunc(points, func(p *api.RecoveryPoint) bool { return p.Name == n.Name }) {
+			drills = append(drills, q)
+		}
 	}
 	for _, q := range drills {
 		if q.UID != d.UID {

@@ -105,6 +105,9 @@ func (e *EvidenceRecorder) statement(ctx context.Context, d *api.RestoreDrill, p
 
 func (e *EvidenceRecorder) point(ctx context.Context, d *api.RestoreDrill) (*api.RecoveryPoint, error) {
 	want := d.Status.Run.RecoveryPoint
+	if want.UID == "" {
+		return nil, nil
+	}
 	var p api.RecoveryPoint
 	err := e.Read.Cache.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: want.Name}, &p)
 	if apierrors.IsNotFound(err) || (err == nil && string(p.UID) != want.UID) {

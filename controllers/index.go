@@ -39,7 +39,7 @@ func Index(ctx context.Context, x client.FieldIndexer) error {
 
 func indexPoints(ctx context.Context, x client.FieldIndexer) error {
 	for field, value := range map[string]client.IndexerFunc{
-		indexDrillPolicy: func(o client.Object) []string { return given(plan.DrillPolicy(o.(*api.RestoreDrill))) },
+		indexDrillPolicy: func(o client.Object) []string { return []string{plan.DrillPolicy(o.(*api.RestoreDrill))} },
 		indexDrillRunning: func(o client.Object) []string {
 			s := o.(*api.RestoreDrill).Status
 			return when(s.Run != nil && s.Verdict == "")

@@ -4,14 +4,18 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -122,8 +126,11 @@ func podPhase(p *corev1.Pod) plan.PodPhase {
 	case corev1.PodSucceeded:
 		return plan.PodSucceeded
 	case corev1.PodFailed:
+		if disrupted(p) {
+			return plan.PodLost
+		}
 		for _, s := range p.Status.ContainerStatuses {
-			if t := ended(s); t != nil && p.Status.Reason == "" && t.Reason != "OOMKilled" {
+			if t := ended(s); t != nil && p.Status.Reason == "" && t.Reason != "OOMKilled" && t.Reason != "ContainerStatusUnknown" {
 				return plan.PodFailed
 			}
 		}
@@ -143,6 +150,14 @@ func podPhase(p *corev1.Pod) plan.PodPhase {
 	return plan.PodPending
 }
 
+// disrupted says whether a pod was told to end: somebody deleted it, drained its node, or needed its place. What its
+// containers ended with is then no word on the volumes.
+func disrupted(p *corev1.Pod) bool {
+	return !p.DeletionTimestamp.IsZero() || slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue
+	})
+}
+
 // podWaits says what keeps a pending pod from running; nil when it is not known.
 func podWaits(p *corev1.Pod) *plan.Problem {
 	for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
@@ -158,7 +173,8 @@ func podWaits(p *corev1.Pod) *plan.Problem {
 		}
 	}
 	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+		// A pod whose claim is not bound yet waits for the storage system, and not for a node.
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && !strings.Contains(c.Message, "unbound immediate PersistentVolumeClaims") {
 			return &plan.Problem{Reason: api.ReasonUnschedulable, Message: "no node takes the pod: " + c.Message}
 		}
 	}
@@ -176,11 +192,19 @@ func readResult(message string) *plan.ReadResult {
 }
 
 // leftovers are all objects of a run that are to be thrown away, read live: what cannot be seen is not gone. The volumes
-// are those of the claims that are there, and those that are named.
+// are those of the claims that are there, and those that are named. They come first: one that its class would keep is let
+// go of while its claim still leads to it.
 func (r *Reader) leftovers(ctx context.Context, run objects.Run, volumes []string) ([]plan.Leftover, error) {
 	of := []client.ListOption{client.InNamespace(run.Namespace), client.MatchingLabels{api.LabelRunUID: run.UID}}
 	var out []plan.Leftover
+	owner := map[string]types.UID{} // of each volume the claim, where it is there
+	for _, name := range volumes {
+		owner[name] = ""
+	}
 	add := func(kind string, o client.Object) {
+		if o.GetAnnotations()[api.AnnotationExpires] == "" {
+			return // it stays
+		}
 		out = append(out, plan.Leftover{Target: plan.Target{Name: o.GetName(), UID: string(o.GetUID())}, Kind: kind, Deleting: !o.GetDeletionTimestamp().IsZero()})
 	}
 	var pods corev1.PodList
@@ -203,28 +227,33 @@ func (r *Reader) leftovers(ctx context.Context, run objects.Run, volumes []strin
 	}
 	for i := range claims.Items {
 		c := &claims.Items[i]
-		if c.Annotations[api.AnnotationExpires] == "" {
-			continue // it stays
+		if !fromSnapshot(c) {
+			continue // labels can be put on anything: what was not restored from a snapshot is no run's
 		}
 		add("PersistentVolumeClaim", c)
-		if c.Spec.VolumeName != "" && !slices.Contains(volumes, c.Spec.VolumeName) {
-			volumes = append(volumes, c.Spec.VolumeName)
+		if c.Annotations[api.AnnotationExpires] != "" && c.Spec.VolumeName != "" {
+			owner[c.Spec.VolumeName] = c.UID
 		}
 	}
-	for _, name := range volumes {
-		v, err := r.leftoverVolume(ctx, run, name)
+	for _, name := range slices.Sorted(maps.Keys(owner)) {
+		v, err := r.leftoverVolume(ctx, run, name, owner[name])
 		if err != nil {
 			return nil, err
 		}
 		if v != nil {
-			out = append(out, *v)
+			out = slices.Insert(out, 0, *v)
 		}
 	}
 	return out, nil
 }
 
-// leftoverVolume is the volume of a claim that was thrown away; nil when it is gone, or another claim's.
-func (r *Reader) leftoverVolume(ctx context.Context, run objects.Run, name string) (*plan.Leftover, error) {
+func fromSnapshot(c *corev1.PersistentVolumeClaim) bool {
+	return c.Spec.DataSource != nil && c.Spec.DataSource.Kind == "VolumeSnapshot"
+}
+
+// leftoverVolume is the volume of a claim that was thrown away; nil when it is gone, or another claim's. It must be bound
+// to the claim that leads to it; where that is gone, to none that is there.
+func (r *Reader) leftoverVolume(ctx context.Context, run objects.Run, name string, claim types.UID) (*plan.Leftover, error) {
 	var v corev1.PersistentVolume
 	err := r.Live.Get(ctx, client.ObjectKey{Name: name}, &v)
 	if apierrors.IsNotFound(err) {
@@ -233,8 +262,19 @@ func (r *Reader) leftoverVolume(ctx context.Context, run objects.Run, name strin
 	if err != nil {
 		return nil, fmt.Errorf("get volume %s: %w", name, err)
 	}
-	if v.Spec.ClaimRef == nil || v.Spec.ClaimRef.Namespace != run.Namespace {
+	ref := v.Spec.ClaimRef
+	if ref == nil || ref.Namespace != run.Namespace || (claim != "" && ref.UID != claim) {
 		return nil, nil
+	}
+	if claim == "" {
+		var other corev1.PersistentVolumeClaim
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &other)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("get claim %s: %w", ref.Name, err)
+		}
+		if err == nil {
+			return nil, nil
+		}
 	}
 	return &plan.Leftover{
 		Target: plan.Target{Name: v.Name, UID: string(v.UID)}, Kind: "PersistentVolume", Deleting: true, // it goes with its claim
@@ -242,10 +282,11 @@ func (r *Reader) leftoverVolume(ctx context.Context, run objects.Run, name strin
 	}, nil
 }
 
-// sources are the volumes of a point, each with the snapshot that holds it.
+// sources are the volumes of a point, each with the snapshot that holds it. Without the snapshot API nothing is known of
+// them, which is not to say that they are gone.
 func (r *Reader) sources(ctx context.Context, p *api.RecoveryPoint) ([]plan.Source, error) {
 	if !r.API.Snapshots() {
-		return nil, nil
+		return nil, errors.New("VolumeSnapshots are not served; install their definitions again")
 	}
 	snapshots, _, err := r.snapshots(ctx, p)
 	return plan.Sources(p, snapshots), err

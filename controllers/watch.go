@@ -9,6 +9,7 @@ import (
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -223,8 +224,16 @@ func (s *setup) leftOf(ctx context.Context, o client.Object) []reconcile.Request
 		}
 	}
 	var pods corev1.PodList
-	if err := s.mgr.GetClient().List(ctx, &pods, of...); err == nil && len(pods.Items) > 0 {
-		return swept(&pods.Items[0])
+	if err := s.mgr.GetClient().List(ctx, &pods, of...); err == nil {
+		for i := range pods.Items {
+			if found := swept(&pods.Items[i]); found != nil {
+				return found
+			}
+		}
+	}
+	var policies networkingv1.NetworkPolicyList
+	if err := s.mgr.GetClient().List(ctx, &policies, of...); err == nil && len(policies.Items) > 0 {
+		return swept(&policies.Items[0])
 	}
 	return nil
 }

@@ -427,9 +427,9 @@ type DrillRun struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	PolicyUID string `json:"policyUID"`
-	// recoveryPoint is the point that is rehearsed.
-	// +required
-	RecoveryPoint DrilledPoint `json:"recoveryPoint"`
+	// recoveryPoint is the point that is rehearsed. Absent when none could be chosen.
+	// +optional
+	RecoveryPoint DrilledPoint `json:"recoveryPoint,omitempty,omitzero"`
 	// startedAt is when the drill started.
 	// +required
 	StartedAt metav1.Time `json:"startedAt"`

@@ -54,7 +54,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("no command was given\n\n" + usage)
+		return fmt.Errorf("no command was given\n\n%s", usage)
 	}
 	commands := map[string]func(context.Context, []string) error{"manifest": writeManifest, "digest": printDigest, "verify": verify, "read": read, "evidence": verifyEvidence}
 	switch command, known := commands[args[0]]; {

@@ -40,7 +40,7 @@ func TestCommands(t *testing.T) {
 		t.Error(err)
 	}
 	for _, args := range [][]string{
-		{}, {"mainfest"}, {"manifest"}, {"manifest", root, root}, {"digest", root + "x"}, {"verify", root}, {"verify", "--manifest", root + "x", root},
+		{}, {"manifesto"}, {"manifest"}, {"manifest", root, root}, {"digest", root + "x"}, {"verify", root}, {"verify", "--manifest", root + "x", root},
 		{"read"}, {"read", "--volume", "a=" + root, "more"}, {"read", "--volume", root}, {"read", "--volume", "../a=" + root},
 		{"read", "--volume", "a=" + root, "--block", "a=" + manifest},
 	} {

@@ -20,6 +20,7 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/controllers"
 	"github.com/lifeboat-dev/lifeboat/internal/apply"
+	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
@@ -42,6 +43,9 @@ type Operator struct {
 	listEach time.Duration
 	policies *controllers.PolicyReconciler
 	points   *controllers.PointReconciler
+	drills   *controllers.DrillReconciler
+	prints   *controllers.FingerprintReconciler
+	sweeper  *controllers.Sweeper
 	queue    map[request]time.Time
 	fails    map[request]int
 }
@@ -51,6 +55,9 @@ type request struct{ kind, namespace, name string }
 const (
 	policyKind = "BackupPolicy"
 	pointKind  = "RecoveryPoint"
+	drillKind  = "RestoreDrill"
+	printKind  = "Fingerprint"
+	sweepKind  = "Sweep"
 )
 
 // Start starts an operator in place of the one before. Around may be nil; lag is by how many writes its cache is behind.
@@ -91,6 +98,11 @@ func (o *Operator) build(live, cached *testkit.Client) {
 	tell := controllers.Teller{Recorder: w}
 	o.policies = &controllers.PolicyReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings}
 	o.points = &controllers.PointReconciler{Read: read, Write: write, Hooks: o, Tell: tell, Clock: w.Clock, Settings: w.Settings}
+	mover := objects.Mover{Image: "mover"}
+	o.drills = &controllers.DrillReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings, Mover: mover,
+		Evidence: &controllers.EvidenceRecorder{Read: read, Write: write, Namespace: systemNamespace, Version: "v1"}}
+	o.prints = &controllers.FingerprintReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings, Mover: mover}
+	o.sweeper = &controllers.Sweeper{Read: read, Write: write, Clock: w.Clock}
 	w.operators = append(w.operators, o)
 	o.wakeAll()
 }
@@ -185,10 +197,8 @@ func (o *Operator) reconcile(r request) (err error) {
 	}()
 	o.world.Passes++
 	req := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: r.namespace, Name: r.name}}
-	run := o.points.Reconcile
-	if r.kind == policyKind {
-		run = o.policies.Reconcile
-	}
+	run := map[string]reconcile.Func{policyKind: o.policies.Reconcile, pointKind: o.points.Reconcile,
+		drillKind: o.drills.Reconcile, printKind: o.prints.Reconcile, sweepKind: o.sweeper.Reconcile}[r.kind]
 	result, failed := run(context.Background(), req)
 	now := o.world.Clock.Now()
 	switch {
@@ -222,6 +232,7 @@ func (o *Operator) wakeAll() {
 	for _, p := range o.world.Points() {
 		o.add(request{pointKind, p.Namespace, p.Name}, now)
 	}
+	o.wakeRuns(now)
 }
 
 // snapshotDelay is for how long events of snapshots are gathered.
@@ -236,6 +247,7 @@ func (o *Operator) route(news []testkit.Change) {
 		if obj == nil {
 			obj = c.Then
 		}
+		o.routeRuns(c, obj, now)
 		switch obj := obj.(type) {
 		case *api.BackupPolicy:
 			o.routePolicy(c, obj, now)

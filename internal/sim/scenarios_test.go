@@ -23,14 +23,18 @@ type scenario struct {
 	policy  *api.BackupPolicy
 	prepare func(w *World) // after the policy was applied, before the operator runs
 	before  time.Duration  // how long all goes well
-	act     func(w *World)
-	window  time.Duration // how long it takes from the act to rest
-	expect  func(t *testing.T, w *World)
+
+	rehearses bool // drills and fingerprints are looked at
+	act       func(w *World)
+	window    time.Duration // how long it takes from the act to rest
+	expect    func(t *testing.T, w *World)
 }
 
 var claims3 = []string{"data", "logs", "queue"}
 
-func scenarios() []scenario { return append(loneScenarios(), groupScenarios()...) }
+func scenarios() []scenario {
+	return slices.Concat(loneScenarios(), groupScenarios(), drillScenarios())
+}
 
 func loneScenarios() []scenario {
 	return []scenario{
@@ -242,6 +246,7 @@ func (s scenario) begin(t *testing.T) *World {
 	if s.prepare != nil {
 		s.prepare(w)
 	}
+	w.Rehearses = s.rehearses
 	w.Start(nil, nil)
 	if err := w.Run(s.before); err != nil {
 		t.Fatal(err)

@@ -28,14 +28,19 @@ type World struct {
 	API      *testkit.API
 	User     *testkit.Client
 	Storage  *testkit.Storage
+	Machine  *testkit.Machine
 	Settings plan.Settings
 	Told     []Told
 	Hooks    []HookRun
 	Checks   *testkit.Checker
 	Passes   int // reconciliations so far
 
+	// Rehearses has drills, fingerprints and what they leave looked at. A policy that asks for neither is spared the reads.
+	Rehearses bool
+
 	operators   []*Operator
 	storageNext time.Time
+	machineNext time.Time
 	storageSeen int64 // version up to which the storage system has seen all
 }
 
@@ -52,7 +57,10 @@ type HookRun struct {
 }
 
 // Settings are those of the operator as it is shipped, with hooks.
-var Settings = plan.Settings{Grace: time.Hour, HooksEnabled: true, Retain: true}
+var Settings = plan.Settings{Grace: time.Hour, HooksEnabled: true, Retain: true, Drills: 4}
+
+// systemNamespace is the operator's own.
+const systemNamespace = "lifeboat-system"
 
 // scheme is made once: it is costly, and never changes.
 var scheme = controllers.Scheme()
@@ -64,8 +72,10 @@ func New(at time.Time, claims ...string) *World {
 	must(controllers.Index(context.Background(), w.API))
 	w.User = w.API.Client(nil)
 	w.Storage = testkit.NewStorage(w.API.Client(nil), w.Clock)
+	w.Machine = testkit.NewMachine(w.API.Client(nil), w.Clock)
 	w.Checks = testkit.NewChecker(w.API, w.Storage, w.Clock)
-	must(w.API.Seed(testkit.NamespaceObject(), testkit.SnapshotClass(), testkit.GroupClass()))
+	must(w.API.Seed(testkit.NamespaceObject(), testkit.SnapshotClass(), testkit.GroupClass(), testkit.StorageClass(),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemNamespace}}))
 	for _, c := range claims {
 		w.AddClaim(c)
 	}
@@ -74,10 +84,11 @@ func New(at time.Time, claims ...string) *World {
 
 // Copy is the same cluster at the same instant, without an operator. It goes its own way from here.
 func (w *World) Copy() *World {
-	c := &World{Clock: clocktesting.NewFakePassiveClock(w.Clock.Now()), Settings: w.Settings, Hooks: slices.Clone(w.Hooks)}
+	c := &World{Clock: clocktesting.NewFakePassiveClock(w.Clock.Now()), Settings: w.Settings, Hooks: slices.Clone(w.Hooks), Rehearses: w.Rehearses}
 	c.API = w.API.Copy(c.Clock)
 	c.User = c.API.Client(nil)
 	c.Storage = w.Storage.Copy(c.API.Client(nil), c.Clock)
+	c.Machine = w.Machine.Copy(c.API.Client(nil), c.Clock)
 	c.Checks = w.Checks.Copy(c.API, c.Storage, c.Clock)
 	return c
 }
@@ -194,10 +205,12 @@ func (w *World) Tick() error {
 
 // stepStorage lets the storage system work, when something was written or its time has come.
 func (w *World) stepStorage() (err error) {
-	due := !w.storageNext.IsZero() && !w.storageNext.After(w.Clock.Now())
-	if version := w.API.Version(); version != w.storageSeen || due {
+	came := func(t time.Time) bool { return !t.IsZero() && !t.After(w.Clock.Now()) }
+	if version := w.API.Version(); version != w.storageSeen || came(w.storageNext) || came(w.machineNext) {
 		w.storageSeen = version
-		w.storageNext, err = w.Storage.Step(context.Background())
+		if w.storageNext, err = w.Storage.Step(context.Background()); err == nil && w.Rehearses {
+			w.machineNext, err = w.Machine.Step(context.Background())
+		}
 	}
 	return err
 }
@@ -212,7 +225,7 @@ func (w *World) RunUntil(end time.Time) error {
 			return err
 		}
 		next := end
-		for _, t := range append(w.wakes(), w.storageNext) {
+		for _, t := range append(w.wakes(), w.storageNext, w.machineNext) {
 			if !t.IsZero() && t.Before(next) {
 				next = t
 			}

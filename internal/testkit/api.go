@@ -155,7 +155,8 @@ func (a *API) get(from state, key client.ObjectKey, into client.Object) error {
 func fillMeta(into *metav1.PartialObjectMetadata, obj client.Object) {
 	into.ObjectMeta = metav1.ObjectMeta{
 		Name: obj.GetName(), Namespace: obj.GetNamespace(), UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion(),
-		DeletionTimestamp: obj.GetDeletionTimestamp(), Labels: maps.Clone(obj.GetLabels()), Finalizers: slices.Clone(obj.GetFinalizers()),
+		DeletionTimestamp: obj.GetDeletionTimestamp(), Labels: maps.Clone(obj.GetLabels()), Annotations: maps.Clone(obj.GetAnnotations()),
+		Finalizers: slices.Clone(obj.GetFinalizers()),
 	}
 }
 
@@ -196,6 +197,13 @@ func (a *API) list(from state, into client.ObjectList, opts []client.ListOption)
 		u.Items = nil
 		for _, obj := range out {
 			u.Items = append(u.Items, *obj.(*unstructured.Unstructured))
+		}
+		return nil
+	}
+	if p, ok := into.(*metav1.PartialObjectMetadataList); ok {
+		p.Items = make([]metav1.PartialObjectMetadata, len(out))
+		for i := range out {
+			fillMeta(&p.Items[i], out[i].(client.Object))
 		}
 		return nil
 	}
@@ -414,7 +422,7 @@ func restrict(kind schema.GroupVersionKind, before, after map[string]any, status
 
 func hasStatus(kind string) bool {
 	return slices.Contains([]string{"BackupPolicy", "RecoveryPoint", "VolumeSnapshot", "VolumeSnapshotContent", "PersistentVolumeClaim",
-		"PersistentVolume", "VolumeGroupSnapshot", "VolumeGroupSnapshotContent", "Restore", "RestoreDrill"}, kind)
+		"PersistentVolume", "VolumeGroupSnapshot", "VolumeGroupSnapshotContent", "Restore", "RestoreDrill", "Pod"}, kind)
 }
 
 func asMap(obj client.Object) (map[string]any, error) {

@@ -275,7 +275,7 @@ func (c *Client) GroupVersionKindFor(obj runtime.Object) (schema.GroupVersionKin
 // IsObjectNamespaced says whether an object lives in a namespace.
 func (c *Client) IsObjectNamespaced(obj runtime.Object) (bool, error) {
 	switch c.kind(obj) {
-	case "Namespace", "PersistentVolume", "VolumeSnapshotContent", "VolumeSnapshotClass":
+	case "Namespace", "StorageClass", "PersistentVolume", "VolumeSnapshotContent", "VolumeSnapshotClass":
 		return false, nil
 	}
 	return true, nil

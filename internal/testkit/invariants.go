@@ -12,6 +12,7 @@ import (
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
@@ -37,18 +38,19 @@ type Checker struct {
 	best    map[string]int       // by policy and claim: most restorable points there ever were
 	slots   map[string]time.Time // by policy UID: newest slot that a point was created for
 	marks   map[string]time.Time // by policy UID: highest lastSlot
+	made    map[types.UID]bool   // what the operator created
 }
 
 // NewChecker watches over an API server and a storage system.
 func NewChecker(a *API, s *Storage, now clock.PassiveClock) *Checker {
 	return &Checker{api: a, storage: s, clock: now,
-		best: map[string]int{}, slots: map[string]time.Time{}, marks: map[string]time.Time{}}
+		best: map[string]int{}, slots: map[string]time.Time{}, marks: map[string]time.Time{}, made: map[types.UID]bool{}}
 }
 
 // Copy is a checker with the same memory over another world.
 func (k *Checker) Copy(a *API, s *Storage, now clock.PassiveClock) *Checker {
 	c := NewChecker(a, s, now)
-	c.best, c.slots, c.marks = maps.Clone(k.best), maps.Clone(k.slots), maps.Clone(k.marks)
+	c.best, c.slots, c.marks, c.made = maps.Clone(k.best), maps.Clone(k.slots), maps.Clone(k.marks), maps.Clone(k.made)
 	c.Lossy, c.Released = k.Lossy, k.Released
 	return c
 }
@@ -94,6 +96,10 @@ func (k *Checker) look() facts {
 
 // Before checks that what is about to be done may be done.
 func (k *Checker) Before(c Call) {
+	if c.Verb == Patch && c.Kind == "PersistentVolume" {
+		k.freesVolume(c)
+		return
+	}
 	frees := c.Verb == Patch && (c.Kind == "VolumeSnapshotContent" || c.Kind == "VolumeGroupSnapshotContent") && freesBytes(c.Body)
 	if c.Verb != Delete && !frees {
 		return
@@ -115,6 +121,10 @@ func (k *Checker) Before(c Call) {
 		k.deletesContent(f, c)
 	case "VolumeGroupSnapshot", "VolumeGroupSnapshotContent":
 		k.deletesGroup(f, c)
+	case "Pod", "PersistentVolumeClaim", "NetworkPolicy":
+		k.throwsAway(c)
+	case "RestoreDrill":
+		k.forgetsDrill(c)
 	default:
 		k.broken(14, "%s: the operator never deletes such objects", c)
 	}
@@ -254,6 +264,7 @@ func (k *Checker) After(c Call, err error) {
 	k.bounded(f)
 	k.forward(f)
 	k.smallWritten(f, c)
+	k.afterDrill(c)
 	if c.Verb == Create && c.Kind == "RecoveryPoint" {
 		for i := range f.points {
 			if f.points[i].Name == c.Key.Name {
@@ -447,6 +458,7 @@ func (k *Checker) created(p *api.RecoveryPoint) {
 func (k *Checker) AtRest() {
 	f := k.look()
 	k.oneEffect()
+	k.noThrowaways()
 	if !k.Lossy {
 		for i := range f.points {
 			k.noPhantom(f, f.points[i])

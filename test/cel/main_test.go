@@ -3,6 +3,7 @@
 package cel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,9 @@ import (
 
 // cluster is an administrator's client, strict about fields that it does not know.
 var cluster client.Client
+
+// kubectl runs the command as an administrator, or as somebody else with --as.
+var kubectl func(ctx context.Context, args ...string) (string, error)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -39,6 +43,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	kubectl = server.Kubectl
 	cluster = client.WithFieldValidation(admin, metav1.FieldValidationStrict)
 	return m.Run()
 }

@@ -195,12 +195,12 @@ func (b bringing) reader(o Brought, t landing, bound bool) bringing {
 func (b bringing) judgeReader(pod BroughtPod, bound bool) bringing {
 	b.mounted = pod.Phase != PodPending
 	switch r := pod.Result; {
-	case pod.Phase == PodPending && !bound:
-		return b.wait(api.ReasonRestorePending, "the storage system has not delivered the volume yet")
 	case pod.Phase == PodPending && pod.Waits != nil:
 		b = b.wait(pod.Waits.Reason, pod.Waits.Message)
 		b.failed = pod.Waits.Reason == api.ReasonImageUnavailable
 		return b
+	case pod.Phase == PodPending && !bound:
+		return b.wait(api.ReasonRestorePending, "the storage system has not delivered the volume yet")
 	case pod.Phase == PodPending:
 		return b.wait(api.ReasonRestorePending, "the restored volume is being mounted")
 	case pod.Phase == PodRunning:

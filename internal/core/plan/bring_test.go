@@ -67,7 +67,7 @@ func TestBring(t *testing.T) {
 		{"the claim is somebody's", mods{func(o *DrillObserved) { o.Brought.Claims[throwaway("data")] = BroughtClaim{Bound: true} }}, "could not run NameTaken"},
 		{"the claim is another run's", mods{func(o *DrillObserved) { o.Brought.Claims[throwaway("data")] = BroughtClaim{RunUID: "another"} }}, "could not run NameTaken"},
 		{"both are there and wait", mods{unbound, pod(0, PodPending)}, "waits RestorePending"},
-		{"a class waits for its first consumer, which finds no node", mods{unbound, pod(0, PodPending, waits(api.ReasonUnschedulable))}, "waits RestorePending"},
+		{"a class waits for its first consumer, which finds no node", mods{unbound, pod(0, PodPending, waits(api.ReasonUnschedulable))}, "waits Unschedulable"},
 		{"no node takes the pod", mods{bound, pod(0, PodPending, waits(api.ReasonUnschedulable))}, "waits Unschedulable"},
 		{"the image is missing", mods{bound, pod(0, PodPending, waits(api.ReasonImageUnavailable))}, "could not run ImageUnavailable"},
 		{"it is being mounted", mods{bound, pod(0, PodPending)}, "waits RestorePending"},
@@ -214,7 +214,7 @@ func TestCompareNamesNoFile(t *testing.T) {
 	recordedPrint := testkit.Point(noon, both, recorded).Status.Fingerprint
 	b := func(f api.Fingerprint) bringing { return bringing{source: sourceOf("data"), done: true, read: &f} }
 	differs := printOf("data")
-	differs.Digest = "sha256:flipped"
+	differs.Digest = flipped
 	fewer := differs
 	fewer.Files--
 	for name, c := range map[string]struct {

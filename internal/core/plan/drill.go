@@ -80,9 +80,9 @@ func ForDrill(o DrillObserved, now time.Time) DrillPlan {
 	p.Status.ObservedGeneration = o.Drill.Generation
 	switch {
 	case p.Status.Verdict == "" && deleting:
-		p.conclude(o, api.VerdictAborted, Problem{api.ReasonDrillAborted, "the drill was deleted before it ended"}, now)
+		p.conclude(api.VerdictAborted, Problem{api.ReasonDrillAborted, "the drill was deleted before it ended"}, now)
 	case p.Status.Verdict == "" && o.NamespaceTerminating:
-		p.conclude(o, api.VerdictAborted, Problem{api.ReasonNamespaceTerminating, "the namespace is being deleted"}, now)
+		p.conclude(api.VerdictAborted, Problem{api.ReasonNamespaceTerminating, "the namespace is being deleted"}, now)
 	case p.Status.Verdict == "" && p.Status.Run == nil:
 		p.planStart(o, now)
 	case p.Status.Verdict == "":
@@ -115,12 +115,13 @@ func DrillPolicy(d *api.RestoreDrill) string {
 func (p *DrillPlan) planStart(o DrillObserved, now time.Time) {
 	deadline := o.Drill.CreationTimestamp.Add(drillTimeout(o))
 	if bad := drillCannotStart(o); bad != nil {
-		p.conclude(o, api.VerdictInconclusive, *bad, now)
+		p.conclude(api.VerdictInconclusive, *bad, now)
 		return
 	}
 	if wait := drillWaits(o); wait != nil {
 		if !now.Before(deadline) {
-			p.conclude(o, api.VerdictInconclusive, Problem{api.ReasonDrillTimedOut, "the drill could not start in time: " + wait.Message}, now)
+			p.freeze(o, nil, now)
+			p.conclude(api.VerdictInconclusive, Problem{api.ReasonDrillTimedOut, "the drill could not start in time: " + wait.Message}, now)
 			return
 		}
 		p.phase(api.PhaseSelecting, api.PhaseRunning, wait.Message, now)
@@ -131,11 +132,13 @@ func (p *DrillPlan) planStart(o DrillObserved, now time.Time) {
 	point, selection, bad := drillPoint(o)
 	p.Status.Selection = &selection
 	if bad != nil {
+		p.freeze(o, nil, now)
 		p.phase(api.PhaseSelecting, api.PhaseFailed, bad.Message, now)
-		p.conclude(o, api.VerdictFailed, *bad, now)
+		p.conclude(api.VerdictFailed, *bad, now)
 		return
 	}
 	p.freeze(o, point, now)
+	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning, Message: fmt.Sprintf("rehearsing recovery point %s", point.Name)})
 	p.phase(api.PhaseSelecting, api.PhaseSucceeded, "", now)
 	p.phase(api.PhaseRestoring, api.PhaseRunning, "", now)
 }
@@ -209,13 +212,17 @@ func drillSeed(d *api.RestoreDrill) string {
 	return string(d.UID)
 }
 
+// freeze writes down what is to be done. A drill for which there is no point has one too: its evidence says what was asked for.
 func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.Time) {
 	spec, checks := o.Drill.Spec, drillChecks(o)
 	run := &api.DrillRun{
 		Policy: o.Policy.Name, PolicyUID: string(o.Policy.UID), Required: requiredProof(o.Policy, checks),
-		RecoveryPoint: api.DrilledPoint{Name: point.Name, UID: string(point.UID), PointInTime: *point.Status.PointInTime},
-		StartedAt:     metav1.NewTime(now.UTC().Truncate(time.Second)), Deadline: metav1.NewTime(now.Add(drillTimeout(o)).UTC().Truncate(time.Second)),
+		StartedAt: metav1.NewTime(now.UTC().Truncate(time.Second)), Deadline: metav1.NewTime(now.Add(drillTimeout(o)).UTC().Truncate(time.Second)),
 		StorageClassName: spec.StorageClassName, Mover: o.Policy.Spec.Mover.DeepCopy(), Checks: checks,
+	}
+	if point != nil {
+		run.RecoveryPoint = api.DrilledPoint{Name: point.Name, UID: string(point.UID), PointInTime: *point.Status.PointInTime}
+		p.Status.DataAge = &metav1.Duration{Duration: max(0, now.Sub(point.Status.PointInTime.Time)).Truncate(time.Second)}
 	}
 	d := ptr.Deref(o.Policy.Spec.Drill, api.Drill{})
 	if run.StorageClassName == "" {
@@ -232,11 +239,9 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	if spec.Slot != nil {
 		p.Status.Trigger = api.TriggerSchedule
 	}
-	p.Status.DataAge = &metav1.Duration{Duration: max(0, now.Sub(point.Status.PointInTime.Time)).Truncate(time.Second)}
 	for _, c := range checks {
 		p.Status.Checks = append(p.Status.Checks, api.CheckResult{Name: c.Name, Proves: c.Proves, State: api.CheckSkipped})
 	}
-	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning, Message: fmt.Sprintf("rehearsing recovery point %s", point.Name)})
 }
 
 func drillChecks(o DrillObserved) []api.Check {

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/evidence"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
@@ -39,7 +40,7 @@ var ways = []string{"", "", "waits", "runs", "ready", "ends well", "ends well", 
 
 func drawLife(t *rapid.T) life {
 	checks := [][]api.Check{nil, bothChecks[:1], bothChecks, bothChecks[1:], {bothChecks[0], aCheck("more", api.LevelConsistent), bothChecks[1]}}
-	l := life{from: started(func(o *DrillObserved) {
+	l := life{from: startedDrill(func(o *DrillObserved) {
 		o.Policy.Spec.Drill.Checks = rapid.SampledFrom(checks).Draw(t, "checks")
 		if rapid.IntRange(0, 2).Draw(t, "promised") == 0 {
 			o.Policy.Spec.Objectives = &api.Objectives{RequiredProof: rapid.SampledFrom([]api.ProofLevel{api.LevelRestored, api.LevelIntact, api.LevelConsistent, api.LevelAnswering}).Draw(t, "required")}
@@ -139,7 +140,7 @@ func goesOn(p BroughtPod, which, way string) BroughtPod {
 	case "tells nothing":
 		p.Phase = PodSucceeded
 	case "differs":
-		f.Digest = "sha256:flipped"
+		f.Digest = flipped
 		p.Phase, p.Result = PodSucceeded, &ReadResult{Fingerprint: f}
 	case "ends badly":
 		p.Phase, p.ExitCode = PodFailed, 1
@@ -165,7 +166,7 @@ func truthOf(l lived) truth {
 		for attempt := range mostAttempts {
 			pod := l.seen.Brought.Pods[reader(claim, attempt)]
 			switch {
-			case pod.Phase == PodSucceeded && pod.Result != nil && pod.Result.Digest == "sha256:flipped":
+			case pod.Phase == PodSucceeded && pod.Result != nil && pod.Result.Digest == flipped:
 				level = api.LevelRestored
 				v.differs = v.differs || fingerprinted(l.seen.Points[2])
 			case pod.Phase == PodSucceeded && pod.Result != nil:
@@ -210,6 +211,19 @@ type drillLaw struct {
 }
 
 var drillLaws = []drillLaw{
+	{"every verdict can be attested, also when the point is gone", func(l lived) error {
+		if l.after.Verdict == "" {
+			return nil
+		}
+		d := l.seen.Drill.DeepCopy()
+		d.Status = l.after
+		for _, point := range []*api.RecoveryPoint{l.seen.Points[2], nil} {
+			if _, err := evidence.Statement(Attested(d, l.seen.Sources, point, "ns-uid", "", "v1")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
 	{"what did not run did not pass", func(l lived) error {
 		if v := truthOf(l); depth(l.after.Level) > depth(v.level) {
 			return fmt.Errorf("it says %s, and %q was reached", l.after.Level, v.level)

@@ -15,12 +15,12 @@ import (
 
 // Refused ends a drill for which something could not be created: it could not run, which says nothing about the point.
 func (p *DrillPlan) Refused(o DrillObserved, why Problem, now time.Time) {
-	p.conclude(o, api.VerdictInconclusive, why, now)
+	p.conclude(api.VerdictInconclusive, why, now)
 	p.reportDrill(o, now)
 }
 
 // conclude states the verdict, and how long the recovery took to the level that was reached.
-func (p *DrillPlan) conclude(o DrillObserved, v api.Verdict, why Problem, now time.Time) {
+func (p *DrillPlan) conclude(v api.Verdict, why Problem, now time.Time) {
 	p.Status.Verdict, p.Status.FinishedAt = v, timePtr(now.Truncate(time.Second))
 	p.Claims, p.Reads, p.Check, p.Isolate = nil, nil, nil, false
 	for i := range p.Status.Phases {

@@ -20,18 +20,18 @@ func (p *DrillPlan) planRun(o DrillObserved, now time.Time) {
 	point := pointOf(o.Points, run.RecoveryPoint.UID)
 	if point == nil || !point.DeletionTimestamp.IsZero() || len(o.Sources) == 0 {
 		// Who deletes a point says nothing about what was in it.
-		p.conclude(o, api.VerdictInconclusive, Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s was deleted during the drill", run.RecoveryPoint.Name)}, now)
+		p.conclude(api.VerdictInconclusive, Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s was deleted during the drill", run.RecoveryPoint.Name)}, now)
 		return
 	}
 	if bad := tooMany(point); bad != nil {
-		p.conclude(o, api.VerdictInconclusive, *bad, now)
+		p.conclude(api.VerdictInconclusive, *bad, now)
 		return
 	}
 	p.wakeAt(laterThan(run.Deadline.Time, now))
 	volumes := p.bringAll(o, now)
 	p.recordVolumes(volumes, point.Status.Fingerprint)
 	if bad := firstFailed(volumes); bad != nil {
-		p.concludeReading(o, *bad, now)
+		p.concludeReading(*bad, now)
 		return
 	}
 	p.trackMounted(volumes, now)
@@ -43,9 +43,9 @@ func (p *DrillPlan) planRun(o DrillObserved, now time.Time) {
 	p.Status.Level = shallowest(volumes, point.Status.Fingerprint)
 	switch bad := firstDifference(volumes, point.Status.Fingerprint); {
 	case bad != nil && bad.Reason == api.ReasonContentDiffers:
-		p.conclude(o, api.VerdictFailed, *bad, now)
+		p.conclude(api.VerdictFailed, *bad, now)
 	case bad != nil && depth(run.Required) >= depth(api.LevelIntact):
-		p.conclude(o, api.VerdictInconclusive, *bad, now)
+		p.conclude(api.VerdictInconclusive, *bad, now)
 	default:
 		p.planChecks(o, volumes, now)
 	}
@@ -144,12 +144,12 @@ func firstFailed(volumes []bringing) *bringing {
 }
 
 // concludeReading ends a drill of which a volume did not come back, in the phase it was in.
-func (p *DrillPlan) concludeReading(o DrillObserved, b bringing, now time.Time) {
+func (p *DrillPlan) concludeReading(b bringing, now time.Time) {
 	verdict := api.VerdictInconclusive
 	if b.conclusive {
 		verdict = api.VerdictFailed
 	}
-	p.conclude(o, verdict, Problem{b.problem.Reason, fmt.Sprintf("volume %s: %s", b.source.Claim, b.problem.Message)}, now)
+	p.conclude(verdict, Problem{b.problem.Reason, fmt.Sprintf("volume %s: %s", b.source.Claim, b.problem.Message)}, now)
 }
 
 // trackMounted ends the phase of restoring once every volume is mounted.
@@ -189,16 +189,18 @@ func (p *DrillPlan) planChecks(o DrillObserved, volumes []bringing, now time.Tim
 	run := p.Status.Run
 	if len(run.Checks) == 0 {
 		p.phase(api.PhaseChecking, api.PhaseSkipped, "the policy has no checks", now)
-		p.judgeLevel(o, now)
+		p.judgeLevel(now)
 		return
 	}
 	p.phase(api.PhaseChecking, api.PhaseRunning, "", now)
-	for _, c := range run.Checks {
+	for i, c := range run.Checks {
 		r := p.checkResult(c.Name)
-		if r.State == api.CheckPassed {
-			continue
+		if r.State != api.CheckPassed {
+			p.judgeCheck(o, c, r, volumes, now)
 		}
-		p.judgeCheck(o, c, r, volumes, now)
+		if r.State == api.CheckPassed && i < len(run.Checks)-1 && p.stopApplication(o, c) {
+			return
+		}
 		if r.State == api.CheckPassed {
 			continue
 		}
@@ -208,7 +210,20 @@ func (p *DrillPlan) planChecks(o DrillObserved, volumes []bringing, now time.Tim
 		return
 	}
 	p.closePhase(api.PhaseChecking, api.PhaseSucceeded, "", now)
-	p.judgeLevel(o, now)
+	p.judgeLevel(now)
+}
+
+// stopApplication has an application that answered, and would go on, leave the volumes before the next check gets them. It
+// says whether it is still there.
+func (p *DrillPlan) stopApplication(o DrillObserved, c api.Check) bool {
+	pod, is := o.Brought.Pods[names.CheckPod(c.Name, string(o.Drill.UID))]
+	if !is || pod.RunUID != o.Brought.RunUID || pod.Phase != PodRunning || len(c.Command) > 0 {
+		return false
+	}
+	if !pod.Deleting {
+		p.Remove = append(p.Remove, Leftover{Target: pod.Target, Kind: "Pod"})
+	}
+	return true
 }
 
 func (p *DrillPlan) checkResult(name string) *api.CheckResult {
@@ -283,7 +298,7 @@ func (p *DrillPlan) concludeCheck(o DrillObserved, r api.CheckResult, now time.T
 	case api.CheckPassed, api.CheckFailed, api.CheckRunning, api.CheckSkipped:
 	}
 	p.raiseLevel()
-	p.conclude(o, verdict, Problem{reason, fmt.Sprintf("check %s: %s", r.Name, r.Message)}, now)
+	p.conclude(verdict, Problem{reason, fmt.Sprintf("check %s: %s", r.Name, r.Message)}, now)
 }
 
 // notRun is why a check could not run.
@@ -323,14 +338,14 @@ func (p *DrillPlan) raiseLevel() {
 }
 
 // judgeLevel ends a drill of which all went well, if it went deep enough.
-func (p *DrillPlan) judgeLevel(o DrillObserved, now time.Time) {
+func (p *DrillPlan) judgeLevel(now time.Time) {
 	p.raiseLevel()
 	run := p.Status.Run
 	if depth(p.Status.Level) >= depth(run.Required) {
-		p.conclude(o, api.VerdictPassed, Problem{api.ReasonDrillPassed, fmt.Sprintf("recovery point %s was proven to be %s", run.RecoveryPoint.Name, p.Status.Level)}, now)
+		p.conclude(api.VerdictPassed, Problem{api.ReasonDrillPassed, fmt.Sprintf("recovery point %s was proven to be %s", run.RecoveryPoint.Name, p.Status.Level)}, now)
 		return
 	}
-	p.conclude(o, api.VerdictFailed, Problem{api.ReasonProofTooShallow,
+	p.conclude(api.VerdictFailed, Problem{api.ReasonProofTooShallow,
 		fmt.Sprintf("the drill reached %s, and %s is asked for; add checks that prove it, or lower spec.objectives.requiredProof", p.Status.Level, run.Required)}, now)
 }
 

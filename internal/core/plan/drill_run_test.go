@@ -16,8 +16,8 @@ import (
 
 func checkPod(name string) string { return names.CheckPod(name, drillUID) }
 
-// outcome is how a drill stands: verdict, reason and level.
-func outcome(s api.RestoreDrillStatus) string {
+// drillOutcome is how a drill stands: verdict, reason and level.
+func drillOutcome(s api.RestoreDrillStatus) string {
 	reason := strings.Fields(conditionReason(s.Conditions, api.ConditionSucceeded) + " -")[1]
 	return strings.Join([]string{string(s.Verdict), reason, string(s.Level)}, " ")
 }
@@ -38,7 +38,7 @@ func TestVerdicts(t *testing.T) {
 	passes := func(name string) step { return pod(checkPod(name), PodSucceeded) }
 	differs := func(o *DrillObserved) {
 		f := printOf("logs")
-		f.Digest = "sha256:flipped"
+		f.Digest = flipped
 		o.pod(reader("logs", 0), PodSucceeded, tells(f))
 	}
 	noPrint := func(o *DrillObserved) {
@@ -108,7 +108,7 @@ func TestVerdicts(t *testing.T) {
 		{"the namespace goes", nil, []step{delivered, func(o *DrillObserved) { o.NamespaceTerminating = true }}, "Aborted NamespaceTerminating "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o, at := started(c.mods...), noon
+			o, at := startedDrill(c.mods...), noon
 			for _, s := range c.steps {
 				at = at.Add(time.Minute)
 				o.Drill = o.Drill.DeepCopy()
@@ -118,7 +118,7 @@ func TestVerdicts(t *testing.T) {
 					break
 				}
 			}
-			if got := outcome(o.Drill.Status); got != c.want {
+			if got := drillOutcome(o.Drill.Status); got != c.want {
 				t.Errorf("it ended as %q, want %q; %+v", got, c.want, o.Drill.Status.Conditions)
 			}
 		})
@@ -127,7 +127,7 @@ func TestVerdicts(t *testing.T) {
 
 // TestReadOnceIsRead: once all was read, neither lost readers nor what checks write take it back.
 func TestReadOnceIsRead(t *testing.T) {
-	o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
+	o := startedDrill(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
 	allRead(&o)
 	o = stepped(o, noon.Add(time.Minute))
 	if o.Drill.Status.Level != api.LevelIntact {
@@ -146,7 +146,7 @@ func TestReadOnceIsRead(t *testing.T) {
 
 // TestChecksRunOneAfterTheOther, behind the NetworkPolicy.
 func TestChecksRunOneAfterTheOther(t *testing.T) {
-	o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
+	o := startedDrill(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
 	allRead(&o)
 	o.Brought.Isolated = false
 	p := ForDrill(o, noon.Add(time.Minute))
@@ -177,16 +177,16 @@ func TestChecksRunOneAfterTheOther(t *testing.T) {
 // TestDrillDeadline: beyond it nothing is asked for, and a check that runs is cut short.
 func TestDrillDeadline(t *testing.T) {
 	late := noon.Add(DefaultDrillTimeout)
-	o := started()
+	o := startedDrill()
 	p := ForDrill(o, late.Add(-time.Second))
 	if len(p.Claims) != 2 || !p.Wake.Equal(late) {
 		t.Fatalf("before: %d claims, wakes at %s", len(p.Claims), p.Wake)
 	}
 	p = ForDrill(o, late)
-	if got := outcome(p.Status); got != "Failed RestoreTimedOut " || len(p.Claims)+len(p.Reads) > 0 || p.Isolate {
+	if got := drillOutcome(p.Status); got != "Failed RestoreTimedOut " || len(p.Claims)+len(p.Reads) > 0 || p.Isolate {
 		t.Errorf("at the deadline: %s, %d claims", got, len(p.Claims))
 	}
-	o = started(func(o *DrillObserved) {
+	o = startedDrill(func(o *DrillObserved) {
 		c := bothChecks[0]
 		c.Timeout = &metav1.Duration{Duration: 12 * time.Hour}
 		o.Policy.Spec.Drill.Checks = []api.Check{c}
@@ -197,7 +197,7 @@ func TestDrillDeadline(t *testing.T) {
 	if p := ForDrill(o, noon.Add(2*time.Minute)); !p.Wake.Equal(late) {
 		t.Errorf("it wakes at %s, want the deadline", p.Wake)
 	}
-	if got := outcome(ForDrill(o, late).Status); got != "Failed CheckTimedOut Intact" {
+	if got := drillOutcome(ForDrill(o, late).Status); got != "Failed CheckTimedOut Intact" {
 		t.Errorf("a check that runs at the deadline: %s", got)
 	}
 }
@@ -225,7 +225,7 @@ func TestRecoveryTime(t *testing.T) {
 		{"nothing came back", nil, []step{{time.Minute, func(o *DrillObserved) { o.Sources[0].Problem = &Problem{api.ReasonSnapshotUnusable, "x"} }}}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = c.checks })
+			o := startedDrill(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = c.checks })
 			for _, s := range c.steps {
 				s.do(&o)
 				o = stepped(o, noon.Add(s.after))
@@ -239,7 +239,7 @@ func TestRecoveryTime(t *testing.T) {
 }
 
 func TestPhases(t *testing.T) {
-	o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks[:1] })
+	o := startedDrill(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks[:1] })
 	states := func() string {
 		var out []string
 		for _, f := range o.Drill.Status.Phases {
@@ -290,13 +290,13 @@ func removed(list []Leftover) string {
 
 // ended is a drill with a verdict on record.
 func ended(v api.Verdict, mods ...func(*DrillObserved)) DrillObserved {
-	o := started(mods...)
+	o := startedDrill(mods...)
 	allRead(&o)
 	switch v {
 	case api.VerdictPassed:
 	case api.VerdictFailed:
 		f := printOf("data")
-		f.Digest = "sha256:flipped"
+		f.Digest = flipped
 		o.pod(reader("data", 0), PodSucceeded, tells(f))
 	case api.VerdictInconclusive:
 		o.Brought.Classes = nil
@@ -385,10 +385,10 @@ func TestFinalizerGoesLast(t *testing.T) {
 
 // TestRefused: what the API server refuses ends a drill without a word about the point.
 func TestRefused(t *testing.T) {
-	o := started()
+	o := startedDrill()
 	p := ForDrill(o, noon.Add(time.Second))
 	p.Refused(o, Problem{api.ReasonQuotaExceeded, "exceeded quota"}, noon.Add(time.Second))
-	if got := outcome(p.Status); got != "Inconclusive QuotaExceeded " || len(p.Claims)+len(p.Reads) > 0 || p.Isolate {
+	if got := drillOutcome(p.Status); got != "Inconclusive QuotaExceeded " || len(p.Claims)+len(p.Reads) > 0 || p.Isolate {
 		t.Errorf("it ends as %q and still asks for %d claims", got, len(p.Claims))
 	}
 }
@@ -398,5 +398,27 @@ func TestLookAgain(t *testing.T) {
 		if got := lookAgain(since); got != want {
 			t.Errorf("after %s it looks again in %s, want %s", since, got, want)
 		}
+	}
+}
+
+// TestApplicationLeavesBeforeTheNextCheck: two applications never write to the same volumes.
+func TestApplicationLeavesBeforeTheNextCheck(t *testing.T) {
+	app := api.Check{Name: "app", Proves: api.LevelConsistent, Image: "i", Application: &api.CheckApplication{TCP: &api.TCPProbe{Port: 1}}}
+	next := api.Check{Name: "next", Proves: api.LevelAnswering, Image: "i", Command: []string{"x"}}
+	p := DrillPlan{}
+	p.Status.Run = &api.DrillRun{Checks: []api.Check{app, next}, Deadline: metav1.NewTime(noon.Add(time.Hour))}
+	p.Status.Checks = []api.CheckResult{{Name: "app", Proves: app.Proves, State: api.CheckPassed}, {Name: "next", Proves: next.Proves, State: api.CheckSkipped}}
+	o := DrillObserved{Drill: &api.RestoreDrill{}, Brought: Brought{RunUID: "", Isolated: true, Pods: map[string]BroughtPod{}}}
+	name := names.CheckPod("app", "")
+	o.Brought.Pods[name] = BroughtPod{Target: Target{name, "u"}, Phase: PodRunning, Ready: true}
+	p.planChecks(o, nil, noon)
+	if len(p.Remove) != 1 || p.Remove[0].Name != name || p.Check != nil {
+		t.Errorf("removed are %v, asked for is %v", p.Remove, p.Check)
+	}
+	delete(o.Brought.Pods, name)
+	p.Remove = nil
+	p.planChecks(o, nil, noon)
+	if len(p.Remove) != 0 || p.Check == nil || p.Check.Check.Name != "next" {
+		t.Errorf("removed are %v, asked for is %v", p.Remove, p.Check)
 	}
 }

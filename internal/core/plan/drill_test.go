@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/evidence"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
@@ -24,9 +25,12 @@ const drillUID = "drill-1"
 // shipped are the settings that a drill sees.
 var shipped = Settings{Grace: time.Hour, HooksEnabled: true, Retain: true, Drills: 4}
 
+// flipped is the digest of a volume in which a byte was flipped.
+var flipped = evidence.Digest([]byte("flipped"))
+
 // printOf is the fingerprint of a claim's volume in these tests.
 func printOf(claim string) api.Fingerprint {
-	return api.Fingerprint{Digest: "sha256:" + claim, Files: 7, Bytes: 4096}
+	return api.Fingerprint{Digest: evidence.Digest([]byte(claim)), Files: 7, Bytes: 4096}
 }
 
 // recorded gives a point the fingerprints and volumes that a capture of its claims leaves.
@@ -101,8 +105,8 @@ func stepped(o DrillObserved, at time.Time) DrillObserved {
 	return o
 }
 
-// started is a drill whose run is frozen, and its sources read.
-func started(mods ...func(*DrillObserved)) DrillObserved {
+// startedDrill is a drill whose run is frozen, and its sources read.
+func startedDrill(mods ...func(*DrillObserved)) DrillObserved {
 	o := stepped(seenDrill(mods...), noon)
 	o.Sources = []Source{sourceOf("data"), sourceOf("logs")}
 	return o
@@ -264,7 +268,7 @@ func TestDrillStart(t *testing.T) {
 			p := ForDrill(seenDrill(c.mods...), noon.Add(time.Second))
 			got := waits
 			switch {
-			case p.Status.Run != nil:
+			case p.Status.Run != nil && p.Status.Verdict == "":
 				got = starts
 			case p.Status.Verdict != "":
 				got = string(p.Status.Verdict) + strings.TrimPrefix(conditionReason(p.Status.Conditions, api.ConditionSucceeded), "False")

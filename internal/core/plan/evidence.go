@@ -51,6 +51,9 @@ func Attested(d *api.RestoreDrill, sources []Source, point *api.RecoveryPoint, n
 		out.Phases = append(out.Phases, p)
 	}
 	out.Checks = attestedChecks(d)
+	if run.RecoveryPoint.UID == "" {
+		return out
+	}
 	out.Point = evidence.Point{Name: run.RecoveryPoint.Name, UID: run.RecoveryPoint.UID, PointInTime: run.RecoveryPoint.PointInTime.Time, Volumes: attestedVolumes(d, sources, point)}
 	return out
 }
@@ -86,6 +89,9 @@ func attestedVolumes(d *api.RestoreDrill, sources []Source, point *api.RecoveryP
 		one := evidence.Volume{Claim: v.Claim, ClaimUID: v.ClaimUID, SnapshotHandle: s.Handle, Driver: s.Driver}
 		if f := fingerprintOf(recorded, v.Claim); f != nil {
 			one.Fingerprint = f.Digest
+		}
+		if v.Read != nil && v.Level == api.LevelIntact { // also when the point, and its fingerprint with it, has gone since
+			one.Fingerprint = v.Read.Digest
 		}
 		if v.Read != nil {
 			one.Read, one.Files, one.Bytes = v.Read.Digest, v.Read.Files, v.Read.Bytes

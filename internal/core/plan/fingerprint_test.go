@@ -123,7 +123,7 @@ func TestFingerprintIsRecorded(t *testing.T) {
 		t.Fatalf("half read it is %+v", p.Fingerprint)
 	}
 	read("logs", PodSucceeded, &ReadResult{Fingerprint: printOf("logs")})
-	if p = ForFingerprint(o, noon.Add(time.Minute)); p.Fingerprint.State != api.FingerprintRecorded || p.Fingerprint.Volumes[1].Digest != "sha256:logs" || len(p.Claims) > 0 {
+	if p = ForFingerprint(o, noon.Add(time.Minute)); p.Fingerprint.State != api.FingerprintRecorded || p.Fingerprint.Volumes[1].Digest != printOf("logs").Digest || len(p.Claims) > 0 {
 		t.Fatalf("all read it is %+v", p.Fingerprint)
 	}
 	o = noted(o, noon.Add(time.Minute))

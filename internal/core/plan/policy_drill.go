@@ -33,15 +33,15 @@ func drillLine(b *api.BackupPolicy) string {
 func (p *PolicyPlan) planDrill(o PolicyObserved, f facts, now time.Time) {
 	p.Status.NextDrill = nil
 	b := o.Policy
+	if newest := newestDrillSlot(b, f.drills); p.Status.LastDrillSlot == nil || newest.After(p.Status.LastDrillSlot.Time) {
+		p.Status.LastDrillSlot = timePtr(newest) // its drill was created, and the operator killed before it wrote this down
+	}
 	if drillLine(b) == "" || f.drillErr != nil || o.NamespaceTerminating {
 		return
 	}
 	mark := p.Status.Applied.DrillSince.Time
 	busy := false
 	for _, d := range f.drills {
-		if s := d.Spec.Slot; s != nil && s.After(mark) && d.Name == names.Drill(b.Name, string(b.UID), s.Time) {
-			mark = s.Time
-		}
 		busy = busy || !DrillEnded(d)
 	}
 	if t := p.Status.LastDrillSlot; t != nil && t.After(mark) {
@@ -62,6 +62,16 @@ func (p *PolicyPlan) planDrill(o PolicyObserved, f facts, now time.Time) {
 	p.Status.LastDrillSlot = timePtr(d.Due)
 	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning,
 		Message: fmt.Sprintf("drill %s was begun for slot %s", p.Rehearse.Name, d.Due.UTC().Format(time.RFC3339))})
+}
+
+// newestDrillSlot is the newest slot that has a drill; zero when none has. A slot counts only on the drill that bears its name.
+func newestDrillSlot(b *api.BackupPolicy, drills []*api.RestoreDrill) (newest time.Time) {
+	for _, d := range drills {
+		if s := d.Spec.Slot; s != nil && s.After(newest) && d.Name == names.Drill(b.Name, string(b.UID), s.Time) {
+			newest = s.Time
+		}
+	}
+	return newest
 }
 
 // planHistory forgets ended drills beyond the policy's history, oldest first. The newest that passed stays, and the newest

@@ -271,6 +271,18 @@ func TestEditingNeverRehearses(t *testing.T) {
 	}
 }
 
+// TestDrillSlotIsWrittenDown: an operator that was killed after it created a drill finds the slot on it, and the slot stays
+// settled when the drill is gone.
+func TestDrillSlotIsWrittenDown(t *testing.T) {
+	o := withDrill("30 * * * *")
+	o.Drills = []*api.RestoreDrill{slotDrill(noon.Add(30 * time.Minute))}
+	o = settled(o, noon.Add(40*time.Minute))
+	o.Drills = nil
+	if p := ForPolicy(o, noon.Add(41*time.Minute)); p.Rehearse != nil || p.Status.LastDrillSlot == nil {
+		t.Errorf("it rehearses %+v again; the mark is %s", p.Rehearse, p.Status.LastDrillSlot)
+	}
+}
+
 // TestDrillThatCouldNotBeCreated: its slot stays due.
 func TestDrillThatCouldNotBeCreated(t *testing.T) {
 	o := withDrill("30 * * * *")
@@ -406,14 +418,14 @@ func TestSweep(t *testing.T) {
 
 // TestAttested: a statement is of what is on record alone, so that the same drill gives the same statement.
 func TestAttested(t *testing.T) {
-	o := started(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
+	o := startedDrill(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
 	allRead(&o)
 	o = stepped(o, noon.Add(time.Minute))
 	o.pod(checkPod("files"), PodFailed, func(p *BroughtPod) { p.ExitCode, p.ImageID = 3, "files@sha256:1" })
 	o = stepped(o, noon.Add(3*time.Minute))
 	point := o.Points[2]
-	d := Attested(o.Drill, o.Sources, point, "ns-uid", "sha256:before", "v1")
-	if d.Policy.NamespaceUID != "ns-uid" || d.Previous != "sha256:before" || d.Verdict != "Failed" || d.Reason != api.ReasonCheckFailed ||
+	d := Attested(o.Drill, o.Sources, point, "ns-uid", flipped, "v1")
+	if d.Policy.NamespaceUID != "ns-uid" || d.Previous != flipped || d.Verdict != "Failed" || d.Reason != api.ReasonCheckFailed ||
 		d.Level != "Intact" || d.Required != "Answering" || d.RecoverySeconds != 60 || d.DataAgeSeconds != 3600 || d.Point.UID != string(point.UID) {
 		t.Errorf("the statement is %+v", d)
 	}
@@ -421,15 +433,15 @@ func TestAttested(t *testing.T) {
 		d.Checks[0].Seconds != 120 || d.Checks[1].State != "Skipped" || d.Checks[1].Image != "registry.test/client" {
 		t.Errorf("phases %+v, checks %+v", d.Phases, d.Checks)
 	}
-	if v := d.Point.Volumes; len(v) != 2 || v[0].SnapshotHandle != "snap-data" || v[0].Fingerprint != "sha256:data" || v[0].Read != "sha256:data" || v[0].Bytes != 4096 {
+	if v := d.Point.Volumes; len(v) != 2 || v[0].SnapshotHandle != "snap-data" || v[0].Fingerprint != printOf("data").Digest || v[0].Read != printOf("data").Digest || v[0].Bytes != 4096 {
 		t.Errorf("volumes %+v", v)
 	}
 	after := stepped(o, noon.Add(time.Hour)) // it has been cleaned up meanwhile
-	if again := Attested(after.Drill, o.Sources, point, "ns-uid", "sha256:before", "v1"); asJSON(again) != asJSON(d) {
+	if again := Attested(after.Drill, o.Sources, point, "ns-uid", flipped, "v1"); asJSON(again) != asJSON(d) {
 		t.Errorf("the statement has changed:\n%s\n%s", asJSON(d), asJSON(again))
 	}
 	gone := Attested(o.Drill, nil, nil, "ns-uid", "", "v1")
-	if len(gone.Point.Volumes) != 2 || gone.Point.Volumes[0].Fingerprint != "" || gone.Point.Volumes[0].Read == "" {
+	if len(gone.Point.Volumes) != 2 || gone.Point.Volumes[0].SnapshotHandle != "" || gone.Point.Volumes[0].Fingerprint != printOf("data").Digest || gone.Point.Volumes[0].Read == "" {
 		t.Errorf("without the point: %+v", gone.Point)
 	}
 }

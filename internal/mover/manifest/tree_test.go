@@ -29,8 +29,6 @@ type node struct {
 	xattrs map[string]string
 }
 
-func (n node) dir() string { return filepath.Dir(n.path) }
-
 // content is what a file holds: not the same at any two places that are likely to be mixed up.
 func (n node) content() []byte {
 	all := make([]byte, n.size)

@@ -16,7 +16,7 @@ type DrillRunApplyConfiguration struct {
 	Policy *string `json:"policy,omitempty"`
 	// policyUID is its UID.
 	PolicyUID *string `json:"policyUID,omitempty"`
-	// recoveryPoint is the point that is rehearsed.
+	// recoveryPoint is the point that is rehearsed. Absent when none could be chosen.
 	RecoveryPoint *DrilledPointApplyConfiguration `json:"recoveryPoint,omitempty"`
 	// startedAt is when the drill started.
 	StartedAt *v1.Time `json:"startedAt,omitempty"`
