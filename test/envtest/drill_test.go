@@ -5,6 +5,7 @@ package envtest
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +66,10 @@ func TestDrill(t *testing.T) {
 	w.await(b, api.ConditionProven, metav1.ConditionTrue, api.ReasonProven)
 	w.await(p, api.ConditionProven, metav1.ConditionTrue, api.ReasonProven)
 	w.nothingThrownAway()
+	got := regexp.MustCompile(` +`).ReplaceAllString(w.kubectl("get", "drill"), " ")
+	if want := regexp.MustCompile(`^NAME POLICY POINT VERDICT LEVEL RECOVERY REASON AGE\nfirst sync now Passed Consistent [0-9.ms]+ DrillPassed \d+s$`); !want.MatchString(got) {
+		t.Errorf("kubectl get drill:\n%s", got)
+	}
 	if after := w.foreign(); after != before {
 		t.Errorf("the drill touched what it did not create:\n%s\nthen\n%s", before, after)
 	}

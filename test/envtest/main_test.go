@@ -120,7 +120,7 @@ func stop() error {
 func startOperator(kubeconfig string, flags ...string) (*manager.Process, error) {
 	p, err := manager.Start(suite.program, kubeconfig, append([]string{
 		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--retention-grace=0s", "--log-level=debug",
-		"--mover-image=registry.test/lifeboat:test", "--namespace=" + systemNamespace,
+		"--namespace=" + systemNamespace, "--mover-image=mover.test/mover:1",
 	}, flags...)...)
 	if err == nil {
 		suite.logs = append(suite.logs, p.Log)

@@ -74,8 +74,7 @@ func ForRestore(o RestoreObserved, now time.Time) RestorePlan {
 	case r.Spec.DryRun:
 		p.rehearse(o, now)
 	case !deleting && !held:
-		p.Finalizer = FinalizerAdd
-		return p
+		return RestorePlan{Finalizer: FinalizerAdd, Status: r.Status} // all else comes after it
 	case o.NamespaceTerminating:
 		p.giveUp(o, Problem{api.ReasonNamespaceTerminating, "the namespace is being deleted"}, now)
 	case deleting && !swapping(r.Status): // a swap that was begun is brought to its end first
