@@ -126,6 +126,8 @@ func conditionsOf(o client.Object) *[]metav1.Condition {
 		return &x.Status.Conditions
 	case *api.RecoveryPoint:
 		return &x.Status.Conditions
+	case *api.RestoreDrill:
+		return &x.Status.Conditions
 	case *api.Restore:
 		return &x.Status.Conditions
 	}
