@@ -28,19 +28,23 @@ type Reader struct {
 	API   *SnapshotAPI
 }
 
-// claims are those of a namespace, each with the volume it is bound to.
+// claims are those of a namespace, each with the volume it is bound to. What a drill or a fingerprint restored to throw it
+// away is nobody's to capture, whatever selects it.
 func (r *Reader) claims(ctx context.Context, namespace string) ([]plan.Claim, error) {
 	var list corev1.PersistentVolumeClaimList
 	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list claims: %w", err)
 	}
-	out := make([]plan.Claim, len(list.Items))
+	out := make([]plan.Claim, 0, len(list.Items))
 	for i := range list.Items {
+		if list.Items[i].Annotations[api.AnnotationExpires] != "" {
+			continue
+		}
 		c, err := r.claim(ctx, &list.Items[i])
 		if err != nil {
 			return nil, err
 		}
-		out[i] = c
+		out = append(out, c)
 	}
 	return out, nil
 }

@@ -277,7 +277,7 @@ func (r *Reader) leftoverVolume(ctx context.Context, run objects.Run, name strin
 		}
 	}
 	return &plan.Leftover{
-		Target: plan.Target{Name: v.Name, UID: string(v.UID)}, Kind: "PersistentVolume", Deleting: true, // it goes with its claim
+		Target: plan.Target{Name: v.Name, UID: string(v.UID)}, Kind: "PersistentVolume", Claim: ref.Name, Deleting: true, // it goes with its claim
 		Retain: v.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRetain,
 	}, nil
 }

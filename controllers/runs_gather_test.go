@@ -218,6 +218,22 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
+// TestThrowawaysAreNotCaptured: a policy that selects every claim of its namespace does not select what a drill restored.
+func TestThrowawaysAreNotCaptured(t *testing.T) {
+	r, run := leftoverWorld(t)
+	claims, err := r.claims(t.Context(), run.Namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range claims {
+		got = append(got, c.Name)
+	}
+	if want := []string{"other", "stays"}; !slices.Equal(got, want) {
+		t.Errorf("claims to select from are %v, want %v", got, want)
+	}
+}
+
 // TestSourcesWithoutTheAPI: what cannot be looked at is not gone.
 func TestSourcesWithoutTheAPI(t *testing.T) {
 	r := &Reader{API: &SnapshotAPI{}}

@@ -157,7 +157,7 @@ type Check struct {
 
 	// proves is the level that is reached when this check, and all of a lower level, have passed: Consistent or Answering.
 	// +required
-	// +kubebuilder:validation:Enum=Consistent;Answering
+	// +kubebuilder:validation:XValidation:rule="self in ['Consistent', 'Answering']",message="proves must be Consistent or Answering; what is less deep is proven by reading, without a check"
 	Proves ProofLevel `json:"proves"`
 
 	// image is the container image, best named by digest. The image that was really used is recorded.

@@ -269,6 +269,15 @@ func (s scenario) runWith(from *World, around testkit.Around, started func(*Oper
 }
 
 func (s scenario) play(from *World, start func(*World) *Operator) (*World, *Operator, error) {
+	w, o, err := s.playFor(from, s.window, start)
+	if err == nil {
+		w.Checks.AtRest()
+	}
+	return w, o, err
+}
+
+// playFor plays the act and some time of what follows.
+func (s scenario) playFor(from *World, window time.Duration, start func(*World) *Operator) (*World, *Operator, error) {
 	w := from.Copy()
 	if s.prepare != nil {
 		s.prepare(w)
@@ -276,11 +285,7 @@ func (s scenario) play(from *World, start func(*World) *Operator) (*World, *Oper
 	w.API.News()
 	s.act(w)
 	o := start(w)
-	if err := w.Run(s.window); err != nil {
-		return w, o, err
-	}
-	w.Checks.AtRest()
-	return w, o, nil
+	return w, o, w.Run(window)
 }
 
 // expectRest checks that a world at rest stays at rest, and kept its promises.

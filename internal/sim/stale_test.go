@@ -42,9 +42,7 @@ const behindFor = 80 * time.Second
 func (s scenario) behind(from *World, k int) (*World, error) {
 	lag := k
 	var world *World
-	half := s
-	half.window = behindFor
-	w, _, err := half.play(from, func(w *World) *Operator {
+	w, _, err := s.playFor(from, behindFor, func(w *World) *Operator {
 		world = w
 		return w.Start(nil, func() int { return lag })
 	})
@@ -53,7 +51,7 @@ func (s scenario) behind(from *World, k int) (*World, error) {
 	}
 	lag = 0
 	world.operators[0].wakeAll()
-	if err := w.Run(s.window - half.window); err != nil {
+	if err := w.Run(s.window - behindFor); err != nil {
 		return w, err
 	}
 	w.Checks.AtRest()
@@ -163,7 +161,7 @@ func (s scenario) contested(from *World, seed uint64) (*World, error) {
 			return w, err
 		}
 		next := end
-		for _, at := range append(w.wakes(), w.storageNext) {
+		for _, at := range w.wakes() {
 			if !at.IsZero() && at.Before(next) {
 				next = at
 			}

@@ -225,7 +225,7 @@ func (w *World) RunUntil(end time.Time) error {
 			return err
 		}
 		next := end
-		for _, t := range append(w.wakes(), w.storageNext, w.machineNext) {
+		for _, t := range w.wakes() {
 			if !t.IsZero() && t.Before(next) {
 				next = t
 			}
@@ -241,7 +241,7 @@ func (w *World) RunUntil(end time.Time) error {
 func (w *World) Run(d time.Duration) error { return w.RunUntil(w.Clock.Now().Add(d)) }
 
 func (w *World) wakes() []time.Time {
-	var out []time.Time
+	out := []time.Time{w.storageNext, w.machineNext}
 	for _, o := range w.operators {
 		for _, at := range o.queue {
 			out = append(out, at)

@@ -117,9 +117,23 @@ func (k *Checker) afterDrill(c Call) {
 			k.evident(p)
 		}
 	case *api.BackupPolicy:
+		k.selectsNoThrowaways(o)
 		if p := o.Status.LastProof; p != nil {
 			k.evident(*p)
 		}
+	}
+}
+
+// selectsNoThrowaways holds a policy that selects all claims against those that are there to stay.
+func (k *Checker) selectsNoThrowaways(b *api.BackupPolicy) {
+	n := int32(0)
+	k.each(func(o client.Object) {
+		if _, ok := o.(*corev1.PersistentVolumeClaim); ok && o.GetNamespace() == b.Namespace && !k.made[o.GetUID()] {
+			n++
+		}
+	})
+	if b.Spec.Volumes.Selector != nil && b.Status.Volumes.Selected > n {
+		k.broken(14, "policy %s selects %d claims, of which %d are there to stay", b.Name, b.Status.Volumes.Selected, n)
 	}
 }
 

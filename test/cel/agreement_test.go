@@ -21,7 +21,7 @@ func TestAdmittedCronCanBeCarriedOut(t *testing.T) {
 	for range 400 {
 		cron := randomCron(random)
 		o := validPolicy()
-		o.set(cronField, cron)
+		o.set("spec.schedule.cron", cron)
 		refused := cluster.Create(t.Context(), o, client.DryRunAll)
 		_, bad := schedule.Parse(cron, "UTC")
 		if refused == nil && bad != nil {

@@ -23,7 +23,7 @@ func TestBackupPolicy(t *testing.T) {
 func policyCases() []testCase {
 	var all []testCase
 	for _, part := range [][]testCase{
-		cronCases(), zoneCases(), durationCases(), volumeCases(), retentionCases(), snapshotCases(), hookCases(), wholeCases(),
+		cronCases("spec.schedule.cron"), cronCases("spec.drill.cron"), drillOptionCases("spec.drill", withDrill), zoneCases(), durationCases(), volumeCases(), retentionCases(), snapshotCases(), hookCases(), wholeCases(),
 	} {
 		all = append(all, part...)
 	}
@@ -32,13 +32,12 @@ func policyCases() []testCase {
 
 // sets is a case that sets one field.
 func sets(path string, value any, want ...refusal) testCase {
-	name := fmt.Sprintf("%s=%.60v", strings.TrimPrefix(path, "spec."), value)
+	name := fmt.Sprintf("%s=%.80v", strings.TrimPrefix(path, "spec."), value)
 	return testCase{name: name, mutate: func(o *object) { o.set(path, value) }, wantErrors: want}
 }
 
-const cronField = "spec.schedule.cron"
-
-func cronCases() []testCase {
+// cronCases are those of a schedule at a path.
+func cronCases(cronField string) []testCase {
 	shape := refusal{cronField, "five fields separated by single spaces (minute hour day-of-month month day-of-week), such as '0 3 * * 1-5', or be one of @hourly"}
 	zone := refusal{cronField, "name a time zone in timeZone"}
 	minute := refusal{cronField, "the minute, must be * or made of numbers from 0 to 59"}
@@ -98,7 +97,7 @@ func cronCases() []testCase {
 	} {
 		out = append(out, sets(cronField, cron, want...))
 	}
-	out = append(out, testCase{name: "no cron", mutate: func(o *object) { o.drop(cronField) }, wantErrors: []refusal{{cronField, "Required value"}}})
+	out = append(out, testCase{name: "no cron", mutate: func(o *object) { o.set(cronField, "x"); o.drop(cronField) }, wantErrors: []refusal{{cronField, "Required value"}}})
 	return out
 }
 

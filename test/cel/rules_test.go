@@ -42,6 +42,12 @@ func TestEveryRuleIsTested(t *testing.T) {
 	for _, e := range edits() {
 		record("RecoveryPoint", e.try(t))
 	}
+	for _, c := range drillCases() {
+		o := validDrill()
+		c.mutate(o)
+		record(o.GetKind(), cluster.Create(t.Context(), o, client.DryRunAll))
+	}
+	record("RestoreDrill", changeDrill(t))
 	for _, c := range restoreCases() {
 		o := validRestore()
 		c.mutate(o)

@@ -109,9 +109,9 @@ metadata: {name: store}
 spec:
   serviceName: store
   replicas: 1
-  selector: {matchLabels: {app: store}}
+  selector: {matchLabels: {set: store}} # the claims get it too
   template:
-    metadata: {labels: {app: store}}
+    metadata: {labels: {set: store}}
     spec:
       terminationGracePeriodSeconds: 0
       containers:

@@ -84,7 +84,7 @@ func (s *space) restoreEnds(name, reason string) *api.Restore {
 }
 
 func restoreTold(r *api.Restore) string {
-	var out []string
+	out := []string{fmt.Sprintf("finished %v", r.Status.FinishedAt)}
 	for _, c := range r.Status.Conditions {
 		out = append(out, fmt.Sprintf("%s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message))
 	}

@@ -93,7 +93,8 @@ type Leftover struct {
 	Target
 	Kind     string // PersistentVolumeClaim, PersistentVolume, Pod or NetworkPolicy
 	Deleting bool
-	Retain   bool // a PersistentVolume that its class would keep
+	Retain   bool   // a PersistentVolume that its class would keep
+	Claim    string // the claim of a PersistentVolume
 }
 
 // ClaimOrder asks for one claim made from a snapshot.

@@ -89,6 +89,7 @@ func (p *DrillPlan) planAfter(o DrillObserved, now time.Time) {
 		return
 	}
 	p.phase(api.PhaseCleaningUp, api.PhaseRunning, "", now)
+	p.nameVolumes(o.Brought.Leftovers)
 	p.Remove = slices.DeleteFunc(slices.Clone(o.Brought.Leftovers), func(l Leftover) bool { return l.Deleting && !l.Retain })
 	if len(o.Brought.Leftovers) > 0 {
 		p.wakeAt(now.Add(lookAgain(now.Sub(p.phaseOf(api.PhaseCleaningUp).StartedAt.Time))))
@@ -97,6 +98,17 @@ func (p *DrillPlan) planAfter(o DrillObserved, now time.Time) {
 	p.closePhase(api.PhaseCleaningUp, api.PhaseSucceeded, "", now)
 	if !o.Drill.DeletionTimestamp.IsZero() && !p.Record {
 		p.Finalizer = FinalizerRelease
+	}
+}
+
+// nameVolumes writes down the volumes of claims that were never seen bound, so that it is they whose end is waited for.
+func (p *DrillPlan) nameVolumes(all []Leftover) {
+	for _, l := range all {
+		for i := range p.Status.Volumes {
+			if v := &p.Status.Volumes[i]; l.Kind == "PersistentVolume" && v.Volume == "" && v.Throwaway == l.Claim {
+				v.Volume = l.Name
+			}
+		}
 	}
 }
 

@@ -393,6 +393,16 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestVolumesAreNamed: a volume that was seen only when it was to go is waited for too.
+func TestVolumesAreNamed(t *testing.T) {
+	o := ended(api.VerdictPassed)
+	o.Drill.Status.Volumes[0].Volume = ""
+	o.Brought.Leftovers = []Leftover{{Target: Target{Name: "pv-late"}, Kind: "PersistentVolume", Claim: throwaway("data"), Deleting: true}}
+	if v := ForDrill(o, noon.Add(2*time.Minute)).Status.Volumes; v[0].Volume != "pv-late" || v[1].Volume != "pv-logs" {
+		t.Errorf("the volumes are %+v", v)
+	}
+}
+
 func TestLookAgain(t *testing.T) {
 	for since, want := range map[time.Duration]time.Duration{0: 500 * time.Millisecond, 10 * time.Second: 5 * time.Second, time.Hour: time.Minute} {
 		if got := lookAgain(since); got != want {
