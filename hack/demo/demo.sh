@@ -180,15 +180,16 @@ have_an_accident() {
 
 restore() {
 	chapter "A restore beside the service"
-	local snapshot
-	snapshot=$(snapshot_of "$moment" data-sync-0)
-	[[ -n $snapshot ]] || fail "no snapshot of data-sync-0 belongs to the point $moment" "$(circumstances)"
-	say "The point's snapshot becomes a new claim; the broken service keeps running."
-	run kubectl get volumesnapshots -n sync -l "lifeboat.dev/recovery-point=$moment"
-	sed "s/SNAPSHOT/$snapshot/" "$demo/manifests/restored-claim.yaml" >"$work/restored-claim.yaml"
-	sed -n '/^spec/,$p' "$work/restored-claim.yaml" | indent
-	show "sed 's/SNAPSHOT/$snapshot/' hack/demo/manifests/restored-claim.yaml | kubectl apply -f -"
-	kubectl apply -f "$work/restored-claim.yaml" | indent
+	say "The point's volume becomes a new claim, and every byte of it is read; the broken service keeps running."
+	sed "s/POINT/$moment/" "$demo/manifests/restore.yaml" >"$work/restore.yaml"
+	indent <"$work/restore.yaml"
+	show "sed 's/POINT/$moment/' hack/demo/manifests/restore.yaml | kubectl create -f -"
+	local restore
+	restore=$(kubectl create -f "$work/restore.yaml" -o name)
+	show kubectl wait -n sync "$restore" --for=condition=Succeeded
+	kubectl wait -n sync "$restore" --for=condition=Succeeded --timeout=120s | indent ||
+		fail "the restore did not succeed" "$(kubectl get -n sync "$restore" -o yaml)"
+	run kubectl get -n sync "$restore"
 	kubectl apply -f "$demo/manifests/inspect.yaml" >/dev/null
 	await "the shell beside the restored claim" 120 is_ready pod/inspect
 	run kubectl get pvc -n sync
@@ -243,7 +244,7 @@ rehearse() {
 	kubectl patch bp sync-store -n sync --type merge --patch-file "$demo/manifests/drill.yaml" | indent
 	take_point
 	await "the fingerprint of $point" 90 has_fingerprint "$point"
-	run kubectl get rp -n sync "$point" -o "jsonpath={.status.fingerprint.volumes[0]}"
+	run kubectl get rp -n sync "$point" -o 'jsonpath={.status.fingerprint.volumes[0]}{"\n"}'
 	say "Nobody needs to wait for the night:"
 	show kubectl create -f hack/demo/manifests/drill-now.yaml
 	local drill
@@ -290,12 +291,12 @@ say_goodbye() {
 	echo
 	echo "     export KUBECONFIG=$KUBECONFIG PATH=$cache/envtest:\$PATH"
 	echo
-	say "Then see the promise, take a point of your own, and keep the restored one whatever the policy says:"
+	say "Then see the promise, take a point of your own, and rehearse the restore:"
 	cat <<-END | indent
 
 		kubectl get bp,rp -n sync
 		kubectl create -f hack/demo/manifests/now.yaml
-		kubectl patch rp -n sync $moment --type merge -p '{"spec":{"hold":true}}'
+		kubectl create -f hack/demo/manifests/drill-now.yaml
 
 	END
 	say "'make demo' tells the story again, 'make demo-down' removes everything."

@@ -350,7 +350,7 @@ ask("PUT", "/nadia/contacts/mara.vcf", "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:mara\r
 `)
 		return problem(err)
 	})
-	s.policy("sync-store", drilled())
+	s.policy("sync-store", drilled(), readAs(10001))
 	s.kubectl("patch", "bp", "sync-store", "--type=merge", "--patch-file", filepath.Join(repository, "hack/demo/manifests/drill.yaml"))
 	s.fingerprinted("first", "sync-store")
 	s.rehearse("drill", ofPolicy("sync-store"))

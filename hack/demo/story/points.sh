@@ -58,8 +58,3 @@ is_gone() { ! kubectl get rp -n sync "$1"; }
 
 has_no_snapshots() { [[ -z $(kubectl get volumesnapshots -n sync -l "lifeboat.dev/recovery-point=$1" -o name) ]]; }
 
-# snapshot_of POINT CLAIM is the name of the VolumeSnapshot that holds a claim in a point.
-snapshot_of() {
-	kubectl get volumesnapshots -n sync -l "lifeboat.dev/recovery-point=$1" \
-		-o jsonpath="{.items[?(@.metadata.annotations.lifeboat\.dev/claim==\"$2\")].metadata.name}"
-}
