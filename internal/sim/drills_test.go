@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -299,6 +300,7 @@ func evidenceIs(t *testing.T, w *World, verdicts ...string) {
 	t.Helper()
 	var list corev1.ConfigMapList
 	must(w.User.List(context.Background(), &list, client.InNamespace(testkit.Namespace)))
+	slices.SortFunc(list.Items, func(a, b corev1.ConfigMap) int { return sequence(a) - sequence(b) })
 	var got []string
 	var envelopes []evidence.Envelope
 	for _, c := range list.Items {
@@ -314,8 +316,18 @@ func evidenceIs(t *testing.T, w *World, verdicts ...string) {
 	}
 	report, err := evidence.Verify(publishedKey(w), envelopes...)
 	if err != nil || len(report.Chains) != 1 || report.Chains[0].Err() != nil || report.Chains[0].Before != "" {
-		t.Errorf("the chain is %+v: %v", report.Chains, err)
+		for _, c := range report.Chains {
+			t.Errorf("a chain of %d statements after %q: %v", len(c.Links), c.Before, c.Err())
+		}
+		t.Errorf("there are %d chains: %v", len(report.Chains), err)
 	}
+}
+
+// sequence is the place of a statement in its chain.
+func sequence(c corev1.ConfigMap) int {
+	n, err := strconv.Atoi(c.Annotations[api.AnnotationEvidenceSequence])
+	must(err)
+	return n
 }
 
 func publishedKey(w *World) []ed25519.PublicKey {

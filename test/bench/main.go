@@ -184,7 +184,7 @@ func (b *bench) operator() (*operator, error) {
 		return nil, err
 	}
 	started := time.Now()
-	p, err := manager.Start(b.program, b.kubeconfig, "--leader-elect=false", "--health-probe-bind-address=0", "--metrics-bind-address="+address)
+	p, err := manager.Start(b.program, b.kubeconfig, "--leader-elect=false", "--mover-image=none", "--namespace=default", "--health-probe-bind-address=0", "--metrics-bind-address="+address)
 	if err != nil {
 		return nil, err
 	}
