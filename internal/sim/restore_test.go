@@ -62,6 +62,7 @@ func (w *restoreWorld) ended() error {
 // are behind each claim's name, or both are retained and written down. It kills: deleting the claim before its volume is
 // retained; writing the swap down after it began; taking a step from memory instead of from what is there.
 func TestSwapSurvivesEveryFault(t *testing.T) {
+	t.Parallel()
 	from := newRestoreWorld(t, "data", "logs")
 	from.inPlace()
 	calm := from.copy()
@@ -289,6 +290,7 @@ func (w *restoreWorld) runFor(t *testing.T, d time.Duration) {
 // TestRestoreDeletedAtAnyTime: somebody deletes the restore after each write. Nothing is lost, every claim is there, what
 // was to be thrown away is gone, and so is the restore.
 func TestRestoreDeletedAtAnyTime(t *testing.T) {
+	t.Parallel()
 	from := newRestoreWorld(t, "data", "logs")
 	from.inPlace()
 	for n := 1; ; n++ {
@@ -331,6 +333,7 @@ func TestRestoreDeletedAtAnyTime(t *testing.T) {
 // afterwards. What the volumes held is never lost. It kills: sweeping the claim that holds the restored data while the old
 // claim is gone; leaving the old volume to go with its claim.
 func TestRestoreTornAway(t *testing.T) {
+	t.Parallel()
 	from := newRestoreWorld(t, "data", "logs")
 	from.inPlace()
 	for n := 1; ; n++ {

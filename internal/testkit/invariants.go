@@ -223,6 +223,9 @@ func (k *Checker) deletesPoint(f facts, c Call) {
 		return
 	}
 	p := f.points[i]
+	if !p.DeletionTimestamp.IsZero() {
+		return // it is on its way: a second leader that is late asks once more, and changes nothing
+	}
 	if p.Spec.Hold {
 		k.broken(5, "%s: it is on hold", c)
 	}

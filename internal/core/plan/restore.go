@@ -141,6 +141,8 @@ func (p *RestorePlan) planRun(o RestoreObserved, now time.Time) {
 	switch {
 	case swapping(o.Restore.Status):
 		p.planSwap(o, now)
+	case o.Restore.Spec.InPlace && len(o.Sources) == 0: // where its volumes belong is not known any more
+		p.giveUp(o, pointWent(p.Status.Run), now)
 	case o.Restore.Spec.InPlace && !p.safe(o, now):
 	default:
 		p.bringAll(o, now)
@@ -170,7 +172,7 @@ func (p *RestorePlan) bringOne(o RestoreObserved, v *api.RestoredVolume, now tim
 	point := pointOf(o.Points, run.RecoveryPoint.UID)
 	i := slices.IndexFunc(o.Sources, func(s Source) bool { return s.Claim == v.Claim })
 	if point == nil || i < 0 {
-		p.fail(o, v, Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s went during the restore", run.RecoveryPoint.Name)})
+		p.fail(o, v, pointWent(run))
 		return
 	}
 	into, bad := landingOf(o, o.Sources[i], v.As, run)
@@ -196,6 +198,10 @@ func (p *RestorePlan) bringOne(o RestoreObserved, v *api.RestoredVolume, now tim
 			p.Bring = append(p.Bring, BringOrder{Volume: v.Claim, Claim: b.claim, Read: b.pod})
 		}
 	}
+}
+
+func pointWent(run *api.RestoreRun) Problem {
+	return Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s went during the restore", run.RecoveryPoint.Name)}
 }
 
 func onItsWay(b bringing) api.RestoreState {

@@ -269,6 +269,18 @@ func TestRestoreAsksForClaims(t *testing.T) {
 	}
 }
 
+// TestRestoredPointGoes: somebody deletes the point half-way. What is not restored yet has failed, and nothing is replaced.
+func TestRestoredPointGoes(t *testing.T) {
+	for _, place := range []bool{true, false} {
+		o := begun(t, asks(func(s *api.RestoreSpec) { s.InPlace = place }))
+		o.Points, o.Sources = nil, nil
+		p := ForRestore(o, restoreNow)
+		if reason, message := ending(p); reason != api.ReasonPointNotFound || strings.Contains(message, "nothing was replaced") != place || len(p.Bring) > 0 || p.Safety != nil {
+			t.Errorf("in place %v: %s: %s", place, reason, message)
+		}
+	}
+}
+
 // TestRestoreTimesOut: an unfinished restore fails at its deadline, and says of what.
 func TestRestoreTimesOut(t *testing.T) {
 	o := begun(t)
