@@ -50,7 +50,6 @@ complete_points() {
 	kubectl get rp -n sync --sort-by=.status.pointInTime -o jsonpath="$point_lines" | awk '$2 == "True" { print $1 }'
 }
 
-
 # has_complete_besides NAMES says whether there is a complete point that is not among NAMES.
 has_complete_besides() { complete_points | grep -vxF -- "$1"; }
 
