@@ -40,6 +40,8 @@ type plan struct {
 	files     int // of 4 KiB, whose fingerprint is taken
 	large     int // MiB of each of four files, likewise
 	walks     int // rounds of a fingerprint
+	drills    int
+	cluster   string
 	results   string
 	informers string // set in the process that is the floor of the fleet
 }
@@ -72,6 +74,8 @@ func parse() (plan, error) {
 	flag.IntVar(&p.files, "files", 100_000, "files of 4 KiB whose fingerprint is taken; 0 leaves fingerprints out")
 	flag.IntVar(&p.large, "large", 1024, "MiB of each of the four large files whose fingerprint is taken")
 	flag.IntVar(&p.walks, "walks", 5, "how often each fingerprint is taken; the median counts")
+	flag.IntVar(&p.drills, "drills", 0, "how often a drill is measured on the cluster of --cluster; the median counts; 0 leaves drills out")
+	flag.StringVar(&p.cluster, "cluster", os.Getenv("KUBECONFIG"), "kubeconfig of a test cluster with Lifeboat installed, for drills")
 	flag.StringVar(&p.results, "results", "test/bench/results", "folder for the JSON")
 	flag.StringVar(&p.informers, "informers", "", "for the benchmark's own use: address of the metrics of plain informers")
 	flag.Parse()
@@ -124,6 +128,11 @@ func run(ctx context.Context, p plan) (err error) {
 	if p.files > 0 {
 		data := filepath.Join(dir, "fingerprint")
 		if err := errors.Join(b.fingerprint(ctx, data), os.RemoveAll(data)); err != nil {
+			return err
+		}
+	}
+	if p.drills > 0 {
+		if err := b.rehearse(ctx, p.cluster, p.drills); err != nil {
 			return err
 		}
 	}

@@ -87,7 +87,7 @@ func unused(r right) (reason string) {
 	case r.verb == "list" && !listed[r.resource]:
 		return "an API server that does not stream lists to watchers, as older ones, is asked for the list"
 	case r == right{"", "configmaps", "delete"}:
-		return "of the evidence of a policy a hundred statements are kept, and those beyond are deleted"
+		return "statements of drills go once there are more than a hundred"
 	}
 	return ""
 }
@@ -96,7 +96,7 @@ func unused(r right) (reason string) {
 var eventAgain = right{"events.k8s.io", "events", "patch"}
 
 // listed are the resources that are also listed live.
-var listed = map[string]bool{"recoverypoints": true, "configmaps": true, "networkpolicies": true, "persistentvolumeclaims": true, "pods": true}
+var listed = map[string]bool{"recoverypoints": true, "persistentvolumeclaims": true, "pods": true, "networkpolicies": true, "configmaps": true}
 
 // verifyRole is called once all tests have run: nothing was forbidden, no right is left over, and no law was broken.
 func verifyRole() error {

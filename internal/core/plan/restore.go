@@ -84,7 +84,7 @@ func ForRestore(o RestoreObserved, now time.Time) RestorePlan {
 	default:
 		p.planRun(o, now)
 	}
-	p.reportRestore(o)
+	p.reportRestore()
 	return p.stated(o, now)
 }
 
@@ -235,7 +235,7 @@ func (p *RestorePlan) Refused(o RestoreObserved, volume string, why Problem, now
 		}
 	}
 	p.judgeBrought(o, now)
-	p.reportRestore(o)
+	p.reportRestore()
 	*p = p.stated(o, now)
 }
 
@@ -264,11 +264,11 @@ func (p *RestorePlan) judgeBrought(o RestoreObserved, now time.Time) {
 			return
 		}
 	}
-	p.judgeAll(o, done, failed, now)
+	p.judgeAll(done, failed, now)
 }
 
 // judgeAll says how a restore ended of which so many volumes are restored; failed is one that is not, or -1.
-func (p *RestorePlan) judgeAll(o RestoreObserved, done, failed int, now time.Time) {
+func (p *RestorePlan) judgeAll(done, failed int, now time.Time) {
 	all := len(p.Status.Volumes)
 	switch {
 	case failed < 0:

@@ -50,7 +50,7 @@ func howVerified(all []api.RestoredVolume) string {
 }
 
 // reportRestore states how far the restore is.
-func (p *RestorePlan) reportRestore(o RestoreObserved) {
+func (p *RestorePlan) reportRestore() {
 	if p.Status.Run == nil {
 		return
 	}

@@ -155,7 +155,7 @@ func (p *RestorePlan) planSwap(o RestoreObserved, now time.Time) {
 		}
 	}
 	failed := slices.IndexFunc(p.Status.Volumes, func(v api.RestoredVolume) bool { return v.State == api.RestoreFailed })
-	p.judgeAll(o, done, failed, now)
+	p.judgeAll(done, failed, now)
 }
 
 // nextSwap is the next step for one volume.
