@@ -25,12 +25,13 @@ import (
 )
 
 // withKubelet has somebody bind claims and run pods in the world's namespace while the test lasts.
-func (w *world) withKubelet() {
+func (w *world) withKubelet(k storage.Kubelet) {
 	w.Helper()
 	w.ok(client.IgnoreAlreadyExists(w.admin.Create(w.Context(), storage.NewStorageClass())))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- (&storage.Kubelet{Client: w.admin, Namespace: w.namespace}).Run(ctx) }()
+	k.Client, k.Namespace = w.admin, w.namespace
+	go func() { ended <- k.Run(ctx) }()
 	w.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -43,7 +44,7 @@ func (w *world) withKubelet() {
 func TestDrill(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "contacts")
-	w.withKubelet()
+	w.withKubelet(storage.Kubelet{})
 	b := w.policy("sync", func(b *api.BackupPolicy) {
 		b.Spec.Drill = &api.Drill{Cron: "0 0 1 1 *", History: ptr.To[int32](1), Checks: []api.Check{
 			{Name: "files", Proves: api.LevelConsistent, Image: "registry.test/check", Command: []string{"check"}}}}
@@ -107,8 +108,8 @@ func (w *world) scheduledDrill(b *api.BackupPolicy, first *api.RestoreDrill) {
 func TestDrillDeletedByForce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "contacts")
-	w.ok(client.IgnoreAlreadyExists(w.admin.Create(t.Context(), storage.NewStorageClass())))
-	w.policy("sync", func(b *api.BackupPolicy) { // nobody binds claims: the drill hangs while it restores
+	w.withKubelet(storage.Kubelet{Stuck: true})
+	w.policy("sync", func(b *api.BackupPolicy) {
 		b.Spec.Fingerprint, b.Spec.Drill = api.FingerprintNone, &api.Drill{Cron: "0 0 1 1 *"}
 	})
 	w.complete("sync", "now")
@@ -121,7 +122,6 @@ func TestDrillDeletedByForce(t *testing.T) {
 		}
 		return nil
 	})
-	w.withKubelet() // in a cluster a controller of volumes lets deleted claims go
 	w.ok(w.admin.Patch(t.Context(), d.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata": {"finalizers": null}}`))))
 	w.ok(w.admin.Delete(t.Context(), d))
 	w.gone(d)
