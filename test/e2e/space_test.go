@@ -173,18 +173,7 @@ func (s *space) remove() {
 	if err := client.IgnoreNotFound(kube.Delete(ctx, ns)); err != nil {
 		s.t.Errorf("delete namespace %s: %v", s.name, err)
 	}
-	began := time.Now()
-	gone := func() string {
-		if time.Since(began) > 20*time.Second {
-			s.nudge()
-			began = time.Now()
-		}
-		if err := kube.Get(ctx, client.ObjectKeyFromObject(ns), ns); !apierrors.IsNotFound(err) {
-			return fmt.Sprintf("namespace %s is still there: %v", s.name, ns.Status.Conditions)
-		}
-		return ""
-	}
-	if left := s.settled(2*time.Minute, gone); left != "" {
+	if left := s.settled(2*time.Minute, s.namespaceGone()); left != "" {
 		s.t.Error(left)
 	}
 	if left := s.settled(time.Minute, s.removeRetained); left != "" {
@@ -192,6 +181,22 @@ func (s *space) remove() {
 	}
 	if left := s.settled(30*time.Second, s.leaks); left != "" {
 		s.t.Error(left)
+	}
+}
+
+// namespaceGone says whether the namespace is still there. What holds it up is nudged now and then.
+func (s *space) namespaceGone() func() string {
+	began := time.Now()
+	return func() string {
+		if time.Since(began) > 20*time.Second {
+			s.nudge()
+			began = time.Now()
+		}
+		var ns corev1.Namespace
+		if err := kube.Get(s.ctx, client.ObjectKey{Name: s.name}, &ns); !apierrors.IsNotFound(err) {
+			return fmt.Sprintf("namespace %s is still there: %v", s.name, ns.Status.Conditions)
+		}
+		return ""
 	}
 }
 
