@@ -20,7 +20,7 @@ func onXFS(options ...string) *csi.VolumeCapability {
 	return c
 }
 
-func TestACopyOfXFSMountsBesideItsSourceOnlyWithNouuid(t *testing.T) {
+func TestXFSCopyNeedsNouuid(t *testing.T) {
 	s := newSystem(t)
 	id := s.volume("pvc-1", 320*mib, onXFS(), nil)
 	source := s.publish(id, "pod", onXFS(), false)
@@ -60,7 +60,7 @@ func TestACopyOfXFSMountsBesideItsSourceOnlyWithNouuid(t *testing.T) {
 	wantContent(t, filepath.Join(s.publish(copied, "pod", onXFS("ro", "norecovery"), false), "more"), "more")
 }
 
-func TestAnXFSVolumeHoldsItsSizeAndNoMore(t *testing.T) {
+func TestXFSHoldsItsSize(t *testing.T) {
 	s := newSystem(t)
 	target := s.publish(s.volume("pvc-1", 320*mib, onXFS(), nil), "pod", onXFS(), false)
 	if got := fill(t, filepath.Join(target, "noise"), 400*mib); got < 200*mib || got > 320*mib {
