@@ -75,7 +75,7 @@ func (r *DrillReconciler) apply(ctx context.Context, d *api.RestoreDrill, todo *
 			return why, err
 		}
 	}
-	if why, err := r.Write.Bring(ctx, run, todo.Claims, todo.Reads, r.Mover); why != nil || err != nil {
+	if why, err := r.Write.Bring(ctx, run, todo.Claims, todo.Mounts, todo.Reads, r.Mover); why != nil || err != nil {
 		return why, err
 	}
 	if todo.Check != nil {

@@ -48,7 +48,7 @@ func (r *FingerprintReconciler) Reconcile(ctx context.Context, req reconcile.Req
 		return settle(time.Time{}, now, err)
 	}
 	todo := plan.ForFingerprint(seen, now)
-	refused, err := r.Write.Bring(ctx, fingerprintRun(&p), todo.Claims, todo.Reads, r.Mover)
+	refused, err := r.Write.Bring(ctx, fingerprintRun(&p), todo.Claims, todo.Mounts, todo.Reads, r.Mover)
 	if refused != nil {
 		todo.Refused(*refused, r.Clock.Now())
 	}

@@ -106,9 +106,9 @@ func leanClaim(c *corev1.PersistentVolumeClaim) {
 
 func leanVolume(v *corev1.PersistentVolume) {
 	v.Labels, v.Annotations, v.Finalizers = nil, nil, nil
-	spec := corev1.PersistentVolumeSpec{ClaimRef: v.Spec.ClaimRef}
+	spec := corev1.PersistentVolumeSpec{ClaimRef: v.Spec.ClaimRef, VolumeMode: v.Spec.VolumeMode, MountOptions: v.Spec.MountOptions}
 	if csi := v.Spec.CSI; csi != nil {
-		spec.CSI = &corev1.CSIPersistentVolumeSource{Driver: csi.Driver, VolumeHandle: csi.VolumeHandle}
+		spec.CSI = &corev1.CSIPersistentVolumeSource{Driver: csi.Driver, VolumeHandle: csi.VolumeHandle, FSType: csi.FSType}
 	}
 	v.Spec, v.Status = spec, corev1.PersistentVolumeStatus{}
 }

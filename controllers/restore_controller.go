@@ -106,14 +106,18 @@ func (r *RestoreReconciler) bring(ctx context.Context, seen plan.RestoreObserved
 			return nil
 		}
 		var claims []plan.ClaimOrder
+		var mounts []plan.MountOrder
 		var reads []plan.ReadOrder
 		if o.Claim != nil {
 			claims = append(claims, *o.Claim)
 		}
+		if o.Mount != nil {
+			mounts = append(mounts, *o.Mount)
+		}
 		if o.Read != nil {
 			reads = append(reads, *o.Read)
 		}
-		why, err := r.Write.Bring(ctx, run, claims, reads, r.Mover)
+		why, err := r.Write.Bring(ctx, run, claims, mounts, reads, r.Mover)
 		if err != nil {
 			return err
 		}

@@ -35,10 +35,14 @@ func (r *Reader) brought(ctx context.Context, run objects.Run) (b plan.Brought, 
 	}
 	for i := range claims.Items {
 		c := &claims.Items[i]
+		mount, err := r.volumeMount(ctx, run, c)
+		if err != nil {
+			return b, err
+		}
 		b.Claims[c.Name] = plan.BroughtClaim{
 			Target: plan.Target{Name: c.Name, UID: string(c.UID)}, RunUID: c.Labels[api.LabelRunUID],
 			Bound: c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "", Deleting: !c.DeletionTimestamp.IsZero(),
-			Volume: c.Spec.VolumeName, Size: c.Status.Capacity[corev1.ResourceStorage],
+			Volume: c.Spec.VolumeName, Size: c.Status.Capacity[corev1.ResourceStorage], Mount: mount,
 		}
 	}
 	var pods corev1.PodList
@@ -54,23 +58,61 @@ func (r *Reader) brought(ctx context.Context, run objects.Run) (b plan.Brought, 
 		return b, fmt.Errorf("get network policy: %w", err)
 	}
 	b.Isolated = err == nil && isolation.Labels[api.LabelRunUID] == run.UID
-	if b.Classes, err = r.storageClasses(ctx); err != nil {
+	if b.Classes, b.XFSAtOnce, err = r.storageClasses(ctx); err != nil {
 		return b, err
 	}
 	b.Privileged, err = r.privileged(ctx, run.Namespace)
 	return b, err
 }
 
-func (r *Reader) storageClasses(ctx context.Context) (map[string]string, error) {
+// fsTypeParameter is where a storage class names the file system of its volumes, whoever the driver is.
+const fsTypeParameter = "csi.storage.k8s.io/fstype"
+
+// volumeMount is how the volume of a claim that the run made is mounted; nil when there is none yet, or it is not bound to
+// this very claim, or no CSI driver made it. A claim may be seen as bound before its volume is in the cache.
+func (r *Reader) volumeMount(ctx context.Context, run objects.Run, c *corev1.PersistentVolumeClaim) (*plan.VolumeMount, error) {
+	if c.Labels[api.LabelRunUID] != run.UID || c.Spec.VolumeName == "" {
+		return nil, nil
+	}
+	var v corev1.PersistentVolume
+	key := client.ObjectKey{Name: c.Spec.VolumeName}
+	err := r.Cache.Get(ctx, key, &v)
+	if apierrors.IsNotFound(err) {
+		err = r.Live.Get(ctx, key, &v)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get volume %s: %w", c.Spec.VolumeName, err)
+	}
+	if ref := v.Spec.ClaimRef; ref == nil || ref.UID != c.UID || v.Spec.CSI == nil {
+		return nil, nil
+	}
+	mode := corev1.PersistentVolumeFilesystem
+	if v.Spec.VolumeMode != nil {
+		mode = *v.Spec.VolumeMode
+	}
+	return &plan.VolumeMount{
+		Target: plan.Target{Name: v.Name, UID: string(v.UID)}, FSType: v.Spec.CSI.FSType, Mode: string(mode), Options: v.Spec.MountOptions,
+	}, nil
+}
+
+// storageClasses are the provisioners of all classes, and the classes that make XFS volumes without waiting for a pod.
+func (r *Reader) storageClasses(ctx context.Context) (provisioners map[string]string, xfs map[string]bool, err error) {
 	var list storagev1.StorageClassList
 	if err := r.Cache.List(ctx, &list); err != nil {
-		return nil, fmt.Errorf("list storage classes: %w", err)
+		return nil, nil, fmt.Errorf("list storage classes: %w", err)
 	}
-	out := make(map[string]string, len(list.Items))
+	provisioners, xfs = make(map[string]string, len(list.Items)), map[string]bool{}
 	for i := range list.Items {
-		out[list.Items[i].Name] = list.Items[i].Provisioner
+		c := &list.Items[i]
+		provisioners[c.Name] = c.Provisioner
+		if waits := c.VolumeBindingMode != nil && *c.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer; !waits && c.Parameters[fsTypeParameter] == "xfs" {
+			xfs[c.Name] = true
+		}
 	}
-	return out, nil
+	return provisioners, xfs, nil
 }
 
 // privileged says whether whoever may edit the namespace lets readers read every file in it.

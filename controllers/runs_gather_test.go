@@ -263,3 +263,41 @@ func TestSwept(t *testing.T) {
 		}
 	}
 }
+
+// TestVolumeMount: only the volume that is bound to the run's own claim is known; how it is mounted survives the cache.
+func TestVolumeMount(t *testing.T) {
+	run := objects.Run{Kind: "RestoreDrill", Namespace: testkit.Namespace, Name: "rehearsal", UID: "u-run"}
+	volume := func(claimUID string, csi *corev1.CSIPersistentVolumeSource) *corev1.PersistentVolume {
+		return &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "pv", UID: "u-pv"}, Spec: corev1.PersistentVolumeSpec{
+			ClaimRef: &corev1.ObjectReference{UID: types.UID(claimUID)}, MountOptions: []string{"noatime"},
+			PersistentVolumeSource: corev1.PersistentVolumeSource{CSI: csi}}}
+	}
+	ofXFS := &corev1.CSIPersistentVolumeSource{Driver: "d", VolumeHandle: "h", FSType: "xfs"}
+	for name, c := range map[string]struct {
+		runUID string
+		volume *corev1.PersistentVolume
+		known  bool
+	}{
+		"its own":               {run.UID, volume("u-claim", ofXFS), true},
+		"another claim's":       {run.UID, volume("u-other", ofXFS), false},
+		"another run's":         {"u-another", volume("u-claim", ofXFS), false},
+		"no CSI driver made it": {run.UID, volume("u-claim", nil), false},
+	} {
+		leanVolume(c.volume)
+		a := testkit.NewAPI(Scheme(), clocktesting.NewFakePassiveClock(noon))
+		if err := a.Seed(c.volume); err != nil {
+			t.Fatal(err)
+		}
+		live := a.Client(nil)
+		r := &Reader{Cache: live, Live: live}
+		m, err := r.volumeMount(t.Context(), run, &corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{UID: "u-claim", Labels: map[string]string{api.LabelRunUID: c.runUID}},
+			Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv"}})
+		if err != nil || (m != nil) != c.known {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+		if m != nil && (m.FSType != "xfs" || m.Mode != "Filesystem" || m.UID != "u-pv" || !slices.Equal(m.Options, []string{"noatime"})) {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+}

@@ -20,11 +20,16 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
 
-// Bring creates the claims and readers of a run. What is refused is told as a problem, of which the first counts; what may pass is an error.
-func (w *Writer) Bring(ctx context.Context, r objects.Run, claims []plan.ClaimOrder, reads []plan.ReadOrder, m objects.Mover) (*plan.Problem, error) {
+// Bring creates the claims of a run, has their volumes mounted as they must be, and creates the readers. What is refused is told as a problem, of which the first counts; what may pass is an error.
+func (w *Writer) Bring(ctx context.Context, r objects.Run, claims []plan.ClaimOrder, mounts []plan.MountOrder, reads []plan.ReadOrder, m objects.Mover) (*plan.Problem, error) {
 	for _, o := range claims {
 		if why, err := w.forRun(ctx, objects.Claim(r, o), &corev1.PersistentVolumeClaim{}); why != nil || err != nil {
 			return why, err
+		}
+	}
+	for _, o := range mounts {
+		if err := w.mountWith(ctx, o); err != nil {
+			return nil, err
 		}
 	}
 	for _, o := range reads {
@@ -33,6 +38,19 @@ func (w *Writer) Bring(ctx context.Context, r objects.Run, claims []plan.ClaimOr
 		}
 	}
 	return nil, nil
+}
+
+// mountWith sets the mount options of a volume. One that is gone, or another of its name, is left alone.
+func (w *Writer) mountWith(ctx context.Context, o plan.MountOrder) error {
+	v := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: o.Volume.Name, UID: types.UID(o.Volume.UID)}}
+	patch, err := mergePatch(v, map[string]any{}, map[string]any{"mountOptions": o.Options})
+	if err != nil {
+		return err
+	}
+	if err := w.Client.Patch(ctx, v, patch, FieldOwner); err != nil && !Gone(err) {
+		return fmt.Errorf("set mount options of volume %s: %w", o.Volume.Name, err)
+	}
+	return nil
 }
 
 // Check creates the pod of a check.

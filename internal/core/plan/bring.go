@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,15 @@ type BroughtClaim struct {
 	Deleting bool
 	Volume   string // the PersistentVolume
 	Size     resource.Quantity
+	Mount    *VolumeMount // how the volume is mounted; nil when it is not known, or is not bound to this very claim
+}
+
+// VolumeMount is how a PersistentVolume of a CSI driver is mounted.
+type VolumeMount struct {
+	Target
+	FSType  string // empty when the driver chooses
+	Mode    string // Filesystem or Block
+	Options []string
 }
 
 // PodPhase says how far a pod is.
@@ -84,6 +94,7 @@ type Brought struct {
 	Pods       map[string]BroughtPod   // by name
 	Isolated   bool                    // the NetworkPolicy is there
 	Classes    map[string]string       // the provisioners of storage classes, by name
+	XFSAtOnce  map[string]bool         // the storage classes that make XFS volumes without waiting for a pod, by name
 	Privileged bool                    // readers may run as root with the one capability to read every file
 	Leftovers  []Leftover              // all that is there and is to be thrown away, read live
 }
@@ -106,6 +117,12 @@ type ClaimOrder struct {
 	Access string // access modes, separated by commas; empty for ReadWriteOnce
 	Source Source
 	Throw  time.Time // when it is swept away at the latest; zero for a claim that stays
+}
+
+// MountOrder asks for other mount options of a PersistentVolume.
+type MountOrder struct {
+	Volume  Target
+	Options []string // all of them
 }
 
 // ReadOrder asks for one pod that reads a claim in full.
@@ -131,8 +148,9 @@ type bringing struct {
 	failed     bool
 	conclusive bool // the failure speaks of the point or its storage system, not of circumstances
 
-	claim *ClaimOrder // what is to be asked for next
-	pod   *ReadOrder
+	claim   *ClaimOrder // what is to be asked for next
+	options *MountOrder
+	pod     *ReadOrder
 }
 
 // landing says into what a volume is brought back.
@@ -169,9 +187,30 @@ func bring(o Brought, s Source, t landing) bringing {
 	case claim.RunUID != o.RunUID:
 		return b.fail(false, Problem{api.ReasonNameTaken, fmt.Sprintf("claim %q exists and was not made for this; delete or rename it", t.name)})
 	default:
-		b.volume, b.size = claim.Volume, claim.Size
+		b.volume, b.size, b.options = claim.Volume, claim.Size, mountable(claim.Mount)
 	}
-	return b.reader(o, t, claim.Bound)
+	b = b.reader(o, t, claim.Bound)
+	if o.XFSAtOnce[t.class] && s.Mode != modeBlock && !(claim.Bound && claim.Mount != nil) {
+		b.pod = nil // a kubelet that read the old options tries with them for two minutes
+	}
+	return b
+}
+
+const (
+	xfs       = "xfs"
+	noUUID    = "nouuid"
+	modeBlock = "Block"
+)
+
+// mountable asks for what a copy of an XFS file system needs: it has the UUID of its source, and a node on which the source
+// is mounted refuses it unless told to overlook that; nil when nothing is to be changed. Where a class waits for its first
+// consumer, the volume appears only after the pod was scheduled, and the kubelet may look before the options are written:
+// it reads the volume again when it has waited in vain, after some two minutes, and mounts it then.
+func mountable(m *VolumeMount) *MountOrder {
+	if m == nil || m.FSType != xfs || m.Mode == modeBlock || slices.Contains(m.Options, noUUID) {
+		return nil
+	}
+	return &MountOrder{Volume: m.Target, Options: slices.Concat(m.Options, []string{noUUID})}
 }
 
 // reader judges the pod that reads the volume. It is asked for together with the claim: a class that waits for its first
@@ -215,14 +254,14 @@ func (b bringing) judgeReader(pod BroughtPod, bound bool) bringing {
 	default:
 		f := r.Fingerprint
 		b.done, b.read = true, &f
-		b.claim = nil // what became of the claim since does not matter
+		b.claim, b.options = nil, nil // what became of the claim since does not matter
 		return b
 	}
 }
 
 func (b bringing) fail(conclusive bool, why Problem) bringing {
 	b.failed, b.conclusive, b.problem = true, conclusive, &why
-	b.claim, b.pod = nil, nil
+	b.claim, b.options, b.pod = nil, nil, nil
 	return b
 }
 

@@ -266,3 +266,56 @@ func TestTooMany(t *testing.T) {
 		}
 	}
 }
+
+// TestBringXFS: a copy of an XFS file system is mounted with nouuid, and nothing else is.
+func TestBringXFS(t *testing.T) {
+	claim := func(bound bool, m *VolumeMount) BroughtClaim {
+		return BroughtClaim{RunUID: drillUID, Bound: bound, Volume: "pv", Mount: m}
+	}
+	mount := func(fs, mode string, options ...string) *VolumeMount {
+		return &VolumeMount{Target: Target{"pv", "u-pv"}, FSType: fs, Mode: mode, Options: options}
+	}
+	for name, c := range map[string]struct {
+		claim  BroughtClaim
+		atOnce bool
+		mode   string
+		want   string // the options that are asked for
+		pod    bool
+	}{
+		"xfs, of a class that waits for the pod":    {claim(true, mount("xfs", "Filesystem")), false, "", "nouuid", true},
+		"xfs with options":                          {claim(true, mount("xfs", "Filesystem", "noatime")), true, "", "noatime nouuid", true},
+		"xfs that has it":                           {claim(true, mount("xfs", "Filesystem", "nouuid")), true, "", "", true},
+		"xfs, not bound yet":                        {claim(false, mount("xfs", "Filesystem")), true, "", "nouuid", false},
+		"bound, and its volume is not seen":         {claim(true, nil), true, "", "", false},
+		"not bound, a class that waits for the pod": {claim(false, nil), false, "", "", true},
+		"a block volume of an xfs class":            {claim(false, nil), true, "Block", "", true},
+		"xfs in a block volume":                     {claim(true, mount("xfs", "Block")), true, "Block", "", true},
+		"ext4":                                      {claim(true, mount("ext4", "Filesystem")), false, "", "", true},
+		"the driver's choice":                       {claim(true, mount("", "Filesystem")), false, "", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, s := seenDrill().Brought, sourceOf("data")
+			s.Mode = c.mode
+			o.Claims[throwaway("data")] = c.claim
+			o.XFSAtOnce = map[string]bool{s.StorageClass: c.atOnce}
+			b := bring(o, s, thrown())
+			got := ""
+			if b.options != nil {
+				got = strings.Join(b.options.Options, " ")
+				if b.options.Volume != (Target{"pv", "u-pv"}) {
+					t.Errorf("volume %v", b.options.Volume)
+				}
+			}
+			if got != c.want || (b.pod != nil) != c.pod {
+				t.Errorf("options %q, pod %v, want %q, %v", got, b.pod != nil, c.want, c.pod)
+			}
+		})
+	}
+	o := seenDrill().Brought
+	foreign := claim(true, mount("xfs", "Filesystem"))
+	foreign.RunUID = "another"
+	o.Claims[throwaway("data")] = foreign
+	if b := bring(o, sourceOf("data"), thrown()); b.options != nil {
+		t.Errorf("the volume of another run's claim is to be mounted with %v", b.options)
+	}
+}

@@ -40,6 +40,7 @@ type DrillPlan struct {
 	Isolate   bool      // the NetworkPolicy comes before any pod
 	Throw     time.Time // when what is made is swept away at the latest
 	Claims    []ClaimOrder
+	Mounts    []MountOrder
 	Reads     []ReadOrder
 	Check     *CheckOrder
 	Remove    []Leftover

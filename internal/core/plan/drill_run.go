@@ -84,6 +84,9 @@ func (p *DrillPlan) bringAll(o DrillObserved, now time.Time) []bringing {
 			if b.claim != nil {
 				p.Claims = append(p.Claims, *b.claim)
 			}
+			if b.options != nil {
+				p.Mounts = append(p.Mounts, *b.options)
+			}
 			if b.pod != nil {
 				p.Reads = append(p.Reads, *b.pod)
 			}

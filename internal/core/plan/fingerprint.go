@@ -32,6 +32,7 @@ type FingerprintObserved struct {
 // FingerprintPlan is what is to be done next for a point's fingerprint.
 type FingerprintPlan struct {
 	Claims      []ClaimOrder
+	Mounts      []MountOrder
 	Reads       []ReadOrder
 	Remove      []Leftover
 	Fingerprint *api.PointFingerprint
@@ -119,6 +120,9 @@ func (p *FingerprintPlan) record(o FingerprintObserved, now time.Time) {
 	for _, b := range volumes {
 		if b.claim != nil {
 			p.Claims = append(p.Claims, *b.claim)
+		}
+		if b.options != nil {
+			p.Mounts = append(p.Mounts, *b.options)
 		}
 		if b.pod != nil {
 			p.Reads = append(p.Reads, *b.pod)

@@ -56,6 +56,7 @@ type SafetyOrder struct{ Name, Policy, PolicyUID string }
 type BringOrder struct {
 	Volume string // the captured claim
 	Claim  *ClaimOrder
+	Mount  *MountOrder
 	Read   *ReadOrder
 }
 
@@ -194,8 +195,8 @@ func (p *RestorePlan) bringOne(o RestoreObserved, v *api.RestoredVolume, now tim
 		p.verified(o, v, b, point.Status.Fingerprint)
 	default:
 		v.State, v.Reason, v.Message = onItsWay(b), b.problem.Reason, clipMessage(b.problem.Message)
-		if b.claim != nil || b.pod != nil {
-			p.Bring = append(p.Bring, BringOrder{Volume: v.Claim, Claim: b.claim, Read: b.pod})
+		if b.claim != nil || b.options != nil || b.pod != nil {
+			p.Bring = append(p.Bring, BringOrder{Volume: v.Claim, Claim: b.claim, Mount: b.options, Read: b.pod})
 		}
 	}
 }

@@ -68,10 +68,25 @@ func modeOfOne(capability *csi.VolumeCapability) (storage.Mode, error) {
 	if mount == nil {
 		return "", status.Error(codes.InvalidArgument, "volume_capability has no access_type: set block or mount")
 	}
-	if fsType := mount.GetFsType(); fsType != "" && fsType != "btrfs" {
-		return "", status.Errorf(codes.InvalidArgument, "fs_type %q is not supported: leave it empty or use btrfs", fsType)
+	if fsType := mount.GetFsType(); fsType != "" && fsType != "btrfs" && fsType != storage.XFS {
+		return "", status.Errorf(codes.InvalidArgument, "fs_type %q is not supported: leave it empty or use btrfs or xfs", fsType)
 	}
 	return storage.Filesystem, nil
+}
+
+// fsTypeOf is the file system that capabilities ask for: storage.XFS or empty; all have to agree.
+func fsTypeOf(capabilities ...*csi.VolumeCapability) (string, error) {
+	asked := map[bool]bool{}
+	for _, each := range capabilities {
+		asked[each.GetMount().GetFsType() == storage.XFS] = true
+	}
+	switch {
+	case len(asked) > 1:
+		return "", status.Error(codes.InvalidArgument, "volume_capabilities asks for xfs and another fs_type at once: ask for one")
+	case asked[true]:
+		return storage.XFS, nil
+	}
+	return "", nil
 }
 
 // ValidateVolumeCapabilities confirms what a volume can do.
@@ -92,6 +107,9 @@ func (d *Driver) ValidateVolumeCapabilities(_ context.Context, req *csi.Validate
 	}
 	if mode != volume.Mode {
 		return &csi.ValidateVolumeCapabilitiesResponse{Message: "the volume is in mode " + string(volume.Mode)}, nil
+	}
+	if fsType, err := fsTypeOf(req.GetVolumeCapabilities()...); err != nil || fsType != volume.FSType {
+		return &csi.ValidateVolumeCapabilitiesResponse{Message: "the volume has another file system"}, nil
 	}
 	return &csi.ValidateVolumeCapabilitiesResponse{Confirmed: &csi.ValidateVolumeCapabilitiesResponse_Confirmed{
 		VolumeContext: req.GetVolumeContext(), VolumeCapabilities: req.GetVolumeCapabilities(), Parameters: req.GetParameters(),

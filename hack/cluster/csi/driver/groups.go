@@ -40,6 +40,10 @@ func (d *Driver) CreateVolumeGroupSnapshot(ctx context.Context, req *csi.CreateV
 	if err != nil {
 		return nil, failure(err)
 	}
+	// Before the pods are held, so that they are held no longer than the cuts take.
+	if err := d.flush(req.GetSourceVolumeIds()...); err != nil {
+		return nil, failure(err)
+	}
 	group, err := d.array.CreateGroup(req.GetName(), req.GetSourceVolumeIds(), func() (func() error, error) { return pods.Hold(users) })
 	if err != nil {
 		return nil, failure(err)

@@ -39,7 +39,11 @@ func (d *Driver) NodePublishVolume(_ context.Context, req *csi.NodePublishVolume
 		return nil, err
 	}
 	access := accessOf(req)
-	flags, err := mounts.Flags(access, req.GetVolumeCapability().GetMount().GetMountFlags())
+	fsType, err := fsTypeOf(req.GetVolumeCapability())
+	if err != nil {
+		return nil, err
+	}
+	flags, data, err := mounts.Flags(access, fsType, req.GetVolumeCapability().GetMount().GetMountFlags())
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
@@ -51,6 +55,15 @@ func (d *Driver) NodePublishVolume(_ context.Context, req *csi.NodePublishVolume
 	}
 	if volume.Mode != mode {
 		return nil, status.Errorf(codes.InvalidArgument, "volume %s is in mode %s, asked for %s", volume.ID, volume.Mode, mode)
+	}
+	if volume.FSType != fsType {
+		return nil, status.Errorf(codes.InvalidArgument, "volume %s has file system %q, asked for %q", volume.ID, volume.FSType, fsType)
+	}
+	if fsType == storage.XFS {
+		if err := mounts.MountXFS(imageIn(dir), req.GetTargetPath(), flags, data); err != nil {
+			return nil, mountFailure(err)
+		}
+		return &csi.NodePublishVolumeResponse{}, nil
 	}
 	if err := bind(volume.Mode, dir, req.GetTargetPath(), access, flags); err != nil {
 		return nil, err
@@ -78,12 +91,30 @@ func bind(mode storage.Mode, dir, target string, access storage.Access, flags ui
 		// The device itself refuses writes; a read-only mount of a device node would not.
 		source, flags = device, 0
 	}
-	err := mounts.Bind(source, target, flags)
+	return mountFailure(mounts.Bind(source, target, flags))
+}
+
+func mountFailure(err error) error {
 	if errors.Is(err, mounts.ErrOther) {
 		return status.Error(codes.AlreadyExists, err.Error())
 	}
 	if err != nil {
 		return failure(err)
+	}
+	return nil
+}
+
+// flush has XFS write what it holds back into the images of volumes that are mounted. What is written while an image is cut
+// is left to its log, as after a loss of power: nothing is frozen, so that a killed driver leaves nothing frozen.
+func (d *Driver) flush(volumes ...string) error {
+	for _, id := range volumes {
+		volume, dir, err := d.array.Volume(id)
+		if err != nil || volume.FSType != storage.XFS {
+			continue // the storage system says what an unknown volume means
+		}
+		if err := mounts.Flush(imageIn(dir)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

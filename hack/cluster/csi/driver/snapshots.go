@@ -25,6 +25,9 @@ func (d *Driver) CreateSnapshot(ctx context.Context, req *csi.CreateSnapshotRequ
 	if err := d.faults.Refusal(call); err != nil {
 		return nil, failure(err)
 	}
+	if err := d.flush(req.GetSourceVolumeId()); err != nil {
+		return nil, failure(err)
+	}
 	snapshot, err := d.array.CreateSnapshot(req.GetName(), req.GetSourceVolumeId())
 	if err != nil {
 		return nil, failure(err)

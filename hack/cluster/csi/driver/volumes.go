@@ -22,6 +22,10 @@ func (d *Driver) CreateVolume(_ context.Context, req *csi.CreateVolumeRequest) (
 	if err != nil {
 		return nil, err
 	}
+	fsType, err := fsTypeOf(req.GetVolumeCapabilities()...)
+	if err != nil {
+		return nil, err
+	}
 	size := req.GetCapacityRange()
 	if size.GetRequiredBytes() < 0 || size.GetLimitBytes() < 0 {
 		return nil, status.Error(codes.InvalidArgument, "capacity_range is negative")
@@ -33,8 +37,11 @@ func (d *Driver) CreateVolume(_ context.Context, req *csi.CreateVolumeRequest) (
 	if err := d.usable(source); err != nil {
 		return nil, err
 	}
+	if err := d.flush(source.Volume); err != nil {
+		return nil, failure(err)
+	}
 	volume, err := d.array.CreateVolume(storage.VolumeRequest{
-		Name: req.GetName(), Mode: mode, Required: size.GetRequiredBytes(), Limit: size.GetLimitBytes(), Source: source,
+		Name: req.GetName(), Mode: mode, FSType: fsType, Required: size.GetRequiredBytes(), Limit: size.GetLimitBytes(), Source: source,
 	})
 	if err != nil {
 		return nil, failure(err)

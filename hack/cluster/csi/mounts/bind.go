@@ -23,20 +23,26 @@ var options = map[string]uintptr{
 	"rw": 0,
 }
 
-// Flags reads mount options.
-func Flags(access storage.Access, names []string) (uintptr, error) {
-	var flags uintptr
+// xfsOptions are those that XFS itself reads.
+var xfsOptions = []string{"nouuid", "norecovery"}
+
+// Flags reads mount options: the flags of a mount, and what the file system itself reads.
+func Flags(access storage.Access, fsType string, names []string) (flags uintptr, data []string, err error) {
 	for _, name := range names {
+		if fsType == storage.XFS && slices.Contains(xfsOptions, name) {
+			data = append(data, name)
+			continue
+		}
 		flag, known := options[name]
 		if !known {
-			return 0, fmt.Errorf("mount option %q is not supported: use ro, rw, noatime, nodiratime, relatime, nodev, noexec, nosuid", name)
+			return 0, nil, fmt.Errorf("mount option %q is not supported: use ro, rw, noatime, nodiratime, relatime, nodev, noexec, nosuid, and for xfs nouuid, norecovery", name)
 		}
 		flags |= flag
 	}
 	if access == storage.ReadOnly {
 		flags |= unix.MS_RDONLY
 	}
-	return flags, nil
+	return flags, data, nil
 }
 
 // ErrOther says that something else is mounted at the target.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
+
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/storage"
 )
 
 // place is where something lies within its file system, as the mount table names it.
@@ -44,7 +46,7 @@ func (p place) shows(entry *mountinfo.Info) bool {
 	return entry.Major == p.major && entry.Minor == p.minor && entry.Root == p.path
 }
 
-// targets are the mount points at which a path is mounted a second time.
+// targets are the mount points at which a path is mounted a second time, or the file system on it when it is a device.
 func targets(path string) ([]string, error) {
 	table, err := mountinfo.GetMounts(nil)
 	if err != nil {
@@ -60,7 +62,7 @@ func targets(path string) ([]string, error) {
 	}
 	var found []string
 	for _, entry := range table {
-		if at.shows(entry) && entry.Mountpoint != path {
+		if (at.shows(entry) && entry.Mountpoint != path) || (entry.FSType == storage.XFS && entry.Source == path) {
 			found = append(found, entry.Mountpoint)
 		}
 	}

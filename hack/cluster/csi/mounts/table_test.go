@@ -45,11 +45,17 @@ func TestSameNameOnAnotherSystemIsAnotherPlace(t *testing.T) {
 }
 
 func TestFlags(t *testing.T) {
-	flags, err := Flags(storage.ReadOnly, []string{"noexec"})
+	flags, _, err := Flags(storage.ReadOnly, "", []string{"noexec"})
 	if err != nil || flags != unix.MS_RDONLY|unix.MS_NOEXEC {
 		t.Errorf("flags %x, %v", flags, err)
 	}
-	if _, err := Flags(storage.Writable, []string{"compress=zstd"}); err == nil {
+	if _, data, err := Flags(storage.Writable, storage.XFS, []string{"nouuid", "noatime"}); err != nil || len(data) != 1 || data[0] != "nouuid" {
+		t.Errorf("XFS reads %v, %v", data, err)
+	}
+	if _, _, err := Flags(storage.Writable, "", []string{"nouuid"}); err == nil {
+		t.Error("an option of XFS was accepted for another file system")
+	}
+	if _, _, err := Flags(storage.Writable, "", []string{"compress=zstd"}); err == nil {
 		t.Error("an option that would do nothing is accepted")
 	}
 }

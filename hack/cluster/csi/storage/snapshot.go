@@ -47,7 +47,7 @@ func (a *Array) cut(id, volumeID string) (Snapshot, error) {
 	if err := a.disk.Snapshot(a.volumePath(volumeID), path, ReadOnly); err != nil {
 		return Snapshot{}, errors.Join(err, a.clear(path))
 	}
-	return Snapshot{ID: id, Volume: volumeID, Mode: volume.Mode, Bytes: volume.Bytes, Created: at}, nil
+	return Snapshot{ID: id, Volume: volumeID, Mode: volume.Mode, FSType: volume.FSType, Bytes: volume.Bytes, Created: at}, nil
 }
 
 // DeleteSnapshot removes a snapshot; one that is not there is no error. A member of a

@@ -36,6 +36,7 @@ type Volume struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Mode    Mode      `json:"mode"`
+	FSType  string    `json:"fsType,omitempty"` // XFS or empty
 	Bytes   int64     `json:"bytes"`
 	Source  Source    `json:"source,omitzero"`
 	Created time.Time `json:"created"`
@@ -47,6 +48,7 @@ type Snapshot struct {
 	Name    string    `json:"name,omitempty"`
 	Volume  string    `json:"volume"`
 	Mode    Mode      `json:"mode"`
+	FSType  string    `json:"fsType,omitempty"`
 	Bytes   int64     `json:"bytes"`
 	Created time.Time `json:"created"`
 	// Group is the group snapshot that this snapshot belongs to, if any.

@@ -11,13 +11,14 @@ import (
 // DefaultBytes is the size of a volume for which none was asked: 1 GiB.
 const DefaultBytes int64 = 1 << 30
 
-// Image is the file that holds the bytes of a block volume, within its subvolume.
+// Image is the file that holds the bytes of a block or XFS volume, within its subvolume.
 const Image = "disk.img"
 
 // VolumeRequest asks for a volume. Limit 0 means that it may be as large as the system likes.
 type VolumeRequest struct {
 	Name     string
 	Mode     Mode
+	FSType   string // XFS or empty
 	Required int64
 	Limit    int64
 	Source   Source
@@ -39,7 +40,7 @@ func (a *Array) CreateVolume(ask VolumeRequest) (Volume, error) {
 	if err != nil {
 		return Volume{}, err
 	}
-	volume := Volume{ID: id, Name: ask.Name, Mode: ask.Mode, Bytes: bytes, Source: ask.Source, Created: a.now()}
+	volume := Volume{ID: id, Name: ask.Name, Mode: ask.Mode, FSType: ask.FSType, Bytes: bytes, Source: ask.Source, Created: a.now()}
 	if err := a.fill(volume, origin.path); err != nil {
 		return Volume{}, errors.Join(err, a.clear(a.volumePath(id)))
 	}
@@ -58,6 +59,8 @@ func sameVolume(found Volume, ask VolumeRequest) error {
 		return refuse(Conflict, "volume %s exists with %d bytes, asked for %d to %d", found.ID, found.Bytes, ask.Required, ask.Limit)
 	case found.Mode != ask.Mode:
 		return refuse(Conflict, "volume %s exists in mode %s, asked for %s", found.ID, found.Mode, ask.Mode)
+	case found.FSType != ask.FSType:
+		return refuse(Conflict, "volume %s exists with file system %q, asked for %q", found.ID, found.FSType, ask.FSType)
 	case found.Source != ask.Source:
 		return refuse(Conflict, "volume %s exists with other content source", found.ID)
 	}
@@ -66,29 +69,33 @@ func sameVolume(found Volume, ask VolumeRequest) error {
 
 // origin is what the new volume starts from; an empty path means from nothing.
 type origin struct {
-	path  string
-	mode  Mode
-	bytes int64
+	path   string
+	mode   Mode
+	fsType string
+	bytes  int64
 }
 
 func (a *Array) origin(ask VolumeRequest) (origin, error) {
-	from := origin{mode: ask.Mode}
+	from := origin{mode: ask.Mode, fsType: ask.FSType}
 	switch {
 	case ask.Source.Snapshot != "":
 		snapshot, exists := a.findSnapshot(ask.Source.Snapshot)
 		if !exists {
 			return origin{}, refuse(NotFound, "no snapshot %s", ask.Source.Snapshot)
 		}
-		from = origin{path: a.snapshotPath(snapshot.ID), mode: snapshot.Mode, bytes: snapshot.Bytes}
+		from = origin{path: a.snapshotPath(snapshot.ID), mode: snapshot.Mode, fsType: snapshot.FSType, bytes: snapshot.Bytes}
 	case ask.Source.Volume != "":
 		volume, exists := a.volumes[ask.Source.Volume]
 		if !exists {
 			return origin{}, refuse(NotFound, "no volume %s to clone", ask.Source.Volume)
 		}
-		from = origin{path: a.volumePath(volume.ID), mode: volume.Mode, bytes: volume.Bytes}
+		from = origin{path: a.volumePath(volume.ID), mode: volume.Mode, fsType: volume.FSType, bytes: volume.Bytes}
 	}
 	if from.mode != ask.Mode {
 		return origin{}, refuse(Invalid, "the source is in mode %s: ask for a volume in the same mode, not %s", from.mode, ask.Mode)
+	}
+	if from.fsType != ask.FSType {
+		return origin{}, refuse(Invalid, "the source has file system %q: ask for the same, not %q", from.fsType, ask.FSType)
 	}
 	return from, nil
 }
@@ -108,6 +115,8 @@ func (a *Array) size(ask VolumeRequest, source int64) (int64, error) {
 		return 0, refuse(OutOfRange, "%d bytes asked, the source has %d: ask for at least that", bytes, source)
 	case ask.Limit > 0 && bytes > ask.Limit:
 		return 0, refuse(OutOfRange, "%d bytes required, but at most %d allowed", bytes, ask.Limit)
+	case ask.FSType == XFS && bytes < leastXFS:
+		return 0, refuse(OutOfRange, "%d bytes asked, an XFS file system has at least %d: ask for that", bytes, leastXFS)
 	case bytes > total:
 		return 0, refuse(OutOfRange, "%d bytes asked, the whole storage system has %d", bytes, total)
 	}
@@ -139,12 +148,19 @@ func (a *Array) fill(volume Volume, from string) error {
 	} else if err := a.disk.Snapshot(from, path, Writable); err != nil {
 		return err
 	}
-	if volume.Mode == Filesystem {
+	if !inImage(volume.Mode, volume.FSType) {
 		return a.disk.Limit(path, volume.Bytes)
 	}
-	// A block volume cannot grow beyond its image. A bound on the subvolume would count the
+	// What lies in an image cannot grow beyond it. A bound on the subvolume would count the
 	// file system's own blocks too and fail writes within the promised size.
-	return errors.Join(a.disk.Limit(path, Unlimited), stretch(filepath.Join(path, Image), volume.Bytes))
+	image := filepath.Join(path, Image)
+	if err := errors.Join(a.disk.Limit(path, Unlimited), stretch(image, volume.Bytes)); err != nil {
+		return err
+	}
+	if volume.FSType == XFS && from == "" {
+		return format(image)
+	}
+	return nil
 }
 
 func stretch(image string, bytes int64) error {

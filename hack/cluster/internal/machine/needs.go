@@ -45,6 +45,7 @@ func runNeeds() []need {
 		{"iptables", command("iptables")},
 		{"iproute2", command("ip")},
 		{"btrfs-progs", command("mkfs.btrfs")},
+		{"xfsprogs", command("mkfs.xfs")},
 		{"mount", command("losetup")},
 		{"busybox-static", isStatic},
 	}
