@@ -166,6 +166,10 @@ func (r *Reader) terminating(ctx context.Context, from client.Reader, namespace 
 	ns := &metav1.PartialObjectMetadata{}
 	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	err := from.Get(ctx, client.ObjectKey{Name: namespace}, ns)
+	if apierrors.IsNotFound(err) && from != r.Live {
+		// One that was made a moment ago may not be in the cache yet, and no event of it would have its policies looked at again.
+		err = r.Live.Get(ctx, client.ObjectKey{Name: namespace}, ns)
+	}
 	if apierrors.IsNotFound(err) {
 		return true, nil
 	}
