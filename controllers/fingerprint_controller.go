@@ -17,6 +17,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/apply"
 	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
+	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
 
 // FingerprintReconciler records what the volumes of complete points hold.
@@ -27,7 +28,18 @@ type FingerprintReconciler struct {
 	Clock    clock.PassiveClock
 	Settings plan.Settings
 	Mover    objects.Mover
+	Logs     PodLogs
 }
+
+// PodLogs reads what a pod of ours printed.
+type PodLogs interface {
+	Read(ctx context.Context, namespace, pod string, most int64) ([]byte, error)
+}
+
+// mostPrinted is how much of what a reader printed is looked at: a compressed list of files, written in letters, and progress.
+const mostPrinted = 2 << 20
+
+// +kubebuilder:rbac:groups="",resources=pods/log,verbs=get
 
 func fingerprintRun(p *api.RecoveryPoint) objects.Run {
 	return objects.Run{Kind: "RecoveryPoint", Namespace: p.Namespace, Name: p.Name, UID: string(p.UID)}
@@ -52,8 +64,33 @@ func (r *FingerprintReconciler) Reconcile(ctx context.Context, req reconcile.Req
 	if refused != nil {
 		todo.Refused(*refused, r.Clock.Now())
 	}
+	r.keep(ctx, &p, &todo)
 	err = errors.Join(err, r.Write.Remove(ctx, p.Namespace, todo.Remove), r.report(ctx, seen, todo))
 	return settle(todo.Wake, now, err)
+}
+
+// keep keeps the lists of files that are wanted. What cannot be kept is told, and not tried again: the fingerprint is as good without.
+func (r *FingerprintReconciler) keep(ctx context.Context, p *api.RecoveryPoint, todo *plan.FingerprintPlan) {
+	for _, k := range todo.Keep {
+		err := r.keepOne(ctx, p, k)
+		if err == nil {
+			todo.Kept(k, nil)
+			continue
+		}
+		todo.Kept(k, &plan.Problem{Reason: api.ReasonManifestNotKept, Message: "the list of files is not kept: " + err.Error()})
+	}
+}
+
+func (r *FingerprintReconciler) keepOne(ctx context.Context, p *api.RecoveryPoint, k plan.KeepManifest) error {
+	printed, err := r.Logs.Read(ctx, p.Namespace, k.Pod, mostPrinted)
+	if err != nil {
+		return err
+	}
+	compressed, err := result.FindManifest(printed, k.Digest)
+	if err != nil {
+		return err
+	}
+	return r.Write.KeepManifest(ctx, p, k, compressed)
 }
 
 // gather reads everything the decision may depend on, once.

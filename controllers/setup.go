@@ -163,7 +163,11 @@ func (s *setup) restores() error {
 }
 
 func (s *setup) fingerprints() error {
-	r := &FingerprintReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings, Mover: s.mover,
+	clients, err := kubernetes.NewForConfig(s.mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	r := &FingerprintReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings, Mover: s.mover, Logs: clusterLogs{clients},
 		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("fingerprint").
 		For(&api.RecoveryPoint{}, builder.WithPredicates(wantsFingerprint)).

@@ -92,6 +92,13 @@ type BackupPolicySpec struct {
 	// +optional
 	Fingerprint FingerprintMode `json:"fingerprint,omitempty"`
 
+	// manifest says whether the list of files behind each fingerprint is kept with it, so that a difference can be told by file.
+	// Keep keeps it, compressed, in a ConfigMap of this namespace that goes with the point, where it is at most 512 KiB:
+	// whoever may read ConfigMaps here can read the names of files. When absent it is None: the list can be made again from the
+	// snapshot, and its digest is the fingerprint.
+	// +optional
+	Manifest ManifestMode `json:"manifest,omitempty"`
+
 	// drill says how the restore is rehearsed. When absent it is not rehearsed on schedule.
 	// +optional
 	Drill *Drill `json:"drill,omitempty"`
@@ -121,6 +128,18 @@ const (
 	FingerprintSampled FingerprintMode = "Sampled"
 	// FingerprintNone records none.
 	FingerprintNone FingerprintMode = "None"
+)
+
+// ManifestMode says whether manifests are kept.
+//
+// +kubebuilder:validation:Enum=Keep;None
+type ManifestMode string
+
+const (
+	// ManifestKeep keeps the list of files behind a fingerprint.
+	ManifestKeep ManifestMode = "Keep"
+	// ManifestNone keeps its digest alone.
+	ManifestNone ManifestMode = "None"
 )
 
 // Drill says how the restore of a policy is rehearsed.

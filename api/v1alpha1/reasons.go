@@ -149,6 +149,8 @@ const (
 	ReasonContentDiffers = "ContentDiffers"
 	// ReasonFingerprintMissing says that no fingerprint was recorded, so that nothing can be compared.
 	ReasonFingerprintMissing = "FingerprintMissing"
+	// ReasonManifestNotKept says that the list of files behind a fingerprint could not be kept; the fingerprint was.
+	ReasonManifestNotKept = "ManifestNotKept"
 	// ReasonCheckFailed says that a check did not accept the restored volumes.
 	ReasonCheckFailed = "CheckFailed"
 	// ReasonCheckTimedOut says that a check did not end in time.

@@ -206,6 +206,9 @@ type PointFingerprint struct {
 	// mover are the options of the pods that read.
 	// +optional
 	Mover *MoverOptions `json:"mover,omitempty"`
+	// manifest says whether the list of files is kept too.
+	// +optional
+	Manifest ManifestMode `json:"manifest,omitempty"`
 	// finishedAt is when it ended.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
@@ -228,6 +231,11 @@ type VolumeFingerprint struct {
 	Claim string `json:"claim"`
 
 	Fingerprint `json:",inline"`
+
+	// manifest is the name of the ConfigMap with the list of files. Absent when it is not kept.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Manifest string `json:"manifest,omitempty"`
 }
 
 // Capture is the frozen order of one capture.

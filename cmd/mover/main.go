@@ -26,7 +26,8 @@ const usage = `usage: mover COMMAND [FLAGS] ...
   digest   [--workers N] [--block] PATH                print the fingerprint and what was counted as one line of JSON
   verify   --manifest FILE [--ignore KEYWORDS] PATH    compare a volume with its manifest; ends with 1 when they differ
   read     --volume NAME=PATH... --block NAME=DEVICE...  read volumes for the operator, and write the result to the
-           [--termination-log FILE] [--manifest-dir DIR] termination log
+           [--termination-log FILE] [--manifest-dir DIR] termination log; print the manifests, too
+           [--print-manifests BYTES]
   evidence verify --key PUBLIC.pem FILE...             check the signed evidence of drills; - is the standard input
   version
 

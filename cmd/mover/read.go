@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ func read(ctx context.Context, args []string) error {
 	flags.Var(volumes{&all, true}, "block", "`NAME=DEVICE` of a block volume; may be repeated")
 	log := flags.String("termination-log", "/dev/termination-log", "`FILE` for the result")
 	flags.StringVar(&o.Folder, "manifest-dir", "", "`FOLDER` for the manifests, NAME.mtree, and NAME.sha256 of block volumes; empty: none are written")
+	most := flags.Int("print-manifests", 0, "print each manifest of --manifest-dir, compressed, when it takes no more than so many `BYTES`; 0: none")
 	bindWorkers(flags, &o.Options)
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -56,7 +58,13 @@ func read(ctx context.Context, args []string) error {
 	if flags.NArg() > 0 || len(all) == 0 {
 		return errors.New("read needs --volume NAME=PATH or --block NAME=DEVICE, and nothing else behind its flags")
 	}
+	if *most > 0 && o.Folder == "" {
+		return errors.New("--print-manifests needs --manifest-dir FOLDER, where they are written first")
+	}
 	r, err := readAll(ctx, all, o)
+	if err == nil && *most > 0 {
+		err = printManifests(all, o.Folder, *most)
+	}
 	raw, encoding := result.Encode(r)
 	if encoding != nil {
 		return errors.Join(err, encoding)
@@ -76,4 +84,22 @@ func readAll(ctx context.Context, all []mover.Volume, o mover.ReadOptions) (resu
 	o.Progress = &manifest.Progress{}
 	defer show(o.Progress)()
 	return mover.Read(ctx, all, o)
+}
+
+// printManifests prints what is small enough. What is not is passed over: the fingerprint does not need it.
+func printManifests(all []mover.Volume, folder string, most int) error {
+	for _, v := range all {
+		if v.Block {
+			continue
+		}
+		f, err := os.Open(filepath.Join(folder, v.Name+".mtree"))
+		if err != nil {
+			return err
+		}
+		_, err = result.PrintManifest(os.Stdout, f, most)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

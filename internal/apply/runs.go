@@ -199,3 +199,12 @@ func (w *Writer) ForgetEvidence(ctx context.Context, namespace string, t plan.Ta
 	}
 	return nil
 }
+
+// KeepManifest keeps the list of files behind a fingerprint. One of that name is of the same volume of the same point.
+func (w *Writer) KeepManifest(ctx context.Context, point *api.RecoveryPoint, k plan.KeepManifest, compressed []byte) error {
+	err := w.Client.Create(ctx, objects.Manifest(point, k, compressed), FieldOwner)
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}

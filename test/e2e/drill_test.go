@@ -5,8 +5,12 @@
 package e2e
 
 import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -18,6 +22,7 @@ import (
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -379,4 +384,43 @@ func loadImage(t *testing.T, kind string) {
 	if err != nil {
 		t.Fatalf("load the image of %s: %v: %s", kind, err, out)
 	}
+}
+
+// The list of files behind a fingerprint is kept where the policy asks for it: it is what was captured, it names the files
+// that differ, and it goes with its point.
+func TestManifestIsKept(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	s.claims(storageA, "contacts")
+	s.pod("writer", "contacts")
+	s.sh("writer", "mkdir -p /data/a && echo one > /data/a/one.vcf && sync")
+	s.policy("sync", func(b *api.BackupPolicySpec) { b.Fingerprint, b.Manifest = api.FingerprintEvery, api.ManifestKeep })
+	p := s.fingerprinted("first", "sync")
+	f := p.Status.Fingerprint.Volumes[0]
+	var kept corev1.ConfigMap
+	if err := kube.Get(s.ctx, s.key(f.Manifest), &kept); err != nil {
+		t.Fatalf("the manifest of %+v: %v; %s", f, err, s.kubectl("events", "--for=rp/first"))
+	}
+	z, err := gzip.NewReader(bytes.NewReader(kept.BinaryData["manifest.mtree.gz"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("sha256:%x", sha256.Sum256(text)); got != f.Digest {
+		t.Errorf("its digest is %s, the fingerprint %s", got, f.Digest)
+	}
+	if !strings.Contains(string(text), "one.vcf") {
+		t.Errorf("it does not name the file:\n%s", text)
+	}
+	s.take("second", "sync")
+	s.kubectl("delete", "rp", "first", "--timeout=60s")
+	s.await("the manifest to go with its point", soonEnough, func() string {
+		if err := kube.Get(s.ctx, s.key(f.Manifest), &kept); !apierrors.IsNotFound(err) {
+			return fmt.Sprint("it is there: ", err)
+		}
+		return ""
+	})
 }

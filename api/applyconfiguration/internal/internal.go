@@ -71,6 +71,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: fingerprint
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FingerprintMode
+    - name: manifest
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ManifestMode
     - name: mover
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
@@ -620,6 +623,8 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ManifestMode
+  scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
   map:
     fields:
@@ -677,6 +682,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: finishedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: manifest
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ManifestMode
     - name: message
       type:
         scalar: string
@@ -1234,6 +1242,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: files
       type:
         scalar: numeric
+    - name: manifest
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeProblem
   map:
     fields:

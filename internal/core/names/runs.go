@@ -38,6 +38,11 @@ func Evidence(policyName, drillUID string) string {
 	return lock(policyName, "evidence", "evidence", drillUID)
 }
 
+// Manifest names the ConfigMap that holds the list of files behind the fingerprint of a captured claim.
+func Manifest(claimName, pointUID, claimUID string) string {
+	return lock(claimName, "manifest", "manifest", pointUID, claimUID)
+}
+
 // SafetyPoint names the recovery point of the state before a restore in place.
 func SafetyPoint(restoreName, restoreUID string) string {
 	return lock(restoreName, "before", "safety-point", restoreUID)

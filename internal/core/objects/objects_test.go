@@ -61,6 +61,8 @@ func TestShapes(t *testing.T) {
 		"reader":            objects.Reader(run(), readOrder("Filesystem", false), mover),
 		"reader-block":      objects.Reader(run(), readOrder("Block", false), mover),
 		"reader-privileged": objects.Reader(run(), readOrder("Filesystem", true), mover),
+		"reader-manifest":   objects.Reader(run(), printing(), mover),
+		"manifest":          objects.Manifest(point(false), plan.KeepManifest{Claim: "data", Name: "data-manifest-x"}, []byte("packed")),
 		"check-command":     objects.CheckPod(run(), checkOrder(api.Check{Name: "amcheck", Image: "registry.test/pg:16", Command: []string{"pg_amcheck", "-d", "shop"}})),
 		"check-application": objects.CheckPod(run(), checkOrder(fullCheck())),
 		"check-probe":       objects.CheckPod(run(), checkOrder(api.Check{Name: "up", Image: "registry.test/pg:16", Application: &api.CheckApplication{TCP: &api.TCPProbe{Port: 5432}}})),
@@ -110,4 +112,11 @@ func TestSameOwner(t *testing.T) {
 	if objects.SameOwner(want, going) {
 		t.Error("one that is on its way out is taken for ours")
 	}
+}
+
+// printing asks for a reader that prints the list of files.
+func printing() plan.ReadOrder {
+	o := readOrder("Filesystem", false)
+	o.Manifest = true
+	return o
 }

@@ -122,9 +122,38 @@ func Reader(r Run, o plan.ReadOrder, m Mover) *corev1.Pod {
 		p.Spec.SecurityContext.RunAsNonRoot, p.Spec.SecurityContext.RunAsUser, p.Spec.SecurityContext.RunAsGroup = ptr.To(false), ptr.To[int64](0), ptr.To[int64](0)
 		c.SecurityContext.Capabilities.Add = []corev1.Capability{"DAC_READ_SEARCH"}
 	}
-	p.Spec.Containers = []corev1.Container{c}
 	p.Spec.Volumes = []corev1.Volume{claimVolume(volumeName, o.Claim, volumeMode(o.Mode) == corev1.PersistentVolumeFilesystem)}
+	if o.Manifest {
+		c.Command = append(c.Command, "--manifest-dir", manifestDir, "--print-manifests", strconv.Itoa(mostManifest))
+		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "manifests", MountPath: manifestDir})
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "manifests", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{
+			SizeLimit: resource.NewQuantity(4<<30, resource.BinarySI)}}})
+	}
+	p.Spec.Containers = []corev1.Container{c}
 	return p
+}
+
+const (
+	// manifestDir is where a reader writes the list of files, which may be large, before it prints it, when it is not.
+	manifestDir = "/manifests"
+	// mostManifest is how many bytes of a compressed list of files are printed and kept: there is one for each volume of each point.
+	mostManifest = 512 << 10
+)
+
+// Manifest is the ConfigMap that keeps the list of files behind a fingerprint, compressed by gzip. It goes with its point.
+func Manifest(point *api.RecoveryPoint, k plan.KeepManifest, compressed []byte) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: k.Name, Namespace: point.Namespace,
+			Labels:      map[string]string{api.LabelManagedBy: api.ManagedBy, api.LabelPolicy: point.Spec.Policy.Name, api.LabelPoint: point.Name},
+			Annotations: map[string]string{api.AnnotationClaim: k.Claim},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: api.GroupVersion.String(), Kind: "RecoveryPoint", Name: point.Name, UID: point.UID,
+			}},
+		},
+		Immutable:  ptr.To(true),
+		BinaryData: map[string][]byte{"manifest.mtree.gz": compressed},
+	}
 }
 
 func claimVolume(name, claim string, readOnly bool) corev1.Volume {

@@ -91,6 +91,7 @@ func TestPodsHaveNoRights(t *testing.T) {
 				Mode: rapid.SampledFrom([]string{"Filesystem", "Block", ""}).Draw(t, "mode")})
 		}
 		read := readOrder(rapid.SampledFrom([]string{"Filesystem", "Block", ""}).Draw(t, "read mode"), false)
+		read.Manifest = rapid.Bool().Draw(t, "manifest")
 		check := objects.CheckPod(run(), order)
 		restrictedPod(t, check)
 		if got := len(check.Spec.Volumes); got != len(order.Volumes) {
@@ -99,6 +100,9 @@ func TestPodsHaveNoRights(t *testing.T) {
 		p := objects.Reader(run(), read, mover)
 		restrictedPod(t, p)
 		for _, m := range p.Spec.Containers[0].VolumeMounts {
+			if m.Name == "manifests" {
+				continue // its own, which goes with it
+			}
 			if !m.ReadOnly || !p.Spec.Volumes[0].PersistentVolumeClaim.ReadOnly {
 				t.Fatal("a reader can write")
 			}
@@ -122,8 +126,9 @@ func restrictedPod(t *rapid.T, p *corev1.Pod) {
 	}
 	names := map[string]bool{}
 	for _, v := range s.Volumes {
-		if v.PersistentVolumeClaim == nil || names[v.Name] {
-			t.Fatalf("volume %+v is no claim, or there twice", v)
+		own := v.EmptyDir != nil && v.EmptyDir.SizeLimit != nil && v.EmptyDir.Medium == ""
+		if (v.PersistentVolumeClaim == nil && !own) || names[v.Name] {
+			t.Fatalf("volume %+v is neither a claim nor a bounded folder of its own, or there twice", v)
 		}
 		names[v.Name] = true
 	}

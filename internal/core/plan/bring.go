@@ -132,6 +132,7 @@ type ReadOrder struct {
 	Mode       string
 	Mover      *api.MoverOptions
 	Privileged bool
+	Manifest   bool // it prints the list of files, too
 	Throw      time.Time
 }
 
@@ -141,6 +142,7 @@ type bringing struct {
 	as         string // the claim it is brought back into
 	volume     string
 	size       resource.Quantity
+	readBy     string // the pod
 	mounted    bool
 	done       bool
 	read       *api.Fingerprint
@@ -155,14 +157,15 @@ type bringing struct {
 
 // landing says into what a volume is brought back.
 type landing struct {
-	name   string
-	class  string // empty: that of the captured claim
-	size   resource.Quantity
-	labels map[string]string
-	access string // access modes, separated by commas; empty for ReadWriteOnce
-	mover  *api.MoverOptions
-	throw  time.Time
-	stays  bool // the claim is not thrown away
+	name     string
+	class    string // empty: that of the captured claim
+	size     resource.Quantity
+	labels   map[string]string
+	access   string // access modes, separated by commas; empty for ReadWriteOnce
+	mover    *api.MoverOptions
+	throw    time.Time
+	stays    bool // the claim is not thrown away
+	manifest bool // the list of files is wanted, too
 }
 
 // bring judges how far one volume is, and what is to be asked for next.
@@ -221,11 +224,12 @@ func (b bringing) reader(o Brought, t landing, bound bool) bringing {
 		pod, is := o.Pods[name]
 		switch {
 		case !is:
-			b.pod = &ReadOrder{Name: name, Claim: t.name, Mode: b.source.Mode, Mover: t.mover, Privileged: o.Privileged, Throw: t.throw}
+			b.pod = &ReadOrder{Name: name, Claim: t.name, Mode: b.source.Mode, Mover: t.mover, Privileged: o.Privileged, Manifest: t.manifest, Throw: t.throw}
 			return b.wait(api.ReasonRestorePending, "the restored volume is asked for")
 		case pod.RunUID != o.RunUID:
 			return b.fail(false, Problem{api.ReasonNameTaken, fmt.Sprintf("pod %q exists and was not made for this; delete or rename it", name)})
 		case pod.Phase != PodLost:
+			b.readBy = name
 			return b.judgeReader(pod, bound)
 		}
 	}

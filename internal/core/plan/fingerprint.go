@@ -35,9 +35,15 @@ type FingerprintPlan struct {
 	Mounts      []MountOrder
 	Reads       []ReadOrder
 	Remove      []Leftover
+	Keep        []KeepManifest
 	Fingerprint *api.PointFingerprint
 	Notes       []Note
 	Wake        time.Time
+}
+
+// KeepManifest asks for the list of files that a reader printed to be kept. Only the one with the digest is meant.
+type KeepManifest struct {
+	Claim, Pod, Name, Digest string
 }
 
 // WantsFingerprint says whether a fingerprint of a point is to be recorded, or is being recorded, or cleaned up after.
@@ -88,7 +94,7 @@ func (p *FingerprintPlan) begin(o FingerprintObserved, now time.Time) {
 		return
 	}
 	p.Fingerprint = &api.PointFingerprint{
-		State: api.FingerprintRecording, Mover: o.Policy.Spec.Mover.DeepCopy(),
+		State: api.FingerprintRecording, Mover: o.Policy.Spec.Mover.DeepCopy(), Manifest: o.Policy.Spec.Manifest,
 		StartedAt: metav1.NewTime(now.UTC().Truncate(time.Second)), Deadline: metav1.NewTime(now.Add(recordWithin).UTC().Truncate(time.Second)),
 	}
 	if bad := tooMany(o.Point); bad != nil {
@@ -102,7 +108,8 @@ func (p *FingerprintPlan) record(o FingerprintObserved, now time.Time) {
 	late := !now.Before(f.Deadline.Time)
 	var volumes []bringing
 	for _, s := range o.Sources {
-		b := bring(o.Brought, s, landing{name: names.Throwaway(s.Claim, o.Brought.RunUID, s.ClaimUID), mover: f.Mover, throw: f.Deadline.Add(sweepAfter)})
+		b := bring(o.Brought, s, landing{name: names.Throwaway(s.Claim, o.Brought.RunUID, s.ClaimUID), mover: f.Mover, throw: f.Deadline.Add(sweepAfter),
+			manifest: f.Manifest == api.ManifestKeep && s.Mode != modeBlock})
 		if late && !b.done && !b.failed {
 			b = b.late()
 		}
@@ -134,6 +141,33 @@ func (p *FingerprintPlan) record(o FingerprintObserved, now time.Time) {
 	if len(read) == len(volumes) {
 		f.Volumes = read
 		p.end(api.FingerprintRecorded, Problem{}, now)
+		p.keepManifests(o, volumes)
+	}
+}
+
+// keepManifests asks for the lists of files to be kept, while the pods that printed them are still there.
+func (p *FingerprintPlan) keepManifests(o FingerprintObserved, volumes []bringing) {
+	if p.Fingerprint.Manifest != api.ManifestKeep {
+		return
+	}
+	for _, b := range volumes {
+		if b.source.Mode != modeBlock {
+			p.Keep = append(p.Keep, KeepManifest{Claim: b.source.Claim, Pod: b.readBy, Digest: b.read.Digest,
+				Name: names.Manifest(b.source.Claim, string(o.Point.UID), b.source.ClaimUID)})
+		}
+	}
+}
+
+// Kept records that the list of files of a claim is kept, or why it is not. Without it the fingerprint is as good.
+func (p *FingerprintPlan) Kept(k KeepManifest, why *Problem) {
+	if why != nil {
+		p.Notes = append(p.Notes, Note{Warning: true, Reason: why.Reason, Message: fmt.Sprintf("volume %s: %s", k.Claim, why.Message)})
+		return
+	}
+	for i := range p.Fingerprint.Volumes {
+		if p.Fingerprint.Volumes[i].Claim == k.Claim {
+			p.Fingerprint.Volumes[i].Manifest = k.Name
+		}
 	}
 }
 

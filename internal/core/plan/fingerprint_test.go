@@ -197,3 +197,45 @@ func TestWantsFingerprint(t *testing.T) {
 		t.Error("a recorded fingerprint does not count")
 	}
 }
+
+// TestManifestsAreKept: the lists of files are asked for when the policy said so as the recording began, and only of what has
+// files; one that could not be kept takes nothing from the fingerprint.
+func TestManifestsAreKept(t *testing.T) {
+	for _, mode := range []api.ManifestMode{api.ManifestKeep, api.ManifestNone, ""} {
+		o := noted(seenPrint(func(o *FingerprintObserved) {
+			o.Policy.Spec.Manifest = mode
+			o.Sources[1].Mode = modeBlock
+		}), noon)
+		o.Policy = nil
+		uid := string(o.Point.UID)
+		p := ForFingerprint(o, noon)
+		if p.Reads[0].Manifest != (mode == api.ManifestKeep) || p.Reads[1].Manifest {
+			t.Errorf("%q: the readers are %+v", mode, p.Reads)
+		}
+		for _, s := range o.Sources {
+			o.Brought.Claims[names.Throwaway(s.Claim, uid, s.ClaimUID)] = BroughtClaim{RunUID: uid, Bound: true}
+			pod := names.Reader(s.Claim, uid, s.ClaimUID, 0)
+			o.Brought.Pods[pod] = BroughtPod{Target: Target{Name: pod}, RunUID: uid, Phase: PodSucceeded, Result: &ReadResult{Fingerprint: printOf(s.Claim)}}
+		}
+		p = ForFingerprint(o, noon)
+		if mode != api.ManifestKeep {
+			if len(p.Keep) > 0 {
+				t.Errorf("%q: asked for is %+v", mode, p.Keep)
+			}
+			continue
+		}
+		want := KeepManifest{Claim: "data", Pod: names.Reader("data", uid, testkit.ClaimUID("data"), 0), Digest: printOf("data").Digest,
+			Name: names.Manifest("data", uid, testkit.ClaimUID("data"))}
+		if !slices.Equal(p.Keep, []KeepManifest{want}) {
+			t.Fatalf("asked for is %+v", p.Keep)
+		}
+		p.Kept(want, &Problem{api.ReasonManifestNotKept, "it is too large"})
+		if f := p.Fingerprint; f.State != api.FingerprintRecorded || f.Volumes[0].Manifest != "" || len(p.Notes) != 1 {
+			t.Errorf("not kept, it is %+v, %v", f, p.Notes)
+		}
+		p.Kept(want, nil)
+		if f := p.Fingerprint; f.Volumes[0].Manifest != want.Name || f.Volumes[1].Manifest != "" {
+			t.Errorf("kept, it is %+v", f)
+		}
+	}
+}

@@ -32,6 +32,11 @@ type BackupPolicySpecApplyConfiguration struct {
 	// nor has one that is not the newest any more when its turn comes.
 	// When absent it is Every for a policy with a drill, and None without.
 	Fingerprint *apiv1alpha1.FingerprintMode `json:"fingerprint,omitempty"`
+	// manifest says whether the list of files behind each fingerprint is kept with it, so that a difference can be told by file.
+	// Keep keeps it, compressed, in a ConfigMap of this namespace that goes with the point, where it is at most 512 KiB:
+	// whoever may read ConfigMaps here can read the names of files. When absent it is None: the list can be made again from the
+	// snapshot, and its digest is the fingerprint.
+	Manifest *apiv1alpha1.ManifestMode `json:"manifest,omitempty"`
 	// drill says how the restore is rehearsed. When absent it is not rehearsed on schedule.
 	Drill *DrillApplyConfiguration `json:"drill,omitempty"`
 	// mover are the options of the pods that read restored volumes: for fingerprints, drills and restores.
@@ -102,6 +107,14 @@ func (b *BackupPolicySpecApplyConfiguration) WithObjectives(value *ObjectivesApp
 // If called multiple times, the Fingerprint field is set to the value of the last call.
 func (b *BackupPolicySpecApplyConfiguration) WithFingerprint(value apiv1alpha1.FingerprintMode) *BackupPolicySpecApplyConfiguration {
 	b.Fingerprint = &value
+	return b
+}
+
+// WithManifest sets the Manifest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Manifest field is set to the value of the last call.
+func (b *BackupPolicySpecApplyConfiguration) WithManifest(value apiv1alpha1.ManifestMode) *BackupPolicySpecApplyConfiguration {
+	b.Manifest = &value
 	return b
 }
 

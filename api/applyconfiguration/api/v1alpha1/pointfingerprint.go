@@ -24,6 +24,8 @@ type PointFingerprintApplyConfiguration struct {
 	Deadline *v1.Time `json:"deadline,omitempty"`
 	// mover are the options of the pods that read.
 	Mover *MoverOptionsApplyConfiguration `json:"mover,omitempty"`
+	// manifest says whether the list of files is kept too.
+	Manifest *apiv1alpha1.ManifestMode `json:"manifest,omitempty"`
 	// finishedAt is when it ended.
 	FinishedAt *v1.Time `json:"finishedAt,omitempty"`
 	// cleanedUp says that the throw-away volumes it was read from are gone.
@@ -83,6 +85,14 @@ func (b *PointFingerprintApplyConfiguration) WithDeadline(value v1.Time) *PointF
 // If called multiple times, the Mover field is set to the value of the last call.
 func (b *PointFingerprintApplyConfiguration) WithMover(value *MoverOptionsApplyConfiguration) *PointFingerprintApplyConfiguration {
 	b.Mover = value
+	return b
+}
+
+// WithManifest sets the Manifest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Manifest field is set to the value of the last call.
+func (b *PointFingerprintApplyConfiguration) WithManifest(value apiv1alpha1.ManifestMode) *PointFingerprintApplyConfiguration {
+	b.Manifest = &value
 	return b
 }
 

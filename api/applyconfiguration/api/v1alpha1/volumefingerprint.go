@@ -10,6 +10,8 @@ type VolumeFingerprintApplyConfiguration struct {
 	// claim is the name of the captured claim.
 	Claim                         *string `json:"claim,omitempty"`
 	FingerprintApplyConfiguration `json:""`
+	// manifest is the name of the ConfigMap with the list of files. Absent when it is not kept.
+	Manifest *string `json:"manifest,omitempty"`
 }
 
 // VolumeFingerprintApplyConfiguration constructs a declarative configuration of the VolumeFingerprint type for use with
@@ -47,5 +49,13 @@ func (b *VolumeFingerprintApplyConfiguration) WithFiles(value int64) *VolumeFing
 // If called multiple times, the Bytes field is set to the value of the last call.
 func (b *VolumeFingerprintApplyConfiguration) WithBytes(value int64) *VolumeFingerprintApplyConfiguration {
 	b.FingerprintApplyConfiguration.Bytes = &value
+	return b
+}
+
+// WithManifest sets the Manifest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Manifest field is set to the value of the last call.
+func (b *VolumeFingerprintApplyConfiguration) WithManifest(value string) *VolumeFingerprintApplyConfiguration {
+	b.Manifest = &value
 	return b
 }
