@@ -5,10 +5,12 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -49,6 +51,7 @@ func TestSnapshotLostByTheStorageSystem(t *testing.T) {
 		t.Errorf("the claim is %s: %v", c.Status.Phase, err)
 	}
 	s.kubectl("delete", "pvc", "nothing", "--timeout=60s")
+	s.unprotect(second["contacts"].Name)
 
 	s.restore("calendar-again", second["calendar"].Name, storageA)
 	s.restore("contacts-before", s.snapshots("first")["contacts"].Name, storageA)
@@ -63,3 +66,28 @@ func TestSnapshotLostByTheStorageSystem(t *testing.T) {
 		}
 	}
 }
+
+// unprotect waits until the provisioner no longer holds a snapshot as the source of a claim. When the claim is deleted while a
+// call of the storage system is under way, the provisioner overlooks it; then the mark is taken away by hand.
+func (s *space) unprotect(snapshot string) {
+	s.t.Helper()
+	held := func() string {
+		if f := s.kubectl("get", "volumesnapshot", snapshot, "-o", "jsonpath={.metadata.finalizers}"); strings.Contains(f, sourceProtection) {
+			return f
+		}
+		return ""
+	}
+	if s.settled(15*time.Second, held) == "" {
+		return
+	}
+	var v snapshotv1.VolumeSnapshot
+	s.await("the snapshot to be let go", time.Minute, func() string {
+		if err := kube.Get(s.ctx, s.key(snapshot), &v); err != nil {
+			return err.Error()
+		}
+		v.Finalizers = slices.DeleteFunc(v.Finalizers, func(f string) bool { return f == sourceProtection })
+		return problem(kube.Update(s.ctx, &v))
+	})
+}
+
+const sourceProtection = "provisioner.storage.kubernetes.io/volumesnapshot-as-source-protection"
