@@ -153,9 +153,11 @@ E2E := go test -tags e2e -count=1 -timeout 60m $(GOTESTFLAGS) ./test/e2e/...
 
 .PHONY: e2e
 ifeq ($(KUBECONFIG),$(TEST_KUBECONFIG))
-e2e: $(HELM) ## Test on the real cluster: starts it, installs Lifeboat, runs test/e2e and csi-sanity.
+e2e: $(HELM) ## Test on the real cluster: starts it, installs Lifeboat, runs test/e2e, csi-sanity and Debian's mtree.
 	@$(E2E)
 	@$(MAKE) csi-sanity
+	@# Debian's mtree judges our manifests.
+	@go test -tags mtree -count=1 -run NetBSD ./internal/mover/manifest
 else
 e2e:
 	@$(MAKE) install HELM_ARGS="--set hooks.enabled=true --set retention.gracePeriod=20s $(HELM_ARGS)"

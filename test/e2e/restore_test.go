@@ -5,12 +5,14 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -319,5 +321,34 @@ func TestRestoreBlockVolume(t *testing.T) {
 	s.pod("reader", "disk-block", device)
 	if got := s.sh("reader", "head -c 5 /dev/data"); got != "bytes" {
 		t.Errorf("the restored block says %q", got)
+	}
+}
+
+// A class that makes a volume only once a pod wants it is no obstacle: the pod that reads is the first to want it, for a
+// restore as for a drill.
+func TestRestoreIntoAClassThatWaits(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	late := &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: s.name}, Provisioner: storageA.driver, VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer),
+	}
+	s.create(late)
+	t.Cleanup(func() { _ = kube.Delete(context.WithoutCancel(s.ctx), late) })
+	s.claims(storageA, "contacts")
+	s.pod("writer", "contacts")
+	s.sh("writer", "echo kept > /data/file && sync")
+	s.policy("sync", drilled(), func(b *api.BackupPolicySpec) { b.Drill.StorageClassName = late.Name })
+	s.fingerprinted("first", "sync")
+
+	s.rehearse("drill", ofPolicy("sync"))
+	s.drillEnds("drill", api.VerdictPassed, api.LevelIntact, api.ReasonDrillPassed)
+	r := s.restored("back", ofPoint("first", into("contacts", "rescued"), func(r *api.RestoreSpec) { r.StorageClassName = late.Name }))
+	s.volume("rescued")
+	if c := s.claimNow("rescued"); ptr.Deref(c.Spec.StorageClassName, "") != late.Name || r.Status.Volumes[0].Verified != api.LevelIntact {
+		t.Errorf("claim of class %v, volume %+v", c.Spec.StorageClassName, r.Status.Volumes[0])
+	}
+	s.pod("reader", "rescued")
+	if got := s.sh("reader", "cat /data/file"); got != "kept" {
+		t.Errorf("the restored claim holds %q", got)
 	}
 }
