@@ -35,7 +35,7 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 	if policy == "" && len(o.Points) > 0 {
 		policy = o.Points[0].Spec.Policy.Name
 	}
-	if o.Policy, err = r.Read.policy(ctx, d.Namespace, policy); err != nil {
+	if o.Policy, err = r.Read.policy(ctx, r.Read.Cache, d.Namespace, policy); err != nil {
 		return o, err
 	}
 	if d.Status.Run == nil {
@@ -135,12 +135,12 @@ func (r *Reader) drills(ctx context.Context, namespace, policy string) ([]*api.R
 }
 
 // policy is a policy by name; nil when there is none.
-func (r *Reader) policy(ctx context.Context, namespace, name string) (*api.BackupPolicy, error) {
+func (r *Reader) policy(ctx context.Context, from client.Reader, namespace, name string) (*api.BackupPolicy, error) {
 	if name == "" {
 		return nil, nil
 	}
 	var b api.BackupPolicy
-	err := r.Cache.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &b)
+	err := from.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &b)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

@@ -112,11 +112,8 @@ func (r *FingerprintReconciler) gather(ctx context.Context, p *api.RecoveryPoint
 
 func (r *FingerprintReconciler) gatherBegin(ctx context.Context, o plan.FingerprintObserved) (_ plan.FingerprintObserved, err error) {
 	p := o.Point
-	if o.Policy, err = r.Read.policy(ctx, p.Namespace, p.Spec.Policy.Name); err != nil {
+	if o.Policy, err = r.Read.pointPolicy(ctx, r.Read.Cache, p); err != nil {
 		return o, err
-	}
-	if o.Policy != nil && p.Status.Capture != nil && string(o.Policy.UID) != p.Status.Capture.PolicyUID {
-		o.Policy = nil
 	}
 	if o.Points, err = r.Read.points(ctx, p.Namespace, p.Spec.Policy.Name); err != nil {
 		return o, err

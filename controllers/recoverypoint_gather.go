@@ -33,7 +33,7 @@ func (r *PointReconciler) gather(ctx context.Context, p *api.RecoveryPoint) (o p
 			return o, err
 		}
 	}
-	if o.Policy, err = r.policy(ctx, from, p); err != nil {
+	if o.Policy, err = r.Read.pointPolicy(ctx, from, p); err != nil {
 		return o, err
 	}
 	if o.Siblings, err = r.siblings(ctx, p, deleting); err != nil {
@@ -86,20 +86,13 @@ func (r *PointReconciler) gatherCapture(ctx context.Context, o plan.PointObserve
 	return o, err
 }
 
-// policy is the point's policy; nil when there is none, or another one of that name.
-func (r *PointReconciler) policy(ctx context.Context, from client.Reader, p *api.RecoveryPoint) (*api.BackupPolicy, error) {
-	var b api.BackupPolicy
-	err := from.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: p.Spec.Policy.Name}, &b)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
+// pointPolicy is a point's policy; nil when there is none, or another one of that name.
+func (r *Reader) pointPolicy(ctx context.Context, from client.Reader, p *api.RecoveryPoint) (*api.BackupPolicy, error) {
+	b, err := r.policy(ctx, from, p.Namespace, p.Spec.Policy.Name)
+	if uid := plan.PolicyUID(p); b != nil && uid != "" && uid != string(b.UID) {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("get policy %s: %w", p.Spec.Policy.Name, err)
-	}
-	if uid := plan.PolicyUID(p); uid != "" && uid != string(b.UID) {
-		return nil, nil
-	}
-	return &b, nil
+	return b, err
 }
 
 func (r *PointReconciler) siblings(ctx context.Context, p *api.RecoveryPoint, live bool) ([]*api.RecoveryPoint, error) {

@@ -40,7 +40,7 @@ func (r *RestoreReconciler) gather(ctx context.Context, x *api.Restore) (o plan.
 		if o.Sources, err = r.Read.sources(ctx, point); err != nil {
 			return o, err
 		}
-		if o.Policy, err = r.Read.policy(ctx, x.Namespace, point.Spec.Policy.Name); err != nil {
+		if o.Policy, err = r.Read.policy(ctx, r.Read.Cache, x.Namespace, point.Spec.Policy.Name); err != nil {
 			return o, err
 		}
 	}

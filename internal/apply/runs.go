@@ -95,19 +95,11 @@ func kindOf(o client.Object) string {
 func (w *Writer) Remove(ctx context.Context, namespace string, all []plan.Leftover) error {
 	var errs []error
 	for _, l := range all {
-		errs = append(errs, w.remove(ctx, namespace, l))
-	}
-	return joined(compact(errs))
-}
-
-func compact(errs []error) []error {
-	var out []error
-	for _, err := range errs {
-		if err != nil {
-			out = append(out, err)
+		if err := w.remove(ctx, namespace, l); err != nil {
+			errs = append(errs, err)
 		}
 	}
-	return out
+	return joined(errs)
 }
 
 func (w *Writer) remove(ctx context.Context, namespace string, l plan.Leftover) error {

@@ -4,7 +4,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -90,7 +89,7 @@ func (p *DrillPlan) planAfter(o DrillObserved, now time.Time) {
 	}
 	p.phase(api.PhaseCleaningUp, api.PhaseRunning, "", now)
 	p.nameVolumes(o.Brought.Leftovers)
-	p.Remove = slices.DeleteFunc(slices.Clone(o.Brought.Leftovers), func(l Leftover) bool { return l.Deleting && !l.Retain })
+	p.Remove = stillToRemove(o.Brought.Leftovers)
 	if len(o.Brought.Leftovers) > 0 {
 		p.wakeAt(now.Add(lookAgain(now.Sub(p.phaseOf(api.PhaseCleaningUp).StartedAt.Time))))
 		return

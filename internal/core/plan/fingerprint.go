@@ -188,7 +188,7 @@ func (p *FingerprintPlan) end(state api.FingerprintState, why Problem, now time.
 
 // tidy removes what the recording created.
 func (p *FingerprintPlan) tidy(o FingerprintObserved, now time.Time) {
-	p.Remove = slices.DeleteFunc(slices.Clone(o.Brought.Leftovers), func(l Leftover) bool { return l.Deleting && !l.Retain })
+	p.Remove = stillToRemove(o.Brought.Leftovers)
 	if len(o.Brought.Leftovers) > 0 {
 		p.wakeAt(now.Add(lookAgain(now.Sub(p.Fingerprint.FinishedAt.Time))))
 		return

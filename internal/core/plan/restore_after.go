@@ -26,7 +26,7 @@ func (p *RestorePlan) planAfter(o RestoreObserved, now time.Time) {
 
 // tidyRestore removes what the restore threw away, and then its finalizer.
 func (p *RestorePlan) tidyRestore(o RestoreObserved, now time.Time) {
-	p.Remove = slices.DeleteFunc(slices.Clone(o.Brought.Leftovers), func(l Leftover) bool { return l.Deleting && !l.Retain })
+	p.Remove = stillToRemove(o.Brought.Leftovers)
 	if len(o.Brought.Leftovers) > 0 {
 		p.wakeAt(now.Add(lookAgain(now.Sub(p.Status.FinishedAt.Time))))
 		return

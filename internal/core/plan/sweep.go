@@ -2,7 +2,10 @@
 
 package plan
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Expiring is a leftover and when it is overdue; a zero time stands for never.
 type Expiring struct {
@@ -15,7 +18,7 @@ func Sweep(all []Expiring, runGone bool, now time.Time) (due []Leftover, wake ti
 	for _, e := range all {
 		overdue := !e.At.IsZero() && !now.Before(e.At)
 		switch {
-		case e.Deleting && !e.Retain:
+		case e.going():
 		case runGone || overdue:
 			due = append(due, e.Leftover)
 		case !e.At.IsZero():
@@ -23,4 +26,12 @@ func Sweep(all []Expiring, runGone bool, now time.Time) (due []Leftover, wake ti
 		}
 	}
 	return due, wake
+}
+
+// going says whether a leftover is on its way, and nothing more is to be asked for.
+func (l Leftover) going() bool { return l.Deleting && !l.Retain }
+
+// stillToRemove are the leftovers that are not on their way yet.
+func stillToRemove(all []Leftover) []Leftover {
+	return slices.DeleteFunc(slices.Clone(all), Leftover.going)
 }
