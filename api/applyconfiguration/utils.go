@@ -40,6 +40,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DrillApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DrillCleanup"):
 		return &apiv1alpha1.DrillCleanupApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrillCounts"):
+		return &apiv1alpha1.DrillCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DrilledPoint"):
 		return &apiv1alpha1.DrilledPointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DrillPhase"):
@@ -58,6 +60,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExecProbeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExpiringPoint"):
 		return &apiv1alpha1.ExpiringPointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Finding"):
+		return &apiv1alpha1.FindingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FindingCounts"):
+		return &apiv1alpha1.FindingCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Fingerprint"):
 		return &apiv1alpha1.FingerprintApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Hook"):
@@ -70,6 +76,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LabelRequirementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LabelSelector"):
 		return &apiv1alpha1.LabelSelectorApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MissedRun"):
+		return &apiv1alpha1.MissedRunApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MoverOptions"):
 		return &apiv1alpha1.MoverOptionsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Objectives"):
@@ -84,6 +92,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PointSummaryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PolicyReference"):
 		return &apiv1alpha1.PolicyReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Promise"):
+		return &apiv1alpha1.PromiseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProofSummary"):
 		return &apiv1alpha1.ProofSummaryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecoveryPoint"):

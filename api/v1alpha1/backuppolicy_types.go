@@ -18,8 +18,11 @@ import (
 // +kubebuilder:printcolumn:name="Next",type=string,JSONPath=`.status.nextSlot`,description="The next scheduled instant (UTC)."
 // +kubebuilder:printcolumn:name="Points",type=integer,JSONPath=`.status.recoveryPoints.complete`,description="Complete recovery points."
 // +kubebuilder:printcolumn:name="Volumes",type=integer,JSONPath=`.status.volumes.selected`,description="Selected volumes."
+// +kubebuilder:printcolumn:name="Finding",type=string,JSONPath=`.status.findings[0].kind`,description="The worst difference between what is promised and what is observed."
+// +kubebuilder:printcolumn:name="Severity",type=string,JSONPath=`.status.findings[0].severity`,description="How loud it is: Critical, High, Medium, Low, or Pending while it is only waited for."
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Ready",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="True when the policy can be carried out."
+// +kubebuilder:printcolumn:name="Findings",type=integer,priority=1,JSONPath=`.status.findingCounts.total`,description="All differences, the pending ones too."
 // +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Protected")].reason`,description="Reason of the Protected condition."
 // +kubebuilder:printcolumn:name="Proof",type=string,priority=1,JSONPath=`.status.lastProof.level`,description="How deep the newest proof goes."
 // +kubebuilder:printcolumn:name="Proof age",type=date,priority=1,JSONPath=`.status.lastProof.at`
@@ -580,9 +583,28 @@ type BackupPolicyStatus struct {
 	// +optional
 	NextSlot *metav1.Time `json:"nextSlot,omitempty"`
 
+	// findings are the differences between what is promised and what is observed, worst first, at most 20, with the worst of each
+	// kind among them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Findings []Finding `json:"findings,omitempty"`
+
+	// findingCounts counts all findings, those that are not listed too.
+	// +optional
+	FindingCounts FindingCounts `json:"findingCounts"`
+
 	// missedSlots counts the slots that passed without a run since the policy was created.
 	// +optional
 	MissedSlots int64 `json:"missedSlots"`
+
+	// missed are the newest slots that passed without a run, one after the other. Absent once a later slot has led to a complete point.
+	// +optional
+	Missed *MissedRun `json:"missed,omitempty"`
+
+	// drills counts the drills that ended since the policy was created, by verdict.
+	// +optional
+	Drills DrillCounts `json:"drills,omitempty,omitzero"`
 
 	// lastRecoveryPoint is the newest complete recovery point. Absent until there is one.
 	// +optional
@@ -630,6 +652,35 @@ type BackupPolicyStatus struct {
 	Applied *AppliedSpec `json:"applied,omitempty"`
 }
 
+// MissedRun is a run of slots that passed without a run.
+type MissedRun struct {
+	// slots is how many.
+	// +required
+	Slots int32 `json:"slots"`
+	// first is about when it began: when the first of them was noticed.
+	// +required
+	First metav1.Time `json:"first"`
+	// last is the newest of them.
+	// +required
+	Last metav1.Time `json:"last"`
+}
+
+// DrillCounts counts drills that ended, by verdict.
+type DrillCounts struct {
+	// passed drills gave a proof.
+	// +optional
+	Passed int64 `json:"passed,omitempty"`
+	// failed drills showed that the point could not be restored as promised.
+	// +optional
+	Failed int64 `json:"failed,omitempty"`
+	// inconclusive drills could not be carried out.
+	// +optional
+	Inconclusive int64 `json:"inconclusive,omitempty"`
+	// aborted drills were deleted before they ended.
+	// +optional
+	Aborted int64 `json:"aborted,omitempty"`
+}
+
 // DrillSummary is the essence of one drill.
 type DrillSummary struct {
 	// name is the RestoreDrill's name.
@@ -667,6 +718,12 @@ type ProofSummary struct {
 	// recoveryTime is how long the recovery took, to that level.
 	// +optional
 	RecoveryTime *metav1.Duration `json:"recoveryTime,omitempty"`
+	// storage is the storage stack under which it was restored, one line for each part: KIND/NAME=HASH of what it says.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=320
+	Storage []string `json:"storage,omitempty"`
 }
 
 // AppliedSpec records which parts of a spec are in force since when.
@@ -692,6 +749,34 @@ type AppliedSpec struct {
 	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
 	// +optional
 	RetentionSince *metav1.Time `json:"retentionSince,omitempty"`
+	// promise is the strongest promise that was in force and has not been given up since: what an edit is compared with.
+	// +optional
+	Promise *Promise `json:"promise,omitempty"`
+}
+
+// Promise is what a policy promises, in a form in which less can be told from more.
+type Promise struct {
+	// generation is that of the newest spec that made it.
+	// +required
+	Generation int64 `json:"generation"`
+	// since is when an edit first fell short of it. Absent while none does.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+	// interval is the longest time between two slots.
+	// +optional
+	Interval *metav1.Duration `json:"interval,omitempty"`
+	// drillInterval is the longest time between two drills. Absent without a drill.
+	// +optional
+	DrillInterval *metav1.Duration `json:"drillInterval,omitempty"`
+	// objectives are those of the spec, with the level that drills are held to.
+	// +optional
+	Objectives Objectives `json:"objectives,omitempty,omitzero"`
+	// retention is that of the spec.
+	// +optional
+	Retention Retention `json:"retention,omitempty,omitzero"`
+	// fingerprint is which points have one.
+	// +optional
+	Fingerprint FingerprintMode `json:"fingerprint,omitempty"`
 }
 
 // PointSummary is the essence of one recovery point.
@@ -703,6 +788,9 @@ type PointSummary struct {
 	// pointInTime is the moment its data are from, by the storage system's clock.
 	// +required
 	PointInTime metav1.Time `json:"pointInTime"`
+	// captureTime is how long its capture took, from its start until the last snapshot was ready.
+	// +optional
+	CaptureTime *metav1.Duration `json:"captureTime,omitempty"`
 }
 
 // PointCounts counts recovery points by state.

@@ -174,8 +174,8 @@ const (
 	ReasonProven = "Proven"
 	// ReasonNeverProven says that no drill has passed yet.
 	ReasonNeverProven = "NeverProven"
-	// ReasonProofTooOld says that the newest proof is older than is asked.
-	ReasonProofTooOld = "ProofTooOld"
+	// ReasonProofExpired says that the newest proof is older than is asked.
+	ReasonProofExpired = "ProofExpired"
 	// ReasonProofTooShallow says that the newest proof does not go as deep as is asked.
 	ReasonProofTooShallow = "ProofTooShallow"
 	// ReasonRecoveryTooSlow says that the proven recovery took longer than is asked.
@@ -211,6 +211,59 @@ const (
 	ReasonSafetyPointFailed = "SafetyPointFailed"
 	// ReasonSwapping says that the restored volume takes the place of the old one.
 	ReasonSwapping = "Swapping"
+
+	// Kinds of findings that are not reasons of a condition's own, or are shared with one above.
+
+	// ReasonUnprotectedVolume says that a claim in the scope of a ClusterBackupPolicy is in no active policy.
+	ReasonUnprotectedVolume = "UnprotectedVolume"
+	// ReasonVolumeReplaced says that a claim is not the one that was captured last: it was made anew, or has another volume.
+	ReasonVolumeReplaced = "VolumeReplaced"
+	// ReasonSizeAnomaly says that a volume holds far less, or far more, than it used to.
+	ReasonSizeAnomaly = "SizeAnomaly"
+	// ReasonPolicySuspended says that the policy has been suspended for long.
+	ReasonPolicySuspended = "PolicySuspended"
+	// ReasonOrphanedSnapshot says that a snapshot of ours belongs to no recovery point.
+	ReasonOrphanedSnapshot = "OrphanedSnapshot"
+	// ReasonCopyIncomplete says that a copy ended early.
+	ReasonCopyIncomplete = "CopyIncomplete"
+	// ReasonCopyCorrupt says that the verification of a repository failed.
+	ReasonCopyCorrupt = "CopyCorrupt"
+	// ReasonVerificationOverdue says that a repository was not read back in full in time.
+	ReasonVerificationOverdue = "VerificationOverdue"
+	// ReasonNoIndependentCopy says that there is no complete copy outside the source's failure domain.
+	ReasonNoIndependentCopy = "NoIndependentCopy"
+	// ReasonCopyLate says that the newest independent copy is older than promised.
+	ReasonCopyLate = "CopyLate"
+	// ReasonDomainCollapse says that what is declared to be elsewhere is the same place.
+	ReasonDomainCollapse = "DomainCollapse"
+	// ReasonRepositoryUnreachable says that a repository cannot be reached, or refuses the credentials.
+	ReasonRepositoryUnreachable = "RepositoryUnreachable"
+	// ReasonNoRestoreTarget says that no storage class of another domain could take a restore.
+	ReasonNoRestoreTarget = "NoRestoreTarget"
+	// ReasonLastProvenAtRisk says that the newest proven recovery point was about to go.
+	ReasonLastProvenAtRisk = "LastProvenAtRisk"
+	// ReasonRetentionShort says that there are fewer recovery points than promised.
+	ReasonRetentionShort = "RetentionShort"
+	// ReasonRetentionExcess says that recovery points stay that nothing keeps.
+	ReasonRetentionExcess = "RetentionExcess"
+	// ReasonSnapshotsDieWithNamespace says that contents would be deleted with their namespace.
+	ReasonSnapshotsDieWithNamespace = "SnapshotsDieWithNamespace"
+	// ReasonReclaimDeletesData says that deleting a claim, or a StatefulSet, deletes the data at once.
+	ReasonReclaimDeletesData = "ReclaimDeletesData"
+	// ReasonMutable says that a repository promises immutability and does not enforce it.
+	ReasonMutable = "Mutable"
+	// ReasonDrillInconclusive says that the last drills could not be carried out.
+	ReasonDrillInconclusive = "DrillInconclusive"
+	// ReasonProofNotIndependent says that every proof used the source's failure domain, though independence is promised.
+	ReasonProofNotIndependent = "ProofNotIndependent"
+	// ReasonDrillLeftovers says that throw-away volumes outlive their time.
+	ReasonDrillLeftovers = "DrillLeftovers"
+	// ReasonPolicyWeakened says that an edit promises less than before.
+	ReasonPolicyWeakened = "PolicyWeakened"
+	// ReasonStorageStackChanged says that the driver, a storage class or a snapshot class changed since the last proof.
+	ReasonStorageStackChanged = "StorageStackChanged"
+	// ReasonClockSkew says that the clocks of the storage system and of the cluster differ.
+	ReasonClockSkew = "ClockSkew"
 
 	// Events, and reasons of expiry.
 

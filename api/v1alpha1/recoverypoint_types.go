@@ -329,6 +329,10 @@ type VolumeRecord struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	StorageClass string `json:"storageClass,omitempty"`
+	// handle is the volume's name on the storage system.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Handle string `json:"handle,omitempty"`
 	// size is the capacity of the volume.
 	// +optional
 	Size *resource.Quantity `json:"size,omitempty"`

@@ -32,6 +32,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: drillSince
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: promise
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Promise
     - name: retention
       type:
         scalar: string
@@ -116,6 +119,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: drills
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCounts
     - name: expiring
       type:
         list:
@@ -124,6 +130,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - uid
+    - name: findingCounts
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FindingCounts
+    - name: findings
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Finding
+          elementRelationship: atomic
     - name: lastDrill
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSummary
@@ -139,6 +154,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastSlot
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: missed
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MissedRun
     - name: missedSlots
       type:
         scalar: numeric
@@ -351,6 +369,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: onSuccess
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCounts
+  map:
+    fields:
+    - name: aborted
+      type:
+        scalar: numeric
+    - name: failed
+      type:
+        scalar: numeric
+    - name: inconclusive
+      type:
+        scalar: numeric
+    - name: passed
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillPhase
   map:
     fields:
@@ -514,6 +547,48 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Finding
+  map:
+    fields:
+    - name: kind
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: remedy
+      type:
+        scalar: string
+    - name: severity
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Severity
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: subject
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FindingCounts
+  map:
+    fields:
+    - name: critical
+      type:
+        scalar: numeric
+    - name: high
+      type:
+        scalar: numeric
+    - name: low
+      type:
+        scalar: numeric
+    - name: medium
+      type:
+        scalar: numeric
+    - name: pending
+      type:
+        scalar: numeric
+    - name: total
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Fingerprint
   map:
     fields:
@@ -625,6 +700,18 @@ var schemaYAML = typed.YAMLObject(`types:
             scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ManifestMode
   scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MissedRun
+  map:
+    fields:
+    - name: first
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: last
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: slots
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
   map:
     fields:
@@ -719,6 +806,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointSummary
   map:
     fields:
+    - name: captureTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: name
       type:
         scalar: string
@@ -731,6 +821,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Promise
+  map:
+    fields:
+    - name: drillInterval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: fingerprint
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FingerprintMode
+    - name: generation
+      type:
+        scalar: numeric
+    - name: interval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: objectives
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Objectives
+    - name: retention
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Retention
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
   scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofSummary
@@ -751,6 +865,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: recoveryTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: storage
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RecoveryPoint
   map:
     fields:
@@ -1169,6 +1289,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: UTC
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Severity
+  scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SnapshotOptions
   map:
     fields:
@@ -1270,6 +1392,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: driver
+      type:
+        scalar: string
+    - name: handle
       type:
         scalar: string
     - name: message

@@ -344,21 +344,6 @@ func levelOf(b bringing, recorded *api.PointFingerprint) api.ProofLevel {
 	return api.LevelIntact
 }
 
-// depth orders the levels; what is no level has depth 0.
-func depth(l api.ProofLevel) int {
-	switch l {
-	case api.LevelRestored:
-		return 1
-	case api.LevelIntact:
-		return 2
-	case api.LevelConsistent:
-		return 3
-	case api.LevelAnswering:
-		return 4
-	}
-	return 0
-}
-
 // tooMany says why a point is not brought back whole; nil when it can be.
 func tooMany(p *api.RecoveryPoint) *Problem {
 	if c := p.Status.Capture; c == nil || c.Volumes > MostBrought || int(c.Volumes) > len(p.Status.Volumes) {

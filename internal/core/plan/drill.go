@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
 
@@ -269,7 +270,7 @@ func requiredProof(b *api.BackupPolicy, checks []api.Check) api.ProofLevel {
 		deepest = api.LevelIntact
 	}
 	for _, c := range checks {
-		if depth(c.Proves) > depth(deepest) {
+		if levels.Depth(c.Proves) > levels.Depth(deepest) {
 			deepest = c.Proves
 		}
 	}

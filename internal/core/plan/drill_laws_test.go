@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/evidence"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
@@ -178,7 +179,7 @@ func truthOf(l lived) truth {
 				v.data = true
 			}
 		}
-		if depth(level) < depth(v.level) {
+		if levels.Depth(level) < levels.Depth(v.level) {
 			v.level = level
 		}
 	}
@@ -192,7 +193,7 @@ func truthOf(l lived) truth {
 				some, all = true, all && passed
 			}
 		}
-		if some && all && depth(v.level) == depth(climb)-1 {
+		if some && all && levels.Depth(v.level) == levels.Depth(climb)-1 {
 			v.level = climb
 		}
 	}
@@ -225,7 +226,7 @@ var drillLaws = []drillLaw{
 		return nil
 	}},
 	{"what did not run did not pass", func(l lived) error {
-		if v := truthOf(l); depth(l.after.Level) > depth(v.level) {
+		if v := truthOf(l); levels.Depth(l.after.Level) > levels.Depth(v.level) {
 			return fmt.Errorf("it says %s, and %q was reached", l.after.Level, v.level)
 		}
 		for _, r := range l.after.Checks {
@@ -237,7 +238,7 @@ var drillLaws = []drillLaw{
 	}},
 	{"a drill passes if and only if every check passed and the required level was reached", func(l lived) error {
 		v, passed := truthOf(l), l.after.Verdict == api.VerdictPassed
-		deep := depth(v.level) >= depth(l.after.Run.Required)
+		deep := levels.Depth(v.level) >= levels.Depth(l.after.Run.Required)
 		switch {
 		case passed && !(v.allPassed && deep && !v.differs):
 			return fmt.Errorf("it passed; level %q of %s, all checks: %t, differs: %t", v.level, l.after.Run.Required, v.allPassed, v.differs)

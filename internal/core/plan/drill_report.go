@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 )
 
@@ -67,7 +68,7 @@ func (p *DrillPlan) recoveryTime() *metav1.Duration {
 		end = reading.FinishedAt
 	}
 	for _, r := range p.Status.Checks {
-		if r.State == api.CheckPassed && depth(r.Proves) <= depth(p.Status.Level) && r.FinishedAt != nil && (end == nil || end.Before(r.FinishedAt)) {
+		if r.State == api.CheckPassed && levels.Depth(r.Proves) <= levels.Depth(p.Status.Level) && r.FinishedAt != nil && (end == nil || end.Before(r.FinishedAt)) {
 			end = r.FinishedAt
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
@@ -44,7 +45,7 @@ func (p *DrillPlan) planRun(o DrillObserved, now time.Time) {
 	switch bad := firstDifference(volumes, point.Status.Fingerprint); {
 	case bad != nil && bad.Reason == api.ReasonContentDiffers:
 		p.conclude(api.VerdictFailed, *bad, now)
-	case bad != nil && depth(run.Required) >= depth(api.LevelIntact):
+	case bad != nil && levels.Depth(run.Required) >= levels.Depth(api.LevelIntact):
 		p.conclude(api.VerdictInconclusive, *bad, now)
 	default:
 		p.planChecks(o, volumes, now)
@@ -168,7 +169,7 @@ func (p *DrillPlan) trackMounted(volumes []bringing, now time.Time) {
 func shallowest(volumes []bringing, recorded *api.PointFingerprint) api.ProofLevel {
 	out := api.LevelIntact
 	for _, b := range volumes {
-		if l := levelOf(b, recorded); depth(l) < depth(out) {
+		if l := levelOf(b, recorded); levels.Depth(l) < levels.Depth(out) {
 			out = l
 		}
 	}
@@ -344,7 +345,7 @@ func (p *DrillPlan) raiseLevel() {
 func (p *DrillPlan) judgeLevel(now time.Time) {
 	p.raiseLevel()
 	run := p.Status.Run
-	if depth(p.Status.Level) >= depth(run.Required) {
+	if levels.Depth(p.Status.Level) >= levels.Depth(run.Required) {
 		p.conclude(api.VerdictPassed, Problem{api.ReasonDrillPassed, fmt.Sprintf("recovery point %s was proven to be %s", run.RecoveryPoint.Name, p.Status.Level)}, now)
 		return
 	}

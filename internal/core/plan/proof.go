@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 )
 
@@ -105,11 +106,11 @@ func (p *PolicyPlan) proven(o PolicyObserved, f facts, now time.Time) *metav1.Co
 	case last == nil:
 		return is(metav1.ConditionFalse, api.ReasonNeverProven, "no drill has passed yet")
 	case !last.At.Add(within).After(now):
-		return is(metav1.ConditionFalse, api.ReasonProofTooOld, "the newest proof is from %s, and none may be older than %s", last.At.UTC().Format(time.RFC3339), within)
+		return is(metav1.ConditionFalse, api.ReasonProofExpired, "the newest proof is from %s, and none may be older than %s", last.At.UTC().Format(time.RFC3339), within)
 	}
 	p.wakeAt(last.At.Add(within))
 	switch {
-	case depth(last.Level) < depth(required):
+	case levels.Depth(last.Level) < levels.Depth(required):
 		return is(metav1.ConditionFalse, api.ReasonProofTooShallow, "the newest proof reached %s, and %s is asked for", last.Level, required)
 	case objectives.RecoveryTime != nil && last.RecoveryTime == nil:
 		return is(metav1.ConditionUnknown, api.ReasonRecoveryTooSlow, "the newest proof measured no recovery time")

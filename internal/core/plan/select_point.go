@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
 
@@ -60,7 +61,7 @@ func restorable(points []*api.RecoveryPoint, required api.ProofLevel) []*api.Rec
 		if !Complete(p) || p.Status.PointInTime == nil || !p.DeletionTimestamp.IsZero() {
 			continue
 		}
-		if depth(required) >= depth(api.LevelIntact) && !fingerprinted(p) {
+		if levels.Depth(required) >= levels.Depth(api.LevelIntact) && !fingerprinted(p) {
 			continue
 		}
 		out = append(out, p)

@@ -23,6 +23,8 @@ type AppliedSpecApplyConfiguration struct {
 	Retention *string `json:"retention,omitempty"`
 	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
 	RetentionSince *v1.Time `json:"retentionSince,omitempty"`
+	// promise is the strongest promise that was in force and has not been given up since: what an edit is compared with.
+	Promise *PromiseApplyConfiguration `json:"promise,omitempty"`
 }
 
 // AppliedSpecApplyConfiguration constructs a declarative configuration of the AppliedSpec type for use with
@@ -76,5 +78,13 @@ func (b *AppliedSpecApplyConfiguration) WithRetention(value string) *AppliedSpec
 // If called multiple times, the RetentionSince field is set to the value of the last call.
 func (b *AppliedSpecApplyConfiguration) WithRetentionSince(value v1.Time) *AppliedSpecApplyConfiguration {
 	b.RetentionSince = &value
+	return b
+}
+
+// WithPromise sets the Promise field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Promise field is set to the value of the last call.
+func (b *AppliedSpecApplyConfiguration) WithPromise(value *PromiseApplyConfiguration) *AppliedSpecApplyConfiguration {
+	b.Promise = value
 	return b
 }

@@ -21,8 +21,17 @@ type BackupPolicyStatusApplyConfiguration struct {
 	LastSlot *metav1.Time `json:"lastSlot,omitempty"`
 	// nextSlot is the next scheduled instant, before jitter. Absent while the policy is suspended.
 	NextSlot *metav1.Time `json:"nextSlot,omitempty"`
+	// findings are the differences between what is promised and what is observed, worst first, at most 20, with the worst of each
+	// kind among them.
+	Findings []FindingApplyConfiguration `json:"findings,omitempty"`
+	// findingCounts counts all findings, those that are not listed too.
+	FindingCounts *FindingCountsApplyConfiguration `json:"findingCounts,omitempty"`
 	// missedSlots counts the slots that passed without a run since the policy was created.
 	MissedSlots *int64 `json:"missedSlots,omitempty"`
+	// missed are the newest slots that passed without a run, one after the other. Absent once a later slot has led to a complete point.
+	Missed *MissedRunApplyConfiguration `json:"missed,omitempty"`
+	// drills counts the drills that ended since the policy was created, by verdict.
+	Drills *DrillCountsApplyConfiguration `json:"drills,omitempty"`
 	// lastRecoveryPoint is the newest complete recovery point. Absent until there is one.
 	LastRecoveryPoint *PointSummaryApplyConfiguration `json:"lastRecoveryPoint,omitempty"`
 	// activeRecoveryPoint is the name of the point that is being captured. Absent when there is none.
@@ -89,11 +98,48 @@ func (b *BackupPolicyStatusApplyConfiguration) WithNextSlot(value metav1.Time) *
 	return b
 }
 
+// WithFindings adds the given value to the Findings field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Findings field.
+func (b *BackupPolicyStatusApplyConfiguration) WithFindings(values ...*FindingApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithFindings")
+		}
+		b.Findings = append(b.Findings, *values[i])
+	}
+	return b
+}
+
+// WithFindingCounts sets the FindingCounts field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FindingCounts field is set to the value of the last call.
+func (b *BackupPolicyStatusApplyConfiguration) WithFindingCounts(value *FindingCountsApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
+	b.FindingCounts = value
+	return b
+}
+
 // WithMissedSlots sets the MissedSlots field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the MissedSlots field is set to the value of the last call.
 func (b *BackupPolicyStatusApplyConfiguration) WithMissedSlots(value int64) *BackupPolicyStatusApplyConfiguration {
 	b.MissedSlots = &value
+	return b
+}
+
+// WithMissed sets the Missed field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Missed field is set to the value of the last call.
+func (b *BackupPolicyStatusApplyConfiguration) WithMissed(value *MissedRunApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
+	b.Missed = value
+	return b
+}
+
+// WithDrills sets the Drills field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Drills field is set to the value of the last call.
+func (b *BackupPolicyStatusApplyConfiguration) WithDrills(value *DrillCountsApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
+	b.Drills = value
 	return b
 }
 

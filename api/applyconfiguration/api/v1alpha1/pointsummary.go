@@ -15,6 +15,8 @@ type PointSummaryApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// pointInTime is the moment its data are from, by the storage system's clock.
 	PointInTime *v1.Time `json:"pointInTime,omitempty"`
+	// captureTime is how long its capture took, from its start until the last snapshot was ready.
+	CaptureTime *v1.Duration `json:"captureTime,omitempty"`
 }
 
 // PointSummaryApplyConfiguration constructs a declarative configuration of the PointSummary type for use with
@@ -36,5 +38,13 @@ func (b *PointSummaryApplyConfiguration) WithName(value string) *PointSummaryApp
 // If called multiple times, the PointInTime field is set to the value of the last call.
 func (b *PointSummaryApplyConfiguration) WithPointInTime(value v1.Time) *PointSummaryApplyConfiguration {
 	b.PointInTime = &value
+	return b
+}
+
+// WithCaptureTime sets the CaptureTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CaptureTime field is set to the value of the last call.
+func (b *PointSummaryApplyConfiguration) WithCaptureTime(value v1.Duration) *PointSummaryApplyConfiguration {
+	b.CaptureTime = &value
 	return b
 }

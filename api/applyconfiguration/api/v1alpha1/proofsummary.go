@@ -22,6 +22,8 @@ type ProofSummaryApplyConfiguration struct {
 	At *v1.Time `json:"at,omitempty"`
 	// recoveryTime is how long the recovery took, to that level.
 	RecoveryTime *v1.Duration `json:"recoveryTime,omitempty"`
+	// storage is the storage stack under which it was restored, one line for each part: KIND/NAME=HASH of what it says.
+	Storage []string `json:"storage,omitempty"`
 }
 
 // ProofSummaryApplyConfiguration constructs a declarative configuration of the ProofSummary type for use with
@@ -67,5 +69,15 @@ func (b *ProofSummaryApplyConfiguration) WithAt(value v1.Time) *ProofSummaryAppl
 // If called multiple times, the RecoveryTime field is set to the value of the last call.
 func (b *ProofSummaryApplyConfiguration) WithRecoveryTime(value v1.Duration) *ProofSummaryApplyConfiguration {
 	b.RecoveryTime = &value
+	return b
+}
+
+// WithStorage adds the given value to the Storage field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Storage field.
+func (b *ProofSummaryApplyConfiguration) WithStorage(values ...string) *ProofSummaryApplyConfiguration {
+	for i := range values {
+		b.Storage = append(b.Storage, values[i])
+	}
 	return b
 }

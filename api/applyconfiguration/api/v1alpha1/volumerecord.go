@@ -31,6 +31,8 @@ type VolumeRecordApplyConfiguration struct {
 	Driver *string `json:"driver,omitempty"`
 	// storageClass is the claim's storage class.
 	StorageClass *string `json:"storageClass,omitempty"`
+	// handle is the volume's name on the storage system.
+	Handle *string `json:"handle,omitempty"`
 	// size is the capacity of the volume.
 	Size *resource.Quantity `json:"size,omitempty"`
 	// pointInTime is the snapshot's own creation time.
@@ -112,6 +114,14 @@ func (b *VolumeRecordApplyConfiguration) WithDriver(value string) *VolumeRecordA
 // If called multiple times, the StorageClass field is set to the value of the last call.
 func (b *VolumeRecordApplyConfiguration) WithStorageClass(value string) *VolumeRecordApplyConfiguration {
 	b.StorageClass = &value
+	return b
+}
+
+// WithHandle sets the Handle field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Handle field is set to the value of the last call.
+func (b *VolumeRecordApplyConfiguration) WithHandle(value string) *VolumeRecordApplyConfiguration {
+	b.Handle = &value
 	return b
 }
 

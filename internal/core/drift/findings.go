@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drift
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+)
+
+// MostListed bounds the findings in a status.
+const MostListed = 20
+
+// mostText is the longest message or remedy, in bytes.
+const mostText = 512
+
+// Finding is a difference, with the conditions that it speaks against.
+type Finding struct {
+	api.Finding
+	Breaks []string // conditions that are False while it is there
+	Blurs  []string // conditions that cannot be judged while it is there
+}
+
+// Answer is what an evaluation brought.
+type Answer struct {
+	Findings []Finding // worst first
+	Wake     time.Time // the next instant at which the answer can differ; zero when only an event can change it
+}
+
+// check is one rule.
+type check struct {
+	kinds []string // what it may find
+	needs []Fact   // what must have been read
+	of    []string // the conditions that it speaks of
+	judge func(p *pass)
+}
+
+// pass is one evaluation: what is observed, and what was found so far.
+type pass struct {
+	Observed
+	now   time.Time
+	found []Finding
+	wake  time.Time
+}
+
+// Evaluate runs every check. What a check cannot judge is a finding too, never silence.
+func Evaluate(o Observed, now time.Time) Answer {
+	p := &pass{Observed: o, now: now}
+	for i := range checks {
+		c := &checks[i]
+		if fact, why := p.unread(c.needs); why != "" {
+			p.cannot(c, fact, why)
+			continue
+		}
+		c.judge(p)
+	}
+	sortFindings(p.found)
+	return Answer{Findings: p.found, Wake: p.wake}
+}
+
+// Kinds are all kinds of findings on a policy.
+func Kinds() []string {
+	out := []string{api.ReasonEvaluationError}
+	for i := range checks {
+		out = append(out, checks[i].kinds...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (p *pass) unread(needs []Fact) (Fact, string) {
+	for _, f := range needs {
+		if why, is := p.Unread[f]; is {
+			return f, cmp.Or(why, "unknown")
+		}
+	}
+	return "", ""
+}
+
+// evaluationErrorHigh is after how long an evaluation that fails is High.
+const evaluationErrorHigh = 15 * time.Minute
+
+// cannot says that a check could not be made. There is one such finding for each fact, whatever depends on it.
+func (p *pass) cannot(c *check, fact Fact, why string) {
+	for i := range p.found {
+		if f := &p.found[i]; f.Kind == api.ReasonEvaluationError && f.Subject == string(fact) {
+			f.Blurs = append(f.Blurs, c.of...)
+			return
+		}
+	}
+	since := p.since(api.ReasonEvaluationError, string(fact))
+	p.find(Finding{
+		Finding: api.Finding{Kind: api.ReasonEvaluationError, Subject: string(fact), Since: since,
+			Severity: p.rising(since.Time, step{0, api.SeverityMedium}, step{evaluationErrorHigh, api.SeverityHigh}),
+			Message:  "what some promises depend on could not be read: " + why,
+			Remedy:   "look at the operator's log, and give its role back what it may have lost: helm upgrade does"},
+		Blurs: slices.Clone(c.of),
+	})
+}
+
+// find records a difference.
+func (p *pass) find(f Finding) {
+	f.Message, f.Remedy = conditions.Clip(f.Message, mostText), conditions.Clip(f.Remedy, mostText)
+	p.found = append(p.found, f)
+}
+
+// since is since when a difference is there of which nothing else tells: it is remembered in the findings. One that may
+// have been there before, and was not listed for lack of room, counts as old: it is told rather than waited for.
+func (p *pass) since(kind, subject string) metav1.Time {
+	before := p.Status.Findings
+	for i := range before {
+		if before[i].Kind == kind && before[i].Subject == subject {
+			return before[i].Since
+		}
+	}
+	if int(p.Status.FindingCounts.Total) > len(before) {
+		return p.Policy.CreationTimestamp
+	}
+	return at(p.now)
+}
+
+// at is an instant as objects show it: in whole seconds.
+func at(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }
+
+// step is how loud a difference is from an age on.
+type step struct {
+	after    time.Duration
+	severity api.Severity
+}
+
+// rising is how loud a difference is that began at an instant. It is Pending before the first step.
+func (p *pass) rising(since time.Time, steps ...step) api.Severity {
+	out := api.SeverityPending
+	for _, s := range steps {
+		if due := since.Add(s.after); due.After(p.now) {
+			p.wakeAt(due)
+			break
+		}
+		out = s.severity
+	}
+	return out
+}
+
+func (p *pass) wakeAt(t time.Time) {
+	if t.After(p.now) && (p.wake.IsZero() || t.Before(p.wake)) {
+		p.wake = t
+	}
+}
+
+// Rank orders severities, the worst first.
+func Rank(s api.Severity) int {
+	switch s {
+	case api.SeverityCritical:
+		return 0
+	case api.SeverityHigh:
+		return 1
+	case api.SeverityMedium:
+		return 2
+	case api.SeverityLow:
+		return 3
+	}
+	return 4
+}
+
+func sortFindings(f []Finding) {
+	slices.SortStableFunc(f, func(a, b Finding) int { return compare(&a.Finding, &b.Finding) })
+}
+
+func compare(a, b *api.Finding) int {
+	return cmp.Or(cmp.Compare(Rank(a.Severity), Rank(b.Severity)), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Subject, b.Subject))
+}
+
+// List is what a status shows of findings, which are given worst first: the worst of each kind, and then the worst that there is room for.
+func List(all []Finding) ([]api.Finding, api.FindingCounts) {
+	var out []api.Finding
+	var counts api.FindingCounts
+	shown := map[string]bool{}
+	for i := range all {
+		count(&counts, all[i].Severity)
+		if !shown[all[i].Kind] && len(out) < MostListed {
+			shown[all[i].Kind] = true
+			out = append(out, all[i].Finding)
+		}
+	}
+	first := map[string]bool{}
+	for i := range all {
+		if !first[all[i].Kind] {
+			first[all[i].Kind] = true
+			continue
+		}
+		if len(out) < MostListed {
+			out = append(out, all[i].Finding)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b api.Finding) int { return compare(&a, &b) })
+	return out, counts
+}
+
+func count(c *api.FindingCounts, s api.Severity) {
+	c.Total++
+	switch s {
+	case api.SeverityCritical:
+		c.Critical++
+	case api.SeverityHigh:
+		c.High++
+	case api.SeverityMedium:
+		c.Medium++
+	case api.SeverityLow:
+		c.Low++
+	case api.SeverityPending:
+		c.Pending++
+	}
+}
+
+// Change is what became of a finding between two passes.
+type Change struct {
+	api.Finding
+	Cleared bool // it is gone; else it is new, or louder than before
+}
+
+// Changes are what people should hear of: findings that appeared, became louder, or cleared. Pending ones count as not there.
+func Changes(before, after []api.Finding) []Change {
+	var out []Change
+	was := told(before)
+	is := told(after)
+	for i := range after {
+		if old, known := was[keyOf(&after[i])]; after[i].Severity != api.SeverityPending && (!known || Rank(after[i].Severity) < Rank(old)) {
+			out = append(out, Change{Finding: after[i]})
+		}
+	}
+	for i := range before {
+		if _, still := is[keyOf(&before[i])]; before[i].Severity != api.SeverityPending && !still {
+			out = append(out, Change{Finding: before[i], Cleared: true})
+		}
+	}
+	return out
+}
+
+// key tells findings apart.
+type key struct{ kind, subject string }
+
+func keyOf(f *api.Finding) key { return key{f.Kind, f.Subject} }
+
+func told(list []api.Finding) map[key]api.Severity {
+	out := make(map[key]api.Severity, len(list))
+	for i := range list {
+		if list[i].Severity != api.SeverityPending {
+			out[keyOf(&list[i])] = list[i].Severity
+		}
+	}
+	return out
+}
+
+// Verdict is what the findings make of a condition: the worst that breaks it; else, that it cannot be judged; else True, with
+// what the caller says of it.
+func Verdict(condition string, found []Finding, reason, message string) metav1.Condition {
+	for i := range found {
+		if slices.Contains(found[i].Breaks, condition) {
+			return conditions.Is(condition, metav1.ConditionFalse, found[i].Kind, found[i].Message)
+		}
+	}
+	for i := range found {
+		if slices.Contains(found[i].Blurs, condition) {
+			return conditions.Is(condition, metav1.ConditionUnknown, found[i].Kind, found[i].Message)
+		}
+	}
+	return conditions.Is(condition, metav1.ConditionTrue, reason, message)
+}
+
+// some names a few of many.
+func some(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// day is 24 hours.
+const day = 24 * time.Hour
