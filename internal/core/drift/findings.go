@@ -18,6 +18,9 @@ import (
 // MostListed bounds the findings in a status.
 const MostListed = 20
 
+// mostBytes bounds what more than one finding of a kind may take in a status, so that it stays below 32 KiB.
+const mostBytes = 6 << 10
+
 // mostText is the longest message or remedy, in bytes.
 const mostText = 512
 
@@ -190,17 +193,25 @@ func List(all []Finding) ([]api.Finding, api.FindingCounts) {
 		}
 	}
 	first := map[string]bool{}
+	room := mostBytes
 	for i := range all {
 		if !first[all[i].Kind] {
 			first[all[i].Kind] = true
 			continue
 		}
-		if len(out) < MostListed {
-			out = append(out, all[i].Finding)
+		if room -= size(&all[i].Finding); room < 0 || len(out) == MostListed {
+			break
 		}
+		out = append(out, all[i].Finding)
 	}
 	slices.SortStableFunc(out, func(a, b api.Finding) int { return compare(&a, &b) })
 	return out, counts
+}
+
+// size is about how long a finding is in JSON.
+func size(f *api.Finding) int {
+	const keysAndTime = 120
+	return keysAndTime + len(f.Kind) + len(f.Subject) + len(f.Message) + len(f.Remedy)
 }
 
 func count(c *api.FindingCounts, s api.Severity) {
