@@ -47,10 +47,11 @@ var specEdited = predicate.Funcs{
 	DeleteFunc: func(event.DeleteEvent) bool { return false },
 }
 
-// policyChanged lets also pass what was shown as expiring: it expires once that is on record.
+// policyChanged lets also pass what was shown as expiring: it expires once that is on record; and that less is promised being accepted.
 var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*api.BackupPolicy), e.ObjectNew.(*api.BackupPolicy)
-	return len(before.Status.Expiring) != len(after.Status.Expiring)
+	return len(before.Status.Expiring) != len(after.Status.Expiring) ||
+		before.Annotations[api.AnnotationAcceptWeakening] != after.Annotations[api.AnnotationAcceptWeakening]
 }})
 
 // claimChanged lets pass what selection, class and binding depend on.
