@@ -75,13 +75,13 @@ var runsDriver = predicate.And(specChanged, predicate.NewPredicateFuncs(func(o c
 	return len(o.(*appsv1.DaemonSet).Spec.Template.Spec.Volumes) > 0 // others were left out when they were read
 }))
 
-// captureEnded lets pass what another point of the policy may wait for.
+// captureEnded lets pass what another point of the policy may wait for: to be captured, or to be deleted.
 var captureEnded = predicate.Funcs{
 	CreateFunc: func(event.CreateEvent) bool { return false },
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.(*api.RecoveryPoint), e.ObjectNew.(*api.RecoveryPoint)
 		return anew(e) || plan.Finished(before) != plan.Finished(after) || plan.Complete(before) != plan.Complete(after) ||
-			before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
+			plan.Proven(before) != plan.Proven(after) || before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
 	},
 }
 

@@ -27,6 +27,8 @@ const (
 	LabelRun = "lifeboat.dev/run"
 	// LabelRunUID is its UID. What bears it and has no such run any more is swept away, unless it is a claim that a Restore made.
 	LabelRunUID = "lifeboat.dev/run-uid"
+	// LabelTrigger, on a RestoreDrill without a slot that Lifeboat created, is what it was created for.
+	LabelTrigger = "lifeboat.dev/trigger"
 	// LabelEvidence, on a ConfigMap, is the UID of the policy whose drills it speaks of.
 	LabelEvidence = "lifeboat.dev/evidence-policy-uid"
 
