@@ -21,6 +21,9 @@ const (
 	// Of a BackupPolicy it is True while a drill has proven the restore as deep, as recently and as quickly as the objectives ask.
 	ConditionProven = "Proven"
 
+	// ConditionCovered of a ClusterBackupPolicy is True while every claim in scope is selected by an active policy, or exempt.
+	ConditionCovered = "Covered"
+
 	// ConditionSucceeded of a RestoreDrill or a Restore is Unknown while it runs, and then says how it ended.
 	ConditionSucceeded = "Succeeded"
 
