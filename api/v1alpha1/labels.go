@@ -14,6 +14,10 @@ const (
 	LabelPolicy = "lifeboat.dev/policy"
 	// LabelPolicyUID is the UID of the policy.
 	LabelPolicyUID = "lifeboat.dev/policy-uid"
+	// LabelClusterPolicy, on a BackupPolicy, is the name of the ClusterBackupPolicy from whose template it was made.
+	LabelClusterPolicy = "lifeboat.dev/cluster-policy"
+	// LabelClusterPolicyUID is its UID. Only a policy that bears it, and its name, is edited or deleted for the template's sake.
+	LabelClusterPolicyUID = "lifeboat.dev/cluster-policy-uid"
 	// LabelPoint is the name of the recovery point.
 	LabelPoint = "lifeboat.dev/recovery-point"
 	// LabelPointUID is the UID of the recovery point.
@@ -75,4 +79,7 @@ const (
 	FinalizerThrowaways = "lifeboat.dev/throwaways"
 	// FinalizerPoints, on a BackupPolicy with onDelete Prune, holds its deletion until its points were told to go.
 	FinalizerPoints = "lifeboat.dev/points"
+	// FinalizerStamped, on a ClusterBackupPolicy with onDelete Remove, holds its deletion until the policies made from its
+	// template were told to go.
+	FinalizerStamped = "lifeboat.dev/stamped"
 )

@@ -241,6 +241,36 @@ func TestNothingIsEvaluatedBeforeTheFirstTime(t *testing.T) {
 	}
 }
 
+// baseline is a ClusterBackupPolicy that has everything to show.
+func baseline() *api.ClusterBackupPolicy {
+	c := &api.ClusterBackupPolicy{ObjectMeta: metav1.ObjectMeta{Name: "baseline"}}
+	c.Status.Claims.Covered, c.Status.Claims.Uncovered = 3, 1
+	c.Status.Conditions = []metav1.Condition{{Type: api.ConditionCovered, Status: metav1.ConditionFalse}}
+	c.Status.Findings = []api.Finding{
+		{Kind: api.ReasonUnprotectedVolume, Severity: api.SeverityLow}, {Kind: api.ReasonUnprotectedVolume, Severity: api.SeverityLow, Subject: "another"},
+		{Kind: api.ReasonStampConflict, Severity: api.SeverityPending},
+	}
+	return c
+}
+
+func TestClusterPolicies(t *testing.T) {
+	shown := gather(t, &clusterPolicies{builder(t).WithObjects(baseline()).Build()})
+	if n := len(shown["lifeboat_cluster_finding"].GetMetric()); n != 1 {
+		t.Errorf("%d series of findings, want one for a kind and severity, and none of pending ones", n)
+	}
+	if n := len(shown["lifeboat_cluster_policy_claims"].GetMetric()); n != 3 {
+		t.Errorf("%d series of claims", n)
+	}
+	unknown := baseline()
+	unknown.Status.Conditions[0].Status = metav1.ConditionUnknown
+	if shown = gather(t, &clusterPolicies{builder(t).WithObjects(unknown).Build()}); shown["lifeboat_cluster_policy_claims"] != nil {
+		t.Error("claims that could not be judged are counted")
+	}
+	if shown = gather(t, &clusterPolicies{builder(t).Build()}); len(shown) != 0 {
+		t.Errorf("without any, there are %v", shown)
+	}
+}
+
 // row is a line of the table in docs/reference/metrics.md.
 var row = regexp.MustCompile("(?m)^\\| `(lifeboat_[a-z_]+)` \\| (.*) \\|$")
 
@@ -256,7 +286,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 	Evaluated(noon)
 	PruneRefused("x")
-	shown := gather(t, all(builder(t).WithObjects(contacts()).Build())...)
+	shown := gather(t, all(builder(t).WithObjects(contacts(), baseline()).Build())...)
 	for name, family := range shown {
 		cells := told[name]
 		delete(told, name)
@@ -286,7 +316,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	for name := range told {
 		t.Errorf("docs/reference/metrics.md tells of %s, which is not there", name)
 	}
-	if described := len(ofFleet) + 2; len(shown) != described {
+	if described := len(ofFleet) + len(ofCluster) + 2; len(shown) != described {
 		t.Errorf("%d metrics are described, and a policy that has everything shows %d", described, len(shown))
 	}
 }
