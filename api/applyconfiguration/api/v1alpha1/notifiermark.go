@@ -13,10 +13,10 @@ import (
 type NotifierMarkApplyConfiguration struct {
 	// notifier is its name in the operator's configuration.
 	Notifier *string `json:"notifier,omitempty"`
-	// findings are those it was told of, and of whose end it was not told yet: KIND SEVERITY SUBJECT each, at most 20.
-	// Empty once all that it was told of have cleared.
+	// findings are those it was told of, and of whose end it was not told yet: KIND SEVERITY SUBJECT each, at most 40. The severity is
+	// Sending while a message about it is on its way: whether it was told is not known. Empty once all that it was told of have cleared.
 	Findings []string `json:"findings,omitempty"`
-	// at is when it was last told something of the object.
+	// at is when it was last told something of the object. Absent until a message was accepted.
 	At *v1.Time `json:"at,omitempty"`
 }
 
