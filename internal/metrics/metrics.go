@@ -65,6 +65,7 @@ func Captured(p *api.RecoveryPoint) {
 // Register registers every metric; what describes objects is read through the given reader.
 func Register(from client.Reader) {
 	metrics.Registry.MustRegister(evaluated, missed, refused, captures, &fleet{from})
+	metrics.Registry.MustRegister(notified)
 }
 
 // Deleted drops the series of a deleted policy.
