@@ -37,12 +37,17 @@ type PolicyReconciler struct {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims;persistentvolumes,verbs=list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get,resourceNames=backuppolicies.lifeboat.dev;recoverypoints.lifeboat.dev
-// +kubebuilder:rbac:groups=apps,resources=statefulsets;deployments,verbs=list;watch
+// +kubebuilder:rbac:groups=apps,resources=statefulsets;deployments;daemonsets,verbs=list;watch
+// +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses;csidrivers,verbs=list;watch
 // +kubebuilder:rbac:groups=snapshot.storage.k8s.io,resources=volumesnapshotclasses,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile gathers, asks, does, and says.
 func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request) (ctrl.Result, error) {
+	if req == heartbeat {
+		metrics.Evaluated(r.Clock.Now())
+		return ctrl.Result{}, nil
+	}
 	var b api.BackupPolicy
 	err := r.Read.Cache.Get(ctx, req.NamespacedName, &b)
 	if apierrors.IsNotFound(err) {
@@ -54,7 +59,7 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request)
 	now := r.Clock.Now()
 	seen, err := r.gather(ctx, &b)
 	if err != nil {
-		return settle(time.Time{}, now, err)
+		return settle(time.Time{}, now, r.unevaluable(ctx, &b, now, err))
 	}
 	if !b.DeletionTimestamp.IsZero() {
 		return settle(time.Time{}, now, r.conclude(ctx, &b, plan.ForDeletedPolicy(seen)))
@@ -66,6 +71,14 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request)
 	}
 	metrics.Evaluated(now)
 	return settle(todo.Wake, now, err)
+}
+
+// unevaluable states that the policy cannot be judged: what was true before is not known to be true any more.
+func (r *PolicyReconciler) unevaluable(ctx context.Context, b *api.BackupPolicy, now time.Time, why error) error {
+	if ctx.Err() != nil || !b.DeletionTimestamp.IsZero() {
+		return why
+	}
+	return errors.Join(why, r.report(ctx, b, plan.Unevaluable(b, why, now)))
 }
 
 // apply creates before it deletes.

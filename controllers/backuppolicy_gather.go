@@ -6,6 +6,7 @@ import (
 	"context"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
 
@@ -29,12 +30,32 @@ func (r *PolicyReconciler) gather(ctx context.Context, b *api.BackupPolicy) (o p
 	if o.Restores, err = r.Read.restores(ctx, b.Namespace); err != nil {
 		return o, err
 	}
-	if o.Claims, err = r.Read.claims(ctx, b.Namespace); err != nil {
+	if o.Claims, o.Throwaways, err = r.Read.claims(ctx, b.Namespace); err != nil {
 		return o, err
 	}
 	if o.Workload, err = r.Read.workload(ctx, b.Namespace, b.Spec.Volumes.Workload); err != nil {
 		return o, err
 	}
-	o.Cluster, err = r.Read.cluster(ctx)
-	return o, err
+	if o.Cluster, err = r.Read.cluster(ctx); err != nil {
+		return o, err
+	}
+	r.gatherDrift(ctx, &o)
+	return o, ctx.Err()
+}
+
+// gatherDrift reads what only some findings depend on. What cannot be read leaves the others as they are.
+func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserved) {
+	o.Unread = r.Read.Health.unread()
+	missing := func(f drift.Fact, err error) {
+		if err != nil {
+			o.Unread[f] = err.Error()
+		}
+	}
+	var err error
+	o.Storage, err = r.Read.storage(ctx)
+	missing(drift.FactStack, err)
+	o.StatefulSets, err = r.Read.dropping(ctx, o.Policy.Namespace)
+	missing(drift.FactVolumes, err)
+	o.Orphans, err = r.Read.made(ctx, o.Policy)
+	missing(drift.FactOrphans, err)
 }

@@ -39,7 +39,10 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 		return o, err
 	}
 	if d.Status.Run == nil {
-		o.Siblings, o.Running, err = r.others(ctx, d, policy, o.Points)
+		if o.Siblings, o.Running, err = r.others(ctx, d, policy, o.Points); err != nil || o.Policy == nil {
+			return o, err
+		}
+		o.Storage, err = r.stack(ctx, o.Policy)
 		return o, err
 	}
 	for _, p := range o.Points {
@@ -74,6 +77,27 @@ func (r *DrillReconciler) gatherAfter(ctx context.Context, o plan.DrillObserved)
 	o.Brought = plan.Brought{RunUID: string(d.UID)}
 	o.Brought.Leftovers, err = r.Read.leftovers(ctx, drillRun(d), volumes)
 	return o, err
+}
+
+// stack is the storage stack under which a drill starts.
+func (r *DrillReconciler) stack(ctx context.Context, b *api.BackupPolicy) ([]string, error) {
+	claims, _, err := r.Read.claims(ctx, b.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	workload, err := r.Read.workload(ctx, b.Namespace, b.Spec.Volumes.Workload)
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := r.Read.cluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	storage, err := r.Read.storage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return plan.StorageStack(b, claims, workload, cluster, storage), nil
 }
 
 // drillPoints are the points to choose from: those of the policy, or of the policy of the point that is named.

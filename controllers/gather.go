@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -17,36 +18,64 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
 
 // Reader reads what the decisions depend on. A read that fails is an error, never an empty answer.
 type Reader struct {
-	Cache client.Reader
-	Live  client.Reader
-	API   *SnapshotAPI
+	Cache  client.Reader
+	Live   client.Reader
+	API    *SnapshotAPI
+	Health *WatchHealth // nil where caches cannot go stale
 }
 
 // claims are those of a namespace, each with the volume it is bound to. What a drill or a fingerprint restored to throw it
-// away is nobody's to capture, whatever selects it.
-func (r *Reader) claims(ctx context.Context, namespace string) ([]plan.Claim, error) {
+// away is nobody's to capture, whatever selects it, and told apart.
+func (r *Reader) claims(ctx context.Context, namespace string) ([]plan.Claim, []plan.Throwaway, error) {
 	var list corev1.PersistentVolumeClaimList
 	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("list claims: %w", err)
+		return nil, nil, fmt.Errorf("list claims: %w", err)
 	}
 	out := make([]plan.Claim, 0, len(list.Items))
+	var thrown []plan.Throwaway
 	for i := range list.Items {
-		if list.Items[i].Annotations[api.AnnotationExpires] != "" {
+		if expires := list.Items[i].Annotations[api.AnnotationExpires]; expires != "" {
+			t, err := r.throwaway(ctx, &list.Items[i], expires)
+			if err != nil {
+				return nil, nil, err
+			}
+			thrown = append(thrown, t)
 			continue
 		}
 		c, err := r.claim(ctx, &list.Items[i])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, c)
 	}
-	return out, nil
+	return out, thrown, nil
+}
+
+// throwaway is a claim that is to be thrown away. One whose time cannot be read should be gone since it was made.
+func (r *Reader) throwaway(ctx context.Context, c *corev1.PersistentVolumeClaim, expires string) (plan.Throwaway, error) {
+	t := plan.Throwaway{Claim: c.Name, RunUID: c.Labels[api.LabelRunUID], Expires: c.CreationTimestamp.Time}
+	if at, err := time.Parse(time.RFC3339, expires); err == nil {
+		t.Expires = at
+	}
+	var run client.Object
+	switch c.Labels[api.LabelRunKind] {
+	case "RecoveryPoint":
+		run = &api.RecoveryPoint{}
+	case "Restore":
+		run = &api.Restore{}
+	default:
+		run = &api.RestoreDrill{}
+	}
+	err := r.Cache.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: c.Labels[api.LabelRun]}, run)
+	t.Lost = apierrors.IsNotFound(err) || (err == nil && string(run.GetUID()) != t.RunUID)
+	return t, client.IgnoreNotFound(err)
 }
 
 func (r *Reader) claim(ctx context.Context, c *corev1.PersistentVolumeClaim) (plan.Claim, error) {
@@ -58,6 +87,7 @@ func (r *Reader) claim(ctx context.Context, c *corev1.PersistentVolumeClaim) (pl
 		Size:         c.Status.Capacity[corev1.ResourceStorage],
 		Bound:        c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "",
 		Deleting:     !c.DeletionTimestamp.IsZero(),
+		Created:      c.CreationTimestamp.Time,
 	}
 	if !out.Bound {
 		return out, nil
@@ -73,6 +103,7 @@ func (r *Reader) claim(ctx context.Context, c *corev1.PersistentVolumeClaim) (pl
 		out.Bound = false // the volume is another claim's
 	case v.Spec.CSI != nil:
 		out.Driver, out.Handle = v.Spec.CSI.Driver, v.Spec.CSI.VolumeHandle
+		out.Deletes = v.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimDelete
 	}
 	return out, nil
 }
@@ -123,7 +154,9 @@ func (r *Reader) cluster(ctx context.Context) (plan.Cluster, error) {
 	for i := range classes.Items {
 		c := &classes.Items[i]
 		k.Classes = append(k.Classes, plan.Class{Name: c.Name, Driver: c.Driver,
-			Default: c.Annotations["snapshot.storage.kubernetes.io/is-default-class"] == "true"})
+			Default: c.Annotations["snapshot.storage.kubernetes.io/is-default-class"] == "true",
+			Deletes: c.DeletionPolicy == snapshotv1.VolumeSnapshotContentDelete,
+			Digest:  names.Digest(c.Driver, string(c.DeletionPolicy), fmt.Sprint(c.Parameters))})
 	}
 	return k, nil
 }

@@ -21,6 +21,7 @@ const (
 	indexSnapshotPoint   = "point-uid"
 	indexSnapshotUnready = "unready"
 	indexSnapshotGroup   = "group-uid"
+	indexSnapshotPolicy  = "policy-uid"
 	indexContentPoint    = "content-point-uid"
 	indexPointRecording  = "fingerprint-recording"
 	indexDrillPolicy     = "drill-policy"
@@ -71,6 +72,7 @@ func indexPoints(ctx context.Context, x client.FieldIndexer) error {
 func indexSnapshots(ctx context.Context, x client.FieldIndexer) error {
 	for field, value := range map[string]client.IndexerFunc{
 		indexSnapshotPoint:   func(o client.Object) []string { return given(o.GetLabels()[api.LabelPointUID]) },
+		indexSnapshotPolicy:  func(o client.Object) []string { return given(o.GetLabels()[api.LabelPolicyUID]) },
 		indexSnapshotUnready: unreadyIndex,
 		indexSnapshotGroup:   func(o client.Object) []string { return given(string(groupOwner(o).UID)) },
 	} {

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -36,12 +37,12 @@ func Scheme() *runtime.Scheme {
 }
 
 // NewManager makes the manager that runs the controllers.
-func NewManager(to *rest.Config, o config.Options) (ctrl.Manager, error) {
+func NewManager(to *rest.Config, o config.Options, health *WatchHealth) (ctrl.Manager, error) {
 	to = rest.CopyConfig(to)
 	to.QPS = -1 // the API server's own fairness decides, not a guess on this side
 	mgr, err := ctrl.NewManager(to, ctrl.Options{
 		Scheme:                        Scheme(),
-		Cache:                         cacheOptions(),
+		Cache:                         cacheOptions(health),
 		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress:        o.ProbeAddress,
 		LeaderElection:                o.LeaderElect,
@@ -61,11 +62,12 @@ func NewManager(to *rest.Config, o config.Options) (ctrl.Manager, error) {
 // cacheOptions keep of each object only what is read. Only our own kinds are changed after they were read, so that
 // no other is copied. What is said here of a kind by name must be served when the operator starts; the kinds of the
 // snapshot API need not be, and so the transform tells kinds apart itself.
-func cacheOptions() cache.Options {
+func cacheOptions(health *WatchHealth) cache.Options {
 	copied := cache.ByObject{UnsafeDisableDeepCopy: ptr.To(false)}
 	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{api.LabelManagedBy: api.ManagedBy})}
 	return cache.Options{
 		DefaultTransform:             lean,
+		DefaultWatchErrorHandler:     health.Failed,
 		DefaultUnsafeDisableDeepCopy: ptr.To(true),
 		ByObject: map[client.Object]cache.ByObject{
 			&api.BackupPolicy{}: copied, &api.RecoveryPoint{}: copied, &api.RestoreDrill{}: copied, &api.Restore{}: copied,
@@ -85,6 +87,10 @@ func lean(o any) (any, error) {
 		leanVolume(x)
 	case *corev1.Pod:
 		x.Spec = corev1.PodSpec{}
+	case *appsv1.DaemonSet:
+		leanDaemonSet(x)
+	case *storagev1.CSIDriver:
+		x.Annotations = nil
 	case *appsv1.StatefulSet, *appsv1.Deployment:
 		leanWorkload(x.(client.Object))
 	case *snapshotv1.VolumeSnapshot:
@@ -106,7 +112,8 @@ func leanClaim(c *corev1.PersistentVolumeClaim) {
 
 func leanVolume(v *corev1.PersistentVolume) {
 	v.Labels, v.Annotations, v.Finalizers = nil, nil, nil
-	spec := corev1.PersistentVolumeSpec{ClaimRef: v.Spec.ClaimRef, VolumeMode: v.Spec.VolumeMode, MountOptions: v.Spec.MountOptions}
+	spec := corev1.PersistentVolumeSpec{ClaimRef: v.Spec.ClaimRef, VolumeMode: v.Spec.VolumeMode, MountOptions: v.Spec.MountOptions,
+		PersistentVolumeReclaimPolicy: v.Spec.PersistentVolumeReclaimPolicy}
 	if csi := v.Spec.CSI; csi != nil {
 		spec.CSI = &corev1.CSIPersistentVolumeSource{Driver: csi.Driver, VolumeHandle: csi.VolumeHandle, FSType: csi.FSType}
 	}
@@ -130,6 +137,23 @@ func only(m map[string]string, keys ...string) map[string]string {
 		return nil
 	}
 	return m
+}
+
+// leanDaemonSet keeps what tells which images run a driver on the nodes.
+func leanDaemonSet(d *appsv1.DaemonSet) {
+	d.Annotations, d.Status = nil, appsv1.DaemonSetStatus{}
+	kept := corev1.PodSpec{}
+	for _, v := range d.Spec.Template.Spec.Volumes {
+		if pluginDir(v) != "" {
+			kept.Volumes = append(kept.Volumes, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{HostPath: v.HostPath}})
+		}
+	}
+	if len(kept.Volumes) > 0 {
+		for _, c := range d.Spec.Template.Spec.Containers {
+			kept.Containers = append(kept.Containers, corev1.Container{Name: c.Name, Image: c.Image})
+		}
+	}
+	d.Spec = appsv1.DaemonSetSpec{Template: corev1.PodTemplateSpec{Spec: kept}}
 }
 
 func leanWorkload(o client.Object) {

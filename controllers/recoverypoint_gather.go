@@ -53,7 +53,7 @@ func (r *PointReconciler) gatherSelection(ctx context.Context, o plan.PointObser
 	if o.Policy == nil || !o.Point.DeletionTimestamp.IsZero() {
 		return o, nil
 	}
-	if o.Claims, err = r.Read.claims(ctx, o.Point.Namespace); err != nil {
+	if o.Claims, _, err = r.Read.claims(ctx, o.Point.Namespace); err != nil {
 		return o, err
 	}
 	if s := o.Policy.Spec.Snapshot; s != nil && s.Consistency != api.ConsistencyCrash && s.Consistency != "" {
@@ -67,7 +67,7 @@ func (r *PointReconciler) gatherSelection(ctx context.Context, o plan.PointObser
 
 // gatherCapture reads how far a capture is.
 func (r *PointReconciler) gatherCapture(ctx context.Context, o plan.PointObserved) (_ plan.PointObserved, err error) {
-	if o.Claims, err = r.Read.claims(ctx, o.Point.Namespace); err != nil {
+	if o.Claims, _, err = r.Read.claims(ctx, o.Point.Namespace); err != nil {
 		return o, err
 	}
 	if !o.Cluster.Snapshots {

@@ -221,9 +221,12 @@ func TestLeftovers(t *testing.T) {
 // TestThrowawaysAreNotCaptured: a policy that selects every claim of its namespace does not select what a drill restored.
 func TestThrowawaysAreNotCaptured(t *testing.T) {
 	r, run := leftoverWorld(t)
-	claims, err := r.claims(t.Context(), run.Namespace)
+	claims, thrown, err := r.claims(t.Context(), run.Namespace)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(thrown) == 0 {
+		t.Error("what is to be thrown away is not told apart")
 	}
 	var got []string
 	for _, c := range claims {

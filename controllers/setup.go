@@ -8,8 +8,10 @@ import (
 	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -56,14 +58,15 @@ type setup struct {
 
 	// every policy and every point, once the snapshot API is there
 	wakePolicies, wakePoints chan event.GenericEvent
+	beats                    chan event.GenericEvent
 }
 
 // Setup adds every controller to the manager.
-func Setup(ctx context.Context, mgr ctrl.Manager, options config.Options, now clock.PassiveClock) error {
+func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options config.Options, now clock.PassiveClock) error {
 	s := &setup{
 		mgr: mgr, options: options, clock: now,
-		wakePolicies: make(chan event.GenericEvent), wakePoints: make(chan event.GenericEvent),
-		read:     &Reader{Cache: mgr.GetClient(), Live: mgr.GetAPIReader(), API: &SnapshotAPI{Mapper: mgr.GetRESTMapper()}},
+		wakePolicies: make(chan event.GenericEvent), wakePoints: make(chan event.GenericEvent), beats: make(chan event.GenericEvent),
+		read:     &Reader{Cache: mgr.GetClient(), Live: mgr.GetAPIReader(), API: &SnapshotAPI{Mapper: mgr.GetRESTMapper()}, Health: health},
 		write:    &apply.Writer{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Lanes: apply.NewLanes(options.ConcurrentCreates)},
 		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents, Drills: options.ConcurrentDrills},
 	}
@@ -81,13 +84,23 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options config.Options, now cl
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health} {
 		if err := add(); err != nil {
 			return err
 		}
 	}
 	metrics.Register(mgr.GetClient())
 	return s.snapshots(ctx, policies, points)
+}
+
+// health has the evaluation of policies watched: that it goes on, and that what it looks at is not stale.
+func (s *setup) health() error {
+	if err := s.mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return beat(ctx, s.beats) })); err != nil {
+		return err
+	}
+	return s.mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		return s.read.Health.watch(ctx, s.mgr.GetAPIReader(), s.wakeEveryPolicy)
+	}))
 }
 
 // findMover takes the image of the operator's own pod: what it installs and what it runs never differ.
@@ -112,7 +125,15 @@ func (s *setup) policies() (controller.Controller, error) {
 		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint), builder.WithPredicates(afterStart)).
 		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(policyOfDrill), builder.WithPredicates(afterStart, drillEnded)).
-		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfClaim), builder.WithPredicates(afterStart, claimChanged)).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, claimChanged)).
+		Watches(&corev1.PersistentVolume{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfVolume), builder.WithPredicates(afterStart, volumeChanged)).
+		Watches(&appsv1.StatefulSet{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, specChanged)).
+		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, specChanged)).
+		Watches(&storagev1.StorageClass{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies), builder.WithPredicates(afterStart)).
+		Watches(&storagev1.CSIDriver{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies), builder.WithPredicates(afterStart)).
+		Watches(&appsv1.DaemonSet{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies), builder.WithPredicates(afterStart, runsDriver)).
+		WatchesRawSource(source.Channel(s.wakePolicies, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(s.beats, &handler.EnqueueRequestForObject{})).
 		WithOptions(sideBySide(policiesAtOnce)).
 		Build(r)
 }
@@ -209,9 +230,6 @@ func (s *setup) snapshots(ctx context.Context, policies, points controller.Contr
 	if ok {
 		return watch(ctx)
 	}
-	if err := policies.Watch(source.Channel(s.wakePolicies, &handler.EnqueueRequestForObject{})); err != nil {
-		return err
-	}
 	if err := points.Watch(source.Channel(s.wakePoints, &handler.EnqueueRequestForObject{})); err != nil {
 		return err
 	}
@@ -245,18 +263,30 @@ func (s *setup) watchSnapshots(ctx context.Context, policies, points controller.
 	return nil
 }
 
-// wakeAll has every policy and point looked at again.
-func (s *setup) wakeAll(ctx context.Context) error {
+// wakeEveryPolicy has every policy looked at again.
+func (s *setup) wakeEveryPolicy(ctx context.Context) error {
 	var policies api.BackupPolicyList
 	if err := s.mgr.GetClient().List(ctx, &policies); err != nil {
 		return err
 	}
+	for i := range policies.Items {
+		select {
+		case s.wakePolicies <- event.GenericEvent{Object: &policies.Items[i]}:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// wakeAll has every policy and point looked at again.
+func (s *setup) wakeAll(ctx context.Context) error {
 	var points api.RecoveryPointList
 	if err := s.mgr.GetClient().List(ctx, &points); err != nil {
 		return err
 	}
-	for i := range policies.Items {
-		s.wakePolicies <- event.GenericEvent{Object: &policies.Items[i]}
+	if err := s.wakeEveryPolicy(ctx); err != nil {
+		return err
 	}
 	for i := range points.Items {
 		s.wakePoints <- event.GenericEvent{Object: &points.Items[i]}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -46,10 +47,11 @@ var specEdited = predicate.Funcs{
 	DeleteFunc: func(event.DeleteEvent) bool { return false },
 }
 
-// policyChanged lets also pass what was shown as expiring: it expires once that is on record.
+// policyChanged lets also pass what was shown as expiring: it expires once that is on record; and that less is promised being accepted.
 var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*api.BackupPolicy), e.ObjectNew.(*api.BackupPolicy)
-	return len(before.Status.Expiring) != len(after.Status.Expiring)
+	return len(before.Status.Expiring) != len(after.Status.Expiring) ||
+		before.Annotations[api.AnnotationAcceptWeakening] != after.Annotations[api.AnnotationAcceptWeakening]
 }})
 
 // claimChanged lets pass what selection, class and binding depend on.
@@ -58,6 +60,20 @@ var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return anew(e) || before.Status.Phase != after.Status.Phase || before.Spec.VolumeName != after.Spec.VolumeName ||
 		before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() || !maps.Equal(before.Labels, after.Labels)
 }}
+
+// volumeChanged lets pass what becomes of a volume that is bound. That it is bound, its claim tells.
+var volumeChanged = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*corev1.PersistentVolume), e.ObjectNew.(*corev1.PersistentVolume)
+		return anew(e) || before.Spec.PersistentVolumeReclaimPolicy != after.Spec.PersistentVolumeReclaimPolicy
+	},
+}
+
+// runsDriver lets pass DaemonSets that run a storage driver on the nodes.
+var runsDriver = predicate.And(specChanged, predicate.NewPredicateFuncs(func(o client.Object) bool {
+	return len(o.(*appsv1.DaemonSet).Spec.Template.Spec.Volumes) > 0 // others were left out when they were read
+}))
 
 // captureEnded lets pass what another point of the policy may wait for.
 var captureEnded = predicate.Funcs{
@@ -80,9 +96,17 @@ func policyOfPoint(_ context.Context, o client.Object) []reconcile.Request {
 	return request(o.GetNamespace(), o.(*api.RecoveryPoint).Spec.Policy.Name)
 }
 
-// policiesOfClaim are those of the claim's namespace: any of them may select it, or have selected it.
-func (s *setup) policiesOfClaim(ctx context.Context, o client.Object) []reconcile.Request {
+// policiesBeside are those of the namespace of a claim or a workload: any of them may mean it, or have meant it.
+func (s *setup) policiesBeside(ctx context.Context, o client.Object) []reconcile.Request {
 	return s.listPolicies(ctx, client.InNamespace(o.GetNamespace()))
+}
+
+func (s *setup) policiesOfVolume(ctx context.Context, o client.Object) []reconcile.Request {
+	ref := o.(*corev1.PersistentVolume).Spec.ClaimRef
+	if ref == nil {
+		return nil
+	}
+	return s.listPolicies(ctx, client.InNamespace(ref.Namespace))
 }
 
 func (s *setup) allPolicies(ctx context.Context, _ client.Object) []reconcile.Request {

@@ -21,6 +21,10 @@ const (
 	// Of a BackupPolicy it is True while a drill has proven the restore as deep, as recently and as quickly as the objectives ask.
 	ConditionProven = "Proven"
 
+	// ConditionIndependent of a BackupPolicy is True while a complete copy, younger than promised, is outside the failure
+	// domain of its volumes. Absent while no copies are promised.
+	ConditionIndependent = "Independent"
+
 	// ConditionSucceeded of a RestoreDrill or a Restore is Unknown while it runs, and then says how it ended.
 	ConditionSucceeded = "Succeeded"
 

@@ -44,6 +44,10 @@ const (
 	// AnnotationKeepUntil, on a PersistentVolume that a restore in place replaced, is until when it is kept, RFC 3339.
 	AnnotationKeepUntil = "lifeboat.dev/keep-until"
 
+	// AnnotationAcceptWeakening, on a BackupPolicy, says that it was meant that the spec promises less than before. Its value
+	// is the metadata.generation that it speaks of: a later edit needs another.
+	AnnotationAcceptWeakening = "lifeboat.dev/accept-weakening"
+
 	// AnnotationNamespace, on a VolumeSnapshotContent, is the namespace of the captured claim.
 	AnnotationNamespace = "lifeboat.dev/namespace"
 	// AnnotationClaim is the name of the captured claim.

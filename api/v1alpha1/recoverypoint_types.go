@@ -82,9 +82,9 @@ type PolicyReference struct {
 	Name string `json:"name"`
 }
 
-// Trigger says what started a capture.
+// Trigger says what started a capture or a drill.
 //
-// +kubebuilder:validation:Enum=Schedule;Manual
+// +kubebuilder:validation:Enum=Schedule;Manual;StorageStackChanged
 type Trigger string
 
 const (
@@ -92,6 +92,8 @@ const (
 	TriggerSchedule Trigger = "Schedule"
 	// TriggerManual is a person, or a tool, that created the point.
 	TriggerManual Trigger = "Manual"
+	// TriggerStorageStackChanged is a driver or a class that changed since the last proof; it starts drills alone.
+	TriggerStorageStackChanged Trigger = "StorageStackChanged"
 )
 
 // RecoveryPointStatus is what was observed of one point.

@@ -439,6 +439,12 @@ type DrillRun struct {
 	// required is the level that must be reached to pass.
 	// +required
 	Required ProofLevel `json:"required"`
+	// storage is the storage stack when the drill started, one line for each part: KIND/NAME=HASH of what it says.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=320
+	Storage []string `json:"storage,omitempty"`
 	// storageClassName is the class of the throw-away volumes; empty: that of each captured claim.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253

@@ -509,6 +509,11 @@ func (in *DrillRun) DeepCopyInto(out *DrillRun) {
 	in.RecoveryPoint.DeepCopyInto(&out.RecoveryPoint)
 	in.StartedAt.DeepCopyInto(&out.StartedAt)
 	in.Deadline.DeepCopyInto(&out.Deadline)
+	if in.Storage != nil {
+		in, out := &in.Storage, &out.Storage
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Mover != nil {
 		in, out := &in.Mover, &out.Mover
 		*out = new(MoverOptions)

@@ -47,11 +47,12 @@ func run(ctx context.Context, options config.Options) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := controllers.NewManager(to, options)
+	health := controllers.NewWatchHealth()
+	mgr, err := controllers.NewManager(to, options, health)
 	if err != nil {
 		return err
 	}
-	if err := controllers.Setup(ctx, mgr, options, clock.RealClock{}); err != nil {
+	if err := controllers.Setup(ctx, mgr, health, options, clock.RealClock{}); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)

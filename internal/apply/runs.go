@@ -140,7 +140,7 @@ func (w *Writer) freeVolume(ctx context.Context, l plan.Leftover) error {
 	return nil
 }
 
-// Rehearse creates the drill of a slot. A drill of that name is adopted when it was made for the same policy and slot.
+// Rehearse creates a drill. A drill of that name is adopted when it was made for the same policy and slot.
 func (w *Writer) Rehearse(ctx context.Context, policy *api.BackupPolicy, d plan.Rehearse) error {
 	drill := objects.Drill(policy, d)
 	err := w.Client.Create(ctx, drill, FieldOwner)
@@ -151,7 +151,7 @@ func (w *Writer) Rehearse(ctx context.Context, policy *api.BackupPolicy, d plan.
 	if err := w.Live.Get(ctx, client.ObjectKeyFromObject(drill), &there); err != nil {
 		return err
 	}
-	if there.Labels[api.LabelPolicyUID] != string(policy.UID) || there.Spec.Slot == nil || !there.Spec.Slot.Time.Equal(d.Slot) {
+	if there.Labels[api.LabelPolicyUID] != string(policy.UID) || !there.Spec.Slot.Equal(drill.Spec.Slot) {
 		return &NameTaken{"RestoreDrill", drill.Name}
 	}
 	return nil

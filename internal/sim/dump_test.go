@@ -20,7 +20,7 @@ import (
 )
 
 // passing is what two runs may differ in: when exactly something happened. Slots and names are compared as they are.
-var passing = regexp.MustCompile(`"(startedAt|deadline|pointInTime|finishedAt|lastTransitionTime|creationTimestamp|deletionTimestamp|creationTime|at|scheduleSince|retentionSince|drillSince|recoveryTime|dataAge)":("[^"]*"|[0-9]+)`)
+var passing = regexp.MustCompile(`"(startedAt|deadline|pointInTime|finishedAt|lastTransitionTime|creationTimestamp|deletionTimestamp|creationTime|at|scheduleSince|retentionSince|drillSince|recoveryTime|dataAge|captureTime|since|first)":("[^"]*"|[0-9]+)`)
 
 // signed is what differs with the key, or with the instants that are signed.
 var signed = regexp.MustCompile(`"(lifeboat.dev/evidence-digest|configMap":"[^"]*","digest)":"[^"]*"`)

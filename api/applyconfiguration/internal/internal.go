@@ -445,6 +445,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: startedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: storage
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: storageClassName
       type:
         scalar: string

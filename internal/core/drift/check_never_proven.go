@@ -8,7 +8,8 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
-// checkNeverProven finds policies whose restore no drill has proven yet. It is loud once the first point is older than a proof may be.
+// checkNeverProven finds policies whose restore no drill has proven yet. It is loud once the first point is older than a proof
+// may be. The first may have gone since: where retention keeps points for less time, none ever gets that old.
 var checkNeverProven = check{
 	kinds: []string{api.ReasonNeverProven},
 	of:    []string{api.ConditionProven},
@@ -21,6 +22,9 @@ var checkNeverProven = check{
 		for _, q := range p.Points {
 			if complete(q) && q.Status.PointInTime != nil {
 				f.Since = *q.Status.PointInTime
+				if was := p.sinceBefore(f.Kind, "", f.Since); p.Policy.CreationTimestamp.Before(&was) { // else there was none yet
+					f.Since = was
+				}
 				f.Severity = p.rising(f.Since.Time, step{p.Within, api.SeverityHigh})
 				break
 			}

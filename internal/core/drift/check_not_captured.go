@@ -5,14 +5,13 @@ package drift
 import (
 	"fmt"
 	"slices"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
 // checkNotCaptured finds selected volumes that are in no complete point yet, though there is one of others. They may be
-// younger than it: it is told once two slots have passed over them.
+// younger than it, or selected only since: it is told once two slots have passed over them.
 var checkNotCaptured = check{
 	kinds: []string{api.ReasonVolumeNotCaptured},
 	of:    []string{api.ConditionProtected},
@@ -21,24 +20,24 @@ var checkNotCaptured = check{
 			return
 		}
 		var claims []string
-		oldest := metav1.Time{}
+		var oldest time.Time
 		for i := range p.Volumes {
 			v := &p.Volumes[i]
 			if !v.ProtectedUntil.IsZero() {
 				continue
 			}
 			claims = append(claims, v.Claim)
-			if oldest.IsZero() || v.Created.Before(oldest.Time) {
-				oldest = at(v.Created)
+			if oldest.IsZero() || !v.Created.IsZero() && v.Created.Before(oldest) { // one that is named and not there was not made yet
+				oldest = v.Created
 			}
 		}
 		if len(claims) == 0 {
 			return
 		}
 		f := Finding{Breaks: []string{api.ConditionProtected}}
-		f.Kind, f.Since = api.ReasonVolumeNotCaptured, oldest
-		if oldest.IsZero() { // claims that are named and not there
-			f.Since = p.since(f.Kind, "")
+		f.Kind, f.Since = api.ReasonVolumeNotCaptured, p.since(api.ReasonVolumeNotCaptured, "")
+		if f.Since.Time.Before(oldest) { // it was of others
+			f.Since = at(oldest)
 		}
 		f.Severity = p.rising(f.Since.Time, step{p.twoSlots(f.Since.Time), api.SeverityHigh})
 		f.Message = fmt.Sprintf("%d of %d volumes are in no complete recovery point: %s", len(claims), len(p.Volumes), some(claims))

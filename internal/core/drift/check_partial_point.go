@@ -3,6 +3,7 @@
 package drift
 
 import (
+	"cmp"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -24,7 +25,7 @@ var checkPartialPoint = check{
 		if c == nil || c.Status == metav1.ConditionUnknown || lost(c.Reason) {
 			return // a point that was whole once is told of otherwise
 		}
-		message := c.Message
+		message := cmp.Or(c.Message, "the newest recovery point is not complete: "+c.Reason)
 		if c.Status == metav1.ConditionTrue {
 			missing := p.lackedBy(newest)
 			if len(missing) == 0 {

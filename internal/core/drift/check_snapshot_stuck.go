@@ -4,6 +4,7 @@ package drift
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,20 +20,23 @@ var checkSnapshotStuck = check{
 	kinds: []string{api.ReasonSnapshotStuck},
 	judge: func(p *pass) {
 		since := map[string]metav1.Time{}
-		var open []string // the claims of the newest point that are stuck
+		var open []string  // the claims of the newest point that are stuck
+		var still []string // those of them that were in every older point so far
+		first := true
 		for i := len(p.Points) - 1; i >= 0; i-- {
 			q := p.Points[i]
 			if q.Status.FinishedAt == nil || !q.DeletionTimestamp.IsZero() {
 				continue
 			}
 			is := stuck(q)
-			if len(since) == 0 {
-				open = is
+			if first {
+				open, still, first = is, is, false
 			}
-			if len(is) == 0 {
+			still = slices.DeleteFunc(slices.Clone(still), func(claim string) bool { return !slices.Contains(is, claim) })
+			if len(still) == 0 {
 				break
 			}
-			for _, claim := range is {
+			for _, claim := range still {
 				since[claim] = *q.Status.FinishedAt
 			}
 		}

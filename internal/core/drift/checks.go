@@ -7,9 +7,16 @@ var checks = []check{
 	// coverage
 	checkObstacle, checkUnsnapshotable, checkPartialPoint, checkVolumeReplaced, checkNotCaptured,
 	// timeliness
-	checkObjective, checkNeverSucceeded, checkSlotMissed, checkSnapshotStuck, checkSuspended,
+	checkObjective, checkNeverSucceeded, checkSlotMissed, checkSnapshotStuck, checkSizeAnomaly, checkSuspended,
 	// integrity
-	checkPointLost,
+	checkPointLost, checkCopyIncomplete, checkCopyCorrupt, checkVerificationOverdue, checkOrphanedSnapshot,
+	// independence
+	checkNoIndependentCopy, checkCopyLate, checkDomainCollapse, checkRepositoryUnreachable, checkNoRestoreTarget,
+	// retention; the second is after all that holds pruning
+	checkLastProven, checkRetentionShort, checkRetentionExcess, checkDiesWithNamespace, checkReclaim, checkMutable,
 	// restorability
-	checkNeverProven, checkProofExpired, checkDrillFailed, checkDrillInconclusive, checkProofTooShallow, checkRecoveryTooSlow,
+	checkNeverProven, checkProofExpired, checkDrillFailed, checkDrillInconclusive, checkProofTooShallow, checkProofNotIndependent,
+	checkRecoveryTooSlow, checkDrillLeftovers,
+	// self
+	checkPolicyWeakened, checkStackChanged, checkClockSkew,
 }

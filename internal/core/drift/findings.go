@@ -18,6 +18,9 @@ import (
 // MostListed bounds the findings in a status.
 const MostListed = 20
 
+// mostBytes bounds what more than one finding of a kind may take in a status, so that it stays below 32 KiB.
+const mostBytes = 6 << 10
+
 // mostText is the longest message or remedy, in bytes.
 const mostText = 512
 
@@ -105,8 +108,12 @@ func (p *pass) cannot(c *check, fact Fact, why string) {
 	})
 }
 
-// find records a difference.
+// find records a difference. Since when it holds is asked of what is remembered, where nothing tells, or a clock that runs ahead.
 func (p *pass) find(f Finding) {
+	if f.Since.IsZero() || f.Since.After(p.now) {
+		p.wakeAt(f.Since.Time)
+		f.Since = p.since(f.Kind, f.Subject)
+	}
 	f.Message, f.Remedy = conditions.Clip(f.Message, mostText), conditions.Clip(f.Remedy, mostText)
 	p.found = append(p.found, f)
 }
@@ -120,10 +127,23 @@ func (p *pass) since(kind, subject string) metav1.Time {
 			return before[i].Since
 		}
 	}
-	if int(p.Status.FindingCounts.Total) > len(before) {
-		return p.Policy.CreationTimestamp
+	born := p.Policy.CreationTimestamp
+	if int(p.Status.FindingCounts.Total) > len(before) && !born.IsZero() && !born.After(p.now) {
+		return born
 	}
 	return at(p.now)
+}
+
+// sinceBefore is since when a difference is there that shows in what is newest, and may have shown before in what is gone:
+// it is remembered from when it was first found.
+func (p *pass) sinceBefore(kind, subject string, shows metav1.Time) metav1.Time {
+	before := p.Status.Findings
+	for i := range before {
+		if before[i].Kind == kind && before[i].Subject == subject && before[i].Since.Before(&shows) {
+			return before[i].Since
+		}
+	}
+	return shows
 }
 
 // at is an instant as objects show it: in whole seconds.
@@ -190,17 +210,25 @@ func List(all []Finding) ([]api.Finding, api.FindingCounts) {
 		}
 	}
 	first := map[string]bool{}
+	room := mostBytes
 	for i := range all {
 		if !first[all[i].Kind] {
 			first[all[i].Kind] = true
 			continue
 		}
-		if len(out) < MostListed {
-			out = append(out, all[i].Finding)
+		if room -= size(&all[i].Finding); room < 0 || len(out) == MostListed {
+			break
 		}
+		out = append(out, all[i].Finding)
 	}
 	slices.SortStableFunc(out, func(a, b api.Finding) int { return compare(&a, &b) })
 	return out, counts
+}
+
+// size is about how long a finding is in JSON.
+func size(f *api.Finding) int {
+	const keysAndTime = 120
+	return keysAndTime + len(f.Kind) + len(f.Subject) + len(f.Message) + len(f.Remedy)
 }
 
 func count(c *api.FindingCounts, s api.Severity) {
@@ -272,6 +300,18 @@ func Verdict(condition string, found []Finding, reason, message string) metav1.C
 		}
 	}
 	return conditions.Is(condition, metav1.ConditionTrue, reason, message)
+}
+
+// HoldsPruning says whether findings keep every point from expiring: while a volume holds far less than it used to, or a
+// repository is damaged, an old point may be the only good one. So it is while nobody knows whether one is damaged.
+func HoldsPruning(found []Finding) bool {
+	return slices.ContainsFunc(found, func(f Finding) bool {
+		switch f.Kind {
+		case api.ReasonSizeAnomaly, api.ReasonCopyCorrupt:
+			return true
+		}
+		return f.Kind == api.ReasonEvaluationError && f.Subject == string(FactCopies)
+	})
 }
 
 // some names a few of many.

@@ -43,6 +43,9 @@ type Fact string
 
 // The facts that checks may need.
 const (
+	FactSelection Fact = "selection" // claims, their volumes, workloads, snapshot classes
+	FactPoints    Fact = "points"    // recovery points, and the snapshots behind them
+	FactDrills    Fact = "drills"    // drills
 	FactVolumes   Fact = "volumes"   // reclaim policies, and what workloads do with their claims
 	FactStack     Fact = "stack"     // storage classes, drivers, snapshot classes
 	FactOrphans   Fact = "orphans"   // snapshots that belong to no point

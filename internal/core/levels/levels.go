@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package levels orders the levels of proofs.
+// Package levels orders the levels of proofs, and how many points have the fingerprint that the deeper ones need.
 package levels
 
 import api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -18,4 +18,28 @@ func Depth(l api.ProofLevel) int {
 		return 4
 	}
 	return 0
+}
+
+// Coverage orders the modes of fingerprints: each records of more points than those below it. What is not known records none.
+func Coverage(m api.FingerprintMode) int {
+	switch m {
+	case api.FingerprintNone:
+		return 0
+	case api.FingerprintSampled:
+		return 1
+	case api.FingerprintEvery:
+		return 2
+	}
+	return 0
+}
+
+// Fingerprints says of which points a policy records fingerprints.
+func Fingerprints(b *api.BackupPolicy) api.FingerprintMode {
+	switch {
+	case b.Spec.Fingerprint != "":
+		return b.Spec.Fingerprint
+	case b.Spec.Drill != nil:
+		return api.FingerprintEvery
+	}
+	return api.FingerprintNone
 }

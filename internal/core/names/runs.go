@@ -4,6 +4,7 @@ package names
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"strconv"
 	"time"
 )
@@ -11,6 +12,11 @@ import (
 // Drill names the drill of a policy's drill slot.
 func Drill(policyName, policyUID string, slot time.Time) string {
 	return lock(policyName, "drill-"+Stamp(slot), "drill", policyUID, slot.UTC().Format(time.RFC3339Nano))
+}
+
+// StackDrill names the drill that a change of the storage stack asks for.
+func StackDrill(policyName, policyUID string, stack []string) string {
+	return lock(policyName, "drill-storage", append([]string{"stack-drill", policyUID}, stack...)...)
 }
 
 // Throwaway names the claim into which a run, such as a drill, restores the volume of a captured claim.
@@ -46,6 +52,12 @@ func Manifest(claimName, pointUID, claimUID string) string {
 // SafetyPoint names the recovery point of the state before a restore in place.
 func SafetyPoint(restoreName, restoreUID string) string {
 	return lock(restoreName, "before", "safety-point", restoreUID)
+}
+
+// Digest is a short fingerprint of the parts, by which a change of any of them is seen.
+func Digest(parts ...string) string {
+	sum := digest(parts...)
+	return hex.EncodeToString(sum[:6])
 }
 
 // Hash is a number that depends on the parts alone, for choices that can be repeated.

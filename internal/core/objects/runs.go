@@ -298,15 +298,18 @@ func Isolation(r Run, throw time.Time) *networkingv1.NetworkPolicy {
 
 // Drill is the RestoreDrill of a slot.
 func Drill(policy *api.BackupPolicy, d plan.Rehearse) *api.RestoreDrill {
-	slot := metav1.NewTime(d.Slot.UTC())
-	return &api.RestoreDrill{
+	drill := &api.RestoreDrill{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: d.Name, Namespace: policy.Namespace,
 			Labels:     map[string]string{api.LabelManagedBy: api.ManagedBy, api.LabelPolicy: policy.Name, api.LabelPolicyUID: string(policy.UID)},
 			Finalizers: []string{api.FinalizerThrowaways},
 		},
-		Spec: api.RestoreDrillSpec{Policy: &api.PolicyReference{Name: policy.Name}, Slot: &slot},
+		Spec: api.RestoreDrillSpec{Policy: &api.PolicyReference{Name: policy.Name}},
 	}
+	if !d.Slot.IsZero() {
+		drill.Spec.Slot = ptr.To(metav1.NewTime(d.Slot.UTC()))
+	}
+	return drill
 }
 
 // Evidence is the ConfigMap that keeps the signed statement of a drill, whose digest and place in the chain are given. It has

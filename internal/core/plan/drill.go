@@ -28,6 +28,7 @@ type DrillObserved struct {
 	Points               []*api.RecoveryPoint // of the policy
 	Siblings             []*api.RestoreDrill  // other drills of the same policy
 	Running              int                  // other drills under way in the cluster
+	Storage              []string             // the storage stack, before the drill started
 	Sources              []Source             // the volumes of the chosen point
 	Brought              Brought
 	Evidence             *api.EvidenceReference // of this drill, when it was recorded
@@ -220,7 +221,7 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	run := &api.DrillRun{
 		Policy: o.Policy.Name, PolicyUID: string(o.Policy.UID), Required: requiredProof(o.Policy, checks),
 		StartedAt: metav1.NewTime(now.UTC().Truncate(time.Second)), Deadline: metav1.NewTime(now.Add(drillTimeout(o)).UTC().Truncate(time.Second)),
-		StorageClassName: spec.StorageClassName, Mover: o.Policy.Spec.Mover.DeepCopy(), Checks: checks,
+		StorageClassName: spec.StorageClassName, Mover: o.Policy.Spec.Mover.DeepCopy(), Checks: checks, Storage: o.Storage,
 	}
 	if point != nil {
 		run.RecoveryPoint = api.DrilledPoint{Name: point.Name, UID: string(point.UID), PointInTime: *point.Status.PointInTime}
@@ -240,6 +241,9 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	p.Status.Trigger = api.TriggerManual
 	if spec.Slot != nil {
 		p.Status.Trigger = api.TriggerSchedule
+	}
+	if o.Drill.Name == names.StackDrill(o.Policy.Name, string(o.Policy.UID), o.Storage) {
+		p.Status.Trigger = api.TriggerStorageStackChanged
 	}
 	for _, c := range checks {
 		p.Status.Checks = append(p.Status.Checks, api.CheckResult{Name: c.Name, Proves: c.Proves, State: api.CheckSkipped})

@@ -30,7 +30,21 @@ type Cluster struct {
 type Class struct {
 	Name, Driver string
 	Default      bool
+	Deletes      bool   // contents made by it are deleted with their VolumeSnapshot
+	Digest       string // of what it says
 }
+
+// Storage is what stands between a claim and its bytes.
+type Storage struct {
+	Classes []StorageClass
+	Drivers []Driver
+}
+
+// StorageClass is a StorageClass.
+type StorageClass struct{ Name, Provisioner, Digest string }
+
+// Driver is a CSI driver, with the images that run it.
+type Driver struct{ Name, Digest string }
 
 // Claim is a PersistentVolumeClaim with the volume it is bound to.
 type Claim struct {
@@ -44,6 +58,8 @@ type Claim struct {
 	Deleting     bool
 	Driver       string // empty: the volume is not CSI, or there is none
 	Handle       string // the volume's name on the storage system
+	Created      time.Time
+	Deletes      bool // deleting the claim deletes the volume
 }
 
 // Workload is the part of a StatefulSet or Deployment that names claims.
@@ -52,6 +68,7 @@ type Workload struct {
 	Found     bool
 	Claims    []string // named in the pod template
 	Templates []string // volumeClaimTemplates of a StatefulSet
+	Drops     bool     // the StatefulSet deletes its claims when it is deleted or scaled down
 }
 
 // Snapshot is a VolumeSnapshot of ours, with the content it says it is bound to.

@@ -152,13 +152,13 @@ func (p *PointPlan) records(o PointObserved) []api.VolumeRecord {
 // recordBytes is about how long a record is in JSON.
 func recordBytes(r api.VolumeRecord) int {
 	const keysAndTimes = 250
-	return keysAndTimes + len(r.Claim) + len(r.ClaimUID) + len(r.Reason) + len(r.Message) + len(r.Snapshot) + len(r.Content) + len(r.Driver) + len(r.StorageClass)
+	return keysAndTimes + len(r.Claim) + len(r.ClaimUID) + len(r.Reason) + len(r.Message) + len(r.Snapshot) + len(r.Content) + len(r.Driver) + len(r.StorageClass) + len(r.Handle)
 }
 
 func (v volume) record(c *api.Capture, was api.VolumeRecord) api.VolumeRecord {
 	r := api.VolumeRecord{
 		Claim: v.claim.Name, ClaimUID: v.claim.UID, State: v.state, Reason: v.problem.Reason,
-		Message: conditions.Clip(v.problem.Message, 256), Driver: v.claim.Driver, StorageClass: v.claim.StorageClass,
+		Message: conditions.Clip(v.problem.Message, 256), Driver: v.claim.Driver, StorageClass: v.claim.StorageClass, Handle: v.claim.Handle,
 	}
 	if v.claim.UID != "" && c.ClaimSet != "" {
 		r.Snapshot = names.Snapshot(v.claim.Name, c.PolicyUID, v.claim.UID, c.Run)
@@ -167,7 +167,7 @@ func (v volume) record(c *api.Capture, was api.VolumeRecord) api.VolumeRecord {
 		r.Size = &v.claim.Size
 	}
 	if was.ClaimUID == r.ClaimUID && v.claim.Driver == "" { // the claim is gone: keep what was known of it
-		r.Driver, r.StorageClass, r.Size = was.Driver, was.StorageClass, was.Size
+		r.Driver, r.StorageClass, r.Handle, r.Size = was.Driver, was.StorageClass, was.Handle, was.Size
 	}
 	if s := v.snapshot; s != nil {
 		r.Snapshot, r.Content, r.PointInTime = s.Name, s.ContentRef, timePtr(s.Cut)

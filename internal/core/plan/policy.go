@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/schedule"
 )
@@ -25,7 +26,12 @@ type PolicyObserved struct {
 	Restores             []*api.Restore       // those of the namespace
 	Claims               []Claim              // those of the namespace
 	Workload             *Workload
+	StatefulSets         []Workload // those of the namespace
 	Cluster              Cluster
+	Storage              Storage
+	Orphans              []Orphan // snapshots made for this policy, by the point they were made for
+	Throwaways           []Throwaway
+	Unread               map[drift.Fact]string // what could not be read, and why
 	Settings             Settings
 	NamespaceTerminating bool
 	Withdrawn            bool // the definition of policies is being deleted
@@ -73,13 +79,16 @@ func ForPolicy(o PolicyObserved, now time.Time) PolicyPlan {
 	p.Status.ObservedGeneration = o.Policy.Generation
 	p.planApplied(o, now)
 	p.planTake(o, f, now)
-	p.planDrill(o, f, now)
-	p.planHistory(o, f)
-	p.planExpiry(o, f, now)
+	p.planPromise(o.Policy, now)
 	p.reportPoints(f)
 	p.reportProof(f)
 	p.reportVolumes(f, now)
-	p.reportConditions(o, f, now)
+	found := p.judge(o, f, now)
+	p.planDrill(o, f, now)
+	p.planHistory(o, f)
+	p.planExpiry(o, f, found, now)
+	p.reportConditions(o, found, now)
+	p.reportFindings(o.Policy, found)
 	return p
 }
 
@@ -186,6 +195,9 @@ func (p *PolicyPlan) planTake(o PolicyObserved, f facts, now time.Time) {
 	if f.active != nil {
 		p.Status.ActiveRecoveryPoint = f.active.Name
 	}
+	if m := p.Status.Missed; m != nil && f.newestDone.After(m.Last.Time) {
+		p.Status.Missed = nil
+	}
 	if f.newestSlot.After(lastSlot(p.Status)) { // its point was created, and the operator killed before it wrote this down
 		p.Status.LastSlot = timePtr(f.newestSlot)
 	}
@@ -197,7 +209,7 @@ func (p *PolicyPlan) planTake(o PolicyObserved, f facts, now time.Time) {
 		StartingDeadline: duration(o.Policy.Spec.Schedule.StartingDeadline, 0),
 		Busy:             f.active != nil,
 	})
-	p.countMissed(d)
+	p.countMissed(d, now)
 	p.Status.NextSlot = timePtr(d.Next)
 	p.wakeAt(d.Wake)
 	p.wakeAt(f.activeUntil)
@@ -218,10 +230,15 @@ func lastSlot(s api.BackupPolicyStatus) time.Time {
 	return s.LastSlot.Time
 }
 
-func (p *PolicyPlan) countMissed(d schedule.Decision) {
+func (p *PolicyPlan) countMissed(d schedule.Decision, now time.Time) {
 	if d.Skipped == 0 {
 		return
 	}
+	if p.Status.Missed == nil {
+		p.Status.Missed = &api.MissedRun{First: metav1.NewTime(now.UTC().Truncate(time.Second))}
+	}
+	p.Status.Missed.Slots += int32(d.Skipped)
+	p.Status.Missed.Last = *timePtr(d.SkippedLast)
 	p.Status.MissedSlots += int64(d.Skipped)
 	p.Status.LastSlot = timePtr(d.SkippedLast)
 	p.Notes = append(p.Notes, Note{Warning: true, Reason: api.ReasonSlotMissed,

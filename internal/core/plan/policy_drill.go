@@ -4,10 +4,12 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/schedule"
 )
@@ -18,7 +20,7 @@ const defaultHistory = 10
 // Rehearse is a drill to create.
 type Rehearse struct {
 	Name string
-	Slot time.Time
+	Slot time.Time // zero for one that a change of the storage stack asks for
 }
 
 // drillLine is the drill schedule in force, as one line; empty while there is none, so that resuming looks only ahead.
@@ -56,12 +58,31 @@ func (p *PolicyPlan) planDrill(o PolicyObserved, f facts, now time.Time) {
 		p.Status.LastDrillSlot = timePtr(d.SkippedLast)
 	}
 	if d.Due.IsZero() {
+		p.planFreshDrill(o, f, busy)
 		return
 	}
 	p.Rehearse = &Rehearse{Name: names.Drill(b.Name, string(b.UID), d.Due), Slot: d.Due}
 	p.Status.LastDrillSlot = timePtr(d.Due)
 	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning,
 		Message: fmt.Sprintf("drill %s was begun for slot %s", p.Rehearse.Name, d.Due.UTC().Format(time.RFC3339))})
+}
+
+// planFreshDrill rehearses once more, outside of the schedule, when the storage stack is not the one of the last proof: what was
+// proven then says little now. It is asked for once for each stack.
+func (p *PolicyPlan) planFreshDrill(o PolicyObserved, f facts, busy bool) {
+	last, stack := p.Status.LastProof, storageStack(o.Policy, f.selection.Claims, o.Cluster, o.Storage)
+	if last == nil || busy || o.Unread[drift.FactStack] != "" || len(drift.StackChanged(last.Storage, stack)) == 0 {
+		return
+	}
+	name := names.StackDrill(o.Policy.Name, string(o.Policy.UID), stack)
+	for _, d := range f.drills {
+		if d.Name == name || (d.Status.Run != nil && slices.Equal(d.Status.Run.Storage, stack)) {
+			return
+		}
+	}
+	p.Rehearse = &Rehearse{Name: name}
+	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning,
+		Message: fmt.Sprintf("drill %s was begun, because the storage stack changed since the proof of %s", name, last.At.UTC().Format(time.RFC3339))})
 }
 
 // newestDrillSlot is the newest slot that has a drill; zero when none has. A slot counts only on the drill that bears its name.

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/retention"
 )
@@ -22,13 +23,13 @@ const keepIncomplete = time.Hour
 const mostExpiring = 20
 
 // planExpiry states why each point is kept, shows those that nothing keeps, and expires those that were shown and whose time has come.
-func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, now time.Time) {
+func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, found []drift.Finding, now time.Time) {
 	settled := settledPoints(f.points)
 	points := retentionPoints(settled)
 	verdicts := retention.Decide(points, lineages(f.selection.Claims), rules(o.Policy, f), now)
 	p.Keep = keepChanges(settled, verdicts)
 	p.Status.Expiring = nil
-	if !mayExpire(o, f) {
+	if !mayExpire(o, f) || drift.HoldsPruning(found) {
 		return
 	}
 	shown := o.Policy.Status.Expiring
@@ -70,7 +71,11 @@ func restored(restores []*api.Restore, pointUID string) bool {
 }
 
 // mayExpire is false while anything is in doubt: suspended, a selection that cannot be evaluated, storage that cannot be looked at.
+// Findings that put the data themselves in doubt hold too, see drift.HoldsPruning.
 func mayExpire(o PolicyObserved, f facts) bool {
+	if o.Unread[drift.FactSelection] != "" || o.Unread[drift.FactPoints] != "" || o.Unread[drift.FactDrills] != "" {
+		return false
+	}
 	if o.Policy.Spec.Suspend || o.NamespaceTerminating || !o.Cluster.Snapshots || f.selection.Problem != nil || f.calendarErr != nil {
 		return false
 	}

@@ -29,6 +29,7 @@ type facts struct {
 	active        *api.RecoveryPoint   // being captured
 	activeUntil   time.Time            // when it no longer holds the schedule up
 	newestSlot    time.Time
+	newestDone    time.Time          // the newest slot that led to a complete point
 	newest        *api.RecoveryPoint // the newest complete one
 	protection    []protection       // one for each selected claim
 }
@@ -36,6 +37,7 @@ type facts struct {
 // protection says until when a claim is protected by the newest complete point that holds it.
 type protection struct {
 	claim string
+	from  time.Time // the moment of that point
 	until time.Time // zero when no complete point holds it
 }
 
@@ -57,18 +59,19 @@ func policyFacts(o PolicyObserved, now time.Time) facts {
 			f.newest = p
 		}
 	}
-	f.newestSlot = newestSlot(b, f.points)
+	f.newestSlot = newestSlot(b, f.points, func(*api.RecoveryPoint) bool { return true })
+	f.newestDone = newestSlot(b, f.points, Complete)
 	f.protection = protect(f.selection.Claims, f.points, func(at time.Time) time.Time { return objectiveEnd(b, f, at) })
 	return f
 }
 
-// newestSlot is the newest slot that has a point. A slot counts only on the point that bears its name: one that somebody
-// wrote on a point of their own would silence the schedule. Points are given oldest first, so that few names are derived.
-func newestSlot(b *api.BackupPolicy, points []*api.RecoveryPoint) time.Time {
+// newestSlot is the newest slot that has a point of some kind. A slot counts only on the point that bears its name: one that
+// somebody wrote on a point of their own would silence the schedule. Points are given oldest first, so that few names are derived.
+func newestSlot(b *api.BackupPolicy, points []*api.RecoveryPoint, counts func(*api.RecoveryPoint) bool) time.Time {
 	var newest time.Time
 	for i := len(points) - 1; i >= 0; i-- {
 		s := points[i].Spec.Slot
-		if s != nil && s.After(newest) && points[i].Name == names.Point(b.Name, string(b.UID), s.Time) {
+		if s != nil && s.After(newest) && counts(points[i]) && points[i].Name == names.Point(b.Name, string(b.UID), s.Time) {
 			newest = s.Time
 		}
 	}
@@ -185,7 +188,7 @@ func protect(claims []Claim, points []*api.RecoveryPoint, end func(time.Time) ti
 		until := end(p.Status.PointInTime.Time)
 		for _, member := range names.Members(p.Status.Capture.ClaimSet) {
 			if at, ok := open[member]; ok {
-				out[at].until = until
+				out[at].from, out[at].until = p.Status.PointInTime.Time, until
 				delete(open, member)
 			}
 		}

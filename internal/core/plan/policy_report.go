@@ -4,13 +4,13 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 )
 
 // mostListed bounds every list of names in a policy's status, so that it stays small at any number of volumes.
@@ -35,7 +35,7 @@ func (p *PolicyPlan) reportPoints(f facts) {
 	p.Status.RecoveryPoints = n
 	p.Status.LastRecoveryPoint = nil
 	if f.newest != nil && f.newest.Status.PointInTime != nil {
-		p.Status.LastRecoveryPoint = &api.PointSummary{Name: f.newest.Name, PointInTime: *f.newest.Status.PointInTime}
+		p.Status.LastRecoveryPoint = &api.PointSummary{Name: f.newest.Name, PointInTime: *f.newest.Status.PointInTime, CaptureTime: captureTime(f.newest)}
 	}
 }
 
@@ -61,29 +61,42 @@ func (p *PolicyPlan) reportVolumes(f facts, now time.Time) {
 	p.Status.Volumes = v
 }
 
-func (p *PolicyPlan) reportConditions(o PolicyObserved, f facts, now time.Time) {
-	stated := []metav1.Condition{p.protected(f, now)}
-	if c := p.proven(o, f, now); c != nil {
-		stated = append(stated, *c)
+// reportConditions states what the findings make of each condition.
+func (p *PolicyPlan) reportConditions(o PolicyObserved, found []drift.Finding, now time.Time) {
+	protected := fmt.Sprintf("all %d volumes are in a complete recovery point that is recent enough", p.Status.Volumes.Selected)
+	stated := []metav1.Condition{
+		ready(o, found),
+		drift.Verdict(api.ConditionProtected, found, api.ReasonObjectiveMet, protected),
 	}
-	if bad := notReady(o, f); bad != nil {
-		stated = append(stated,
-			conditions.Is(api.ConditionReady, metav1.ConditionFalse, bad.Reason, bad.Message),
-			conditions.Stalled(bad.Reason, bad.Message))
-	} else {
-		stated = append(stated, ready(o))
+	if toProve(o.Policy, p.Status) {
+		message := ""
+		if last := p.Status.LastProof; last != nil {
+			message = fmt.Sprintf("drill %s restored %s: %s, in %s", last.Drill, last.RecoveryPoint, last.Level, recovery(last))
+		}
+		stated = append(stated, drift.Verdict(api.ConditionProven, found, api.ReasonProven, message))
+	}
+	if c := stated[0]; c.Status == metav1.ConditionFalse {
+		stated = append(stated, conditions.Stalled(c.Reason, c.Message))
 	}
 	p.Status.Conditions = conditions.State(p.Status.Conditions, o.Policy.Generation, now, stated...)
 }
 
-func ready(o PolicyObserved) metav1.Condition {
+func ready(o PolicyObserved, found []drift.Finding) metav1.Condition {
 	if o.Policy.Spec.Suspend {
-		return conditions.Is(api.ConditionReady, metav1.ConditionTrue, api.ReasonSuspended, "suspended: nothing is captured on schedule and nothing expires")
+		return drift.Verdict(api.ConditionReady, found, api.ReasonSuspended, "suspended: nothing is captured on schedule and nothing expires")
 	}
-	return conditions.Is(api.ConditionReady, metav1.ConditionTrue, api.ReasonReady, "the policy can be carried out")
+	return drift.Verdict(api.ConditionReady, found, api.ReasonReady, "the policy can be carried out")
 }
 
-// notReady is the first thing that keeps the policy from being carried out; nil when there is none.
+// captureTime is how long a capture took; nil when it is not known.
+func captureTime(q *api.RecoveryPoint) *metav1.Duration {
+	if q.Status.Capture == nil || q.Status.FinishedAt == nil {
+		return nil
+	}
+	return &metav1.Duration{Duration: q.Status.FinishedAt.Sub(q.Status.Capture.StartedAt.Time)}
+}
+
+// notReady is the first thing that keeps the policy from being carried out as a whole; nil when there is none.
 func notReady(o PolicyObserved, f facts) *Problem {
 	s := o.Policy.Spec.Snapshot
 	switch {
@@ -103,44 +116,6 @@ func notReady(o PolicyObserved, f facts) *Problem {
 		return &Problem{api.ReasonGroupUnsupported, "spec.snapshot.consistency: the cluster does not serve VolumeGroupSnapshots; use PreferGroup or Crash"}
 	case drillProblem(o, f) != nil:
 		return drillProblem(o, f)
-	case len(f.problems) > 0:
-		return &Problem{api.ReasonUnsnapshotableVolume, describe(f.problems)}
 	}
 	return nil
-}
-
-func describe(problems []api.VolumeProblem) string {
-	var parts []string
-	for _, v := range problems[:min(len(problems), 3)] {
-		parts = append(parts, fmt.Sprintf("claim %s: %s (%s)", v.Claim, v.Message, v.Reason))
-	}
-	if more := len(problems) - len(parts); more > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(parts, "; ")
-}
-
-// protected judges by the data's own age. A policy that selects nothing protects nothing.
-func (p *PolicyPlan) protected(f facts, now time.Time) metav1.Condition {
-	v := p.Status.Volumes
-	is := func(status metav1.ConditionStatus, reason, format string, args ...any) metav1.Condition {
-		return conditions.Is(api.ConditionProtected, status, reason, fmt.Sprintf(format, args...))
-	}
-	switch {
-	case f.selection.Problem != nil:
-		return is(metav1.ConditionFalse, f.selection.Problem.Reason, "%s", f.selection.Problem.Message)
-	case f.calendarErr != nil:
-		return is(metav1.ConditionUnknown, api.ReasonInvalidSchedule, "the schedule cannot be understood")
-	case v.Protected == v.Selected:
-		return is(metav1.ConditionTrue, api.ReasonObjectiveMet, "all %d volumes are in a complete recovery point that is recent enough", v.Selected)
-	case f.newest == nil:
-		return is(metav1.ConditionFalse, api.ReasonNeverSucceeded, "there is no complete recovery point yet")
-	}
-	reason := api.ReasonVolumeNotCaptured
-	for _, c := range f.protection {
-		if !c.until.IsZero() && !c.until.After(now) {
-			reason = api.ReasonObjectiveMissed
-		}
-	}
-	return is(metav1.ConditionFalse, reason, "%d of %d volumes are not protected: %s", v.Selected-v.Protected, v.Selected, strings.Join(v.Unprotected, ", "))
 }

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 )
 
@@ -25,7 +24,7 @@ func ProofOf(d *api.RestoreDrill) *api.ProofSummary {
 	if s.Verdict != api.VerdictPassed || s.Run == nil || s.Evidence == nil {
 		return nil
 	}
-	return &api.ProofSummary{Drill: d.Name, RecoveryPoint: s.Run.RecoveryPoint.Name, Level: s.Level, At: *s.FinishedAt, RecoveryTime: s.RecoveryTime}
+	return &api.ProofSummary{Drill: d.Name, RecoveryPoint: s.Run.RecoveryPoint.Name, Level: s.Level, At: *s.FinishedAt, RecoveryTime: s.RecoveryTime, Storage: s.Run.Storage}
 }
 
 // Proofs are those of a point with one more, newest first; nil when it is there already, or older than the newest.
@@ -55,11 +54,13 @@ func pointProven(p *api.RecoveryPoint) *metav1.Condition {
 
 // reportProof keeps the newest proof and the newest drill that ended.
 func (p *PolicyPlan) reportProof(f facts) {
+	counted := p.Status.LastDrill
 	for _, d := range f.drills {
 		one := drillSummary(d)
 		if one == nil {
 			continue
 		}
+		p.countDrill(*one, counted)
 		if last := p.Status.LastDrill; last == nil || last.At.Before(&one.At) || last.Name == one.Name {
 			p.Status.LastDrill = one
 		}
@@ -80,60 +81,27 @@ func (p *PolicyPlan) keepProof(proof api.ProofSummary) {
 	}
 }
 
-// proven judges the newest proof: its depth, its age, and the time it took. A drill that failed since then takes it back.
-func (p *PolicyPlan) proven(o PolicyObserved, f facts, now time.Time) *metav1.Condition {
-	b, last, drill := o.Policy, p.Status.LastProof, p.Status.LastDrill
-	promised := b.Spec.Drill != nil || (b.Spec.Objectives != nil && (b.Spec.Objectives.ProofWithin != nil || b.Spec.Objectives.RequiredProof != ""))
-	if last == nil && drill == nil && !promised {
-		return nil
-	}
-	is := func(status metav1.ConditionStatus, reason, format string, args ...any) *metav1.Condition {
-		c := conditions.Is(api.ConditionProven, status, reason, fmt.Sprintf(format, args...))
-		return &c
-	}
-	objectives := api.Objectives{}
-	if b.Spec.Objectives != nil {
-		objectives = *b.Spec.Objectives
-	}
-	var checks []api.Check
-	if b.Spec.Drill != nil {
-		checks = b.Spec.Drill.Checks
-	}
-	required, within := requiredProof(b, checks), duration(objectives.ProofWithin, defaultProofWithin)
-	switch failed := failedSince(last, drill, f.drills); {
-	case failed != nil:
-		return is(metav1.ConditionFalse, api.ReasonDrillFailed, "drill %s failed, and none has passed since: %s", failed.Name, failed.Reason)
-	case last == nil:
-		return is(metav1.ConditionFalse, api.ReasonNeverProven, "no drill has passed yet")
-	case !last.At.Add(within).After(now):
-		return is(metav1.ConditionFalse, api.ReasonProofExpired, "the newest proof is from %s, and none may be older than %s", last.At.UTC().Format(time.RFC3339), within)
-	}
-	p.wakeAt(last.At.Add(within))
-	switch {
-	case levels.Depth(last.Level) < levels.Depth(required):
-		return is(metav1.ConditionFalse, api.ReasonProofTooShallow, "the newest proof reached %s, and %s is asked for", last.Level, required)
-	case objectives.RecoveryTime != nil && last.RecoveryTime == nil:
-		return is(metav1.ConditionUnknown, api.ReasonRecoveryTooSlow, "the newest proof measured no recovery time")
-	case objectives.RecoveryTime != nil && last.RecoveryTime.Duration > objectives.RecoveryTime.Duration:
-		return is(metav1.ConditionFalse, api.ReasonRecoveryTooSlow, "the proven recovery took %s, and no more than %s is asked for", last.RecoveryTime.Duration, objectives.RecoveryTime.Duration)
-	}
-	return is(metav1.ConditionTrue, api.ReasonProven, "drill %s restored %s: %s, in %s", last.Drill, last.RecoveryPoint, last.Level, recovery(last))
+// toProve says whether there is a proof to judge: one is promised, or a drill has ended.
+func toProve(b *api.BackupPolicy, s api.BackupPolicyStatus) bool {
+	o := b.Spec.Objectives
+	return s.LastProof != nil || s.LastDrill != nil || b.Spec.Drill != nil || (o != nil && (o.ProofWithin != nil || o.RequiredProof != ""))
 }
 
-// failedSince is the newest drill that failed after the newest proof; nil when there is none. One that could not run, or
-// was aborted, does not outweigh it.
-func failedSince(last *api.ProofSummary, newest *api.DrillSummary, drills []*api.RestoreDrill) *api.DrillSummary {
-	var out *api.DrillSummary
-	consider := func(d *api.DrillSummary) {
-		if d != nil && d.Verdict == api.VerdictFailed && (last == nil || last.At.Before(&d.At)) && (out == nil || out.At.Before(&d.At)) {
-			out = d
-		}
+// countDrill counts a drill that ended after the newest that was counted before this pass. Drills of a policy end one after the other.
+func (p *PolicyPlan) countDrill(one api.DrillSummary, counted *api.DrillSummary) {
+	if counted != nil && (one.At.Before(&counted.At) || (one.At.Equal(&counted.At) && one.Name <= counted.Name)) {
+		return
 	}
-	consider(newest)
-	for _, d := range drills {
-		consider(drillSummary(d))
+	switch n := &p.Status.Drills; one.Verdict {
+	case api.VerdictPassed:
+		n.Passed++
+	case api.VerdictFailed:
+		n.Failed++
+	case api.VerdictInconclusive:
+		n.Inconclusive++
+	case api.VerdictAborted:
+		n.Aborted++
 	}
-	return out
 }
 
 // drillSummary is a drill that ended, in short; nil for one that has not.

@@ -114,12 +114,6 @@ func TestProvenOfAPolicy(t *testing.T) {
 			if got != c.want {
 				t.Errorf("Proven is %q, want %q", got, c.want)
 			}
-			f := policyFacts(o, noon)
-			alone := PolicyPlan{Status: p.Status}
-			alone.proven(o, f, noon)
-			if !alone.Wake.Equal(c.wake) {
-				t.Errorf("it wakes at %s, want %s", alone.Wake, c.wake)
-			}
 			if !c.wake.IsZero() && p.Wake.After(c.wake) {
 				t.Errorf("the plan wakes at %s, after %s", p.Wake, c.wake)
 			}

@@ -10,20 +10,23 @@ import (
 // timeRules are the rules with buckets of time.
 const timeRules = int(Yearly-Hourly) + 1
 
-// buckets are the numbers of the hour, day, week, month and year of an instant, indexed by rule minus
+// Buckets are the numbers of the hour, day, week, month and year of an instant, indexed by rule minus
 // Hourly. A number means something only beside others of its rule: the array keeps the year 2020
 // from ever meeting the 2020th day.
-type buckets [timeRules]int64
+type Buckets [timeRules]int64
+
+// Of is the number of the bucket by one of the rules Hourly to Yearly. Those of neighbours differ by one.
+func (b *Buckets) Of(rule Rule) int64 { return b[rule-Hourly] }
 
 const (
 	hourSeconds = 60 * 60
 	daySeconds  = 24 * hourSeconds
 )
 
-// wallClock tells the buckets of instants on the wall clock of a zone. It is quick for instants that
+// Clock tells the buckets of instants on the wall clock of a zone. It is quick for instants that
 // rise: it looks at the zone anew only after the next change of its offset, and at the calendar only
 // for another day. Any order gives the same answers.
-type wallClock struct {
+type Clock struct {
 	loc *time.Location
 
 	from, until int64 // Unix seconds from and before which the offset is known
@@ -34,7 +37,16 @@ type wallClock struct {
 	year  int
 }
 
-func (c *wallClock) buckets(at time.Time) buckets {
+// NewClock is the wall clock of a zone; nil is UTC.
+func NewClock(loc *time.Location) *Clock {
+	if loc == nil {
+		loc = time.UTC
+	}
+	return &Clock{loc: loc}
+}
+
+// Buckets tells in which buckets an instant lies.
+func (c *Clock) Buckets(at time.Time) Buckets {
 	unix := at.Unix()
 	if unix < c.from || unix >= c.until {
 		c.lookAt(at)
@@ -46,7 +58,7 @@ func (c *wallClock) buckets(at time.Time) buckets {
 		c.year, c.month, _ = time.Unix(local, 0).UTC().Date()
 	}
 
-	var b buckets
+	var b Buckets
 	// Real hours: only the part of the offset below an hour shifts where they begin.
 	b[Hourly-Hourly] = floorDiv(unix+c.offset%hourSeconds, hourSeconds)
 	b[Daily-Hourly] = day
@@ -58,13 +70,42 @@ func (c *wallClock) buckets(at time.Time) buckets {
 
 // lookAt asks the zone for its offset at an instant, which then holds until it next changes. It is not
 // taken to have held before: where tables give way to rules, the library has a segment begin too early.
-func (c *wallClock) lookAt(at time.Time) {
+func (c *Clock) lookAt(at time.Time) {
 	local := at.In(c.loc)
 	_, offset := local.Zone()
 	c.from, c.until, c.offset = at.Unix(), math.MaxInt64, int64(offset)
 	if _, end := local.ZoneBounds(); !end.IsZero() {
 		c.until = end.Unix()
 	}
+}
+
+// Begin is the instant at which a bucket begins. Where the clock reads its beginning twice, it may be the second time.
+func (c *Clock) Begin(rule Rule, bucket int64) time.Time {
+	var begin time.Time
+	switch rule {
+	case Hourly:
+		begin = time.Unix(bucket*hourSeconds, 0)
+		_, offset := begin.In(c.loc).Zone()
+		begin = begin.Add(-time.Duration(offset%hourSeconds) * time.Second)
+	case Weekly:
+		begin = c.midnight(1970, 1, 1+bucket*7-3)
+	case Monthly:
+		begin = c.midnight(floorDiv(bucket-1, 12), bucket-12*floorDiv(bucket-1, 12), 1)
+	case Yearly:
+		begin = c.midnight(bucket, 1, 1)
+	default:
+		begin = c.midnight(1970, 1, 1+bucket)
+	}
+	if at := c.Buckets(begin); at.Of(rule) < bucket { // its first reading is one that the clock leaves out
+		if _, end := begin.In(c.loc).ZoneBounds(); !end.IsZero() {
+			begin = end
+		}
+	}
+	return begin.UTC()
+}
+
+func (c *Clock) midnight(year, month, day int64) time.Time {
+	return time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, c.loc)
 }
 
 func floorDiv(a, b int64) int64 {

@@ -11,9 +11,9 @@ import (
 )
 
 // agrees says whether a clock that was asked before answers as one that was not.
-func agrees(c *wallClock, at time.Time) bool {
-	fresh := wallClock{loc: c.loc}
-	return c.buckets(at) == fresh.buckets(at)
+func agrees(c *Clock, at time.Time) bool {
+	fresh := Clock{loc: c.loc}
+	return c.Buckets(at) == fresh.Buckets(at)
 }
 
 // instants are some from 1990 to 2050, close together or years apart, in no order.
@@ -40,10 +40,10 @@ func someZone(t *rapid.T) *time.Location {
 // TestWallClockRemembersNothingWrong: in any order of instants, what a clock remembers does not show.
 func TestWallClockRemembersNothingWrong(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := wallClock{loc: someZone(t)}
+		c := Clock{loc: someZone(t)}
 		for _, at := range instants(t) {
 			if !agrees(&c, at) {
-				t.Fatalf("in %s at %s the clock says %v", c.loc, at.In(c.loc), c.buckets(at))
+				t.Fatalf("in %s at %s the clock says %v", c.loc, at.In(c.loc), c.Buckets(at))
 			}
 		}
 	})
@@ -57,14 +57,14 @@ func TestWallClockThatRemembersTooMuch(t *testing.T) {
 	}
 	before := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC) // the clock goes forward in the night that follows
 	for name, fault := range map[string]struct {
-		spoil func(*wallClock)
+		spoil func(*Clock)
 		at    time.Time
 	}{
-		"offset": {func(c *wallClock) { c.until = math.MaxInt64 }, time.Date(2026, 3, 29, 22, 30, 0, 0, time.UTC)},
-		"month":  {func(c *wallClock) { c.day += 5 }, before.AddDate(0, 0, 5)},
+		"offset": {func(c *Clock) { c.until = math.MaxInt64 }, time.Date(2026, 3, 29, 22, 30, 0, 0, time.UTC)},
+		"month":  {func(c *Clock) { c.day += 5 }, before.AddDate(0, 0, 5)},
 	} {
-		c := wallClock{loc: loc}
-		c.buckets(before)
+		c := Clock{loc: loc}
+		c.Buckets(before)
 		fault.spoil(&c)
 		if agrees(&c, fault.at) {
 			t.Errorf("a clock with the wrong %s is not found out", name)

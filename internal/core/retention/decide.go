@@ -17,14 +17,11 @@ const Tolerance = 5 * time.Minute
 //
 // Incomplete points, points in flight and points without a time are kept, and count for nothing.
 func Decide(points []Point, active []string, r Rules, now time.Time) []Verdict {
-	clock := wallClock{loc: r.Location}
-	if clock.loc == nil {
-		clock.loc = time.UTC
-	}
+	clock := NewClock(r.Location)
 	j := judgement{points: points, places: make([]places, len(points))}
 	j.keepUncounted(now)
-	j.dated = newestFirst(points, &clock)
-	j.today = clock.buckets(now)
+	j.dated = newestFirst(points, clock)
+	j.today = clock.Buckets(now)
 	j.mine = make([]*dated, 0, len(j.dated))
 	for _, c := range classesOf(numberSets(points, j.dated), active) {
 		j.keepClass(c, r)
@@ -47,11 +44,11 @@ func inDoubt(points []Point, now time.Time) bool {
 type dated struct {
 	index   int // into points
 	set     int // number of its set of lineages
-	buckets buckets
+	buckets Buckets
 }
 
 // newestFirst returns the points that count, newest first.
-func newestFirst(points []Point, clock *wallClock) []dated {
+func newestFirst(points []Point, clock *Clock) []dated {
 	ds := make([]dated, 0, len(points))
 	for i := range points {
 		if points[i].counts() {
@@ -60,7 +57,7 @@ func newestFirst(points []Point, clock *wallClock) []dated {
 	}
 	slices.SortFunc(ds, func(a, b dated) int { return newer(&points[a.index], &points[b.index]) })
 	for n := len(ds) - 1; n >= 0; n-- { // oldest first, which the clock is quick for
-		ds[n].buckets = clock.buckets(points[ds[n].index].At)
+		ds[n].buckets = clock.Buckets(points[ds[n].index].At)
 	}
 	return ds
 }
@@ -77,7 +74,7 @@ func newer(a, b *Point) int {
 type judgement struct {
 	points []Point
 	places []places
-	today  buckets
+	today  Buckets
 	dated  []dated  // newest first
 	mine   []*dated // those of one class, newest first; filled again for each
 }

@@ -24,6 +24,8 @@ type DrillRunApplyConfiguration struct {
 	Deadline *v1.Time `json:"deadline,omitempty"`
 	// required is the level that must be reached to pass.
 	Required *apiv1alpha1.ProofLevel `json:"required,omitempty"`
+	// storage is the storage stack when the drill started, one line for each part: KIND/NAME=HASH of what it says.
+	Storage []string `json:"storage,omitempty"`
 	// storageClassName is the class of the throw-away volumes; empty: that of each captured claim.
 	StorageClassName *string `json:"storageClassName,omitempty"`
 	// mover are the options of the pods that read.
@@ -85,6 +87,16 @@ func (b *DrillRunApplyConfiguration) WithDeadline(value v1.Time) *DrillRunApplyC
 // If called multiple times, the Required field is set to the value of the last call.
 func (b *DrillRunApplyConfiguration) WithRequired(value apiv1alpha1.ProofLevel) *DrillRunApplyConfiguration {
 	b.Required = &value
+	return b
+}
+
+// WithStorage adds the given value to the Storage field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Storage field.
+func (b *DrillRunApplyConfiguration) WithStorage(values ...string) *DrillRunApplyConfiguration {
+	for i := range values {
+		b.Storage = append(b.Storage, values[i])
+	}
 	return b
 }
 

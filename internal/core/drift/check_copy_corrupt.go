@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drift
+
+import (
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+)
+
+// checkCopyCorrupt finds repositories whose verification found damage. Nothing is pruned anywhere until it is mended: what the
+// copies stood for, the snapshots alone stand for now.
+var checkCopyCorrupt = check{
+	kinds: []string{api.ReasonCopyCorrupt},
+	needs: []Fact{FactCopies},
+	judge: func(p *pass) {
+		for _, r := range p.repositories() {
+			if r.Corrupt.IsZero() {
+				continue
+			}
+			p.find(Finding{Finding: api.Finding{
+				Kind: api.ReasonCopyCorrupt, Severity: api.SeverityCritical, Subject: "repository/" + r.Name, Since: at(r.Corrupt),
+				Message: "the verification of repository " + r.Name + " found damage; nothing is pruned meanwhile",
+				Remedy:  "do not repair in place before you have a copy: look at the storage below it, make a new repository and copy the points that are still there into it",
+			}})
+		}
+	},
+}
+
+// repositories are those into which copies are promised.
+func (p *pass) repositories() []Repository {
+	if p.Independence == nil {
+		return nil
+	}
+	return p.Independence.Repositories
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
+)
+
+// Orphan is a snapshot of a policy, with the point that it was made for.
+type Orphan struct {
+	Name, PointUID string
+	Created        time.Time
+}
+
+// Throwaway is a claim that a run restored to throw it away.
+type Throwaway struct {
+	Claim, RunUID string
+	Expires       time.Time
+	Lost          bool // its run is not there any more
+}
+
+// planPromise remembers the strongest promise, so that a weaker one is noticed. It is worked out anew only for another spec, or
+// when somebody accepts that less is promised.
+func (p *PolicyPlan) planPromise(b *api.BackupPolicy, now time.Time) {
+	accepted := drift.Accepted(b)
+	var was *api.Promise
+	if a := b.Status.Applied; a != nil {
+		was = a.Promise
+	}
+	if was == nil || was.Generation != b.Generation || (was.Since != nil && accepted == b.Generation) {
+		p.Status.Applied.Promise = drift.Strongest(was, drift.PromiseOf(b, required(b)), accepted, now)
+		return
+	}
+	p.Status.Applied.Promise = was
+}
+
+// judge compares what is promised with what is observed.
+func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Finding {
+	b := o.Policy
+	seen := drift.Observed{
+		Policy: b, Status: &p.Status, Unread: o.Unread, Obstacle: obstacle(o, f),
+		Calendar: f.calendar, Jitter: f.jitter, Timeout: timeout(b.Spec.Snapshot),
+		Volumes: driftVolumes(o, f), Points: f.points, Drills: f.drills,
+		Drilled: toProve(b, p.Status), Required: required(b), Within: proofWithin(b),
+		Retain: o.Settings.Retain, Classes: classesInUse(b, f.selection.Claims, o.Cluster.Classes),
+		Stack:   storageStack(b, f.selection.Claims, o.Cluster, o.Storage),
+		Orphans: orphans(o.Orphans, o.Points), Leftovers: leftovers(o, f),
+	}
+	answer := drift.Evaluate(seen, now)
+	p.wakeAt(answer.Wake)
+	return answer.Findings
+}
+
+// reportFindings shows the findings, and tells what became of them.
+func (p *PolicyPlan) reportFindings(b *api.BackupPolicy, found []drift.Finding) {
+	p.Status.Findings, p.Status.FindingCounts = drift.List(found)
+	p.Notes = append(p.Notes, FindingNotes(drift.Changes(b.Status.Findings, p.Status.Findings))...)
+}
+
+// FindingNotes tell what became of findings.
+func FindingNotes(changes []drift.Change) []Note {
+	var out []Note
+	for i := range changes {
+		c := &changes[i]
+		n := Note{Warning: !c.Cleared, Reason: c.Kind, Message: fmt.Sprintf("%s: %s", c.Severity, c.Message)}
+		if c.Subject != "" {
+			n.Message = c.Subject + ": " + n.Message
+		}
+		if c.Cleared {
+			n.Message = "cleared, " + n.Message
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+func obstacle(o PolicyObserved, f facts) *drift.Obstacle {
+	bad := notReady(o, f)
+	if bad == nil {
+		return nil
+	}
+	return &drift.Obstacle{Reason: bad.Reason, Message: bad.Message, Selection: f.selection.Problem != nil, Schedule: f.calendarErr != nil}
+}
+
+func required(b *api.BackupPolicy) api.ProofLevel {
+	if b.Spec.Drill == nil {
+		return requiredProof(b, nil)
+	}
+	return requiredProof(b, b.Spec.Drill.Checks)
+}
+
+func proofWithin(b *api.BackupPolicy) time.Duration {
+	if b.Spec.Objectives == nil {
+		return defaultProofWithin
+	}
+	return duration(b.Spec.Objectives.ProofWithin, defaultProofWithin)
+}
+
+// driftVolumes are the selected claims, and those that are named and not there.
+func driftVolumes(o PolicyObserved, f facts) []drift.Volume {
+	problems := make(map[string]*drift.Problem, len(f.problems))
+	for i := range f.problems {
+		problems[f.problems[i].Claim] = &drift.Problem{Reason: f.problems[i].Reason, Message: f.problems[i].Message}
+	}
+	out := make([]drift.Volume, 0, len(f.selection.Claims)+len(f.selection.Missing))
+	for i, c := range f.selection.Claims { // protections are in the order of the claims
+		out = append(out, drift.Volume{
+			Claim: c.Name, UID: c.UID, Created: c.Created, Class: c.StorageClass, Driver: c.Driver, Handle: c.Handle, Problem: problems[c.Name],
+			ProtectedUntil: f.protection[i].until, CapturedAt: f.protection[i].from, Deletes: c.Deletes, Drops: droppedBy(c.Name, o.StatefulSets),
+		})
+	}
+	for _, m := range f.selection.Missing {
+		out = append(out, drift.Volume{Claim: m, Problem: problems[m]})
+	}
+	return out
+}
+
+// droppedBy is the StatefulSet that deletes a claim when it is deleted or scaled down; empty when none does.
+func droppedBy(claim string, sets []Workload) string {
+	for i := range sets {
+		if sets[i].Drops && ofTemplate(claim, &sets[i]) {
+			return sets[i].Name
+		}
+	}
+	return ""
+}
+
+// classesInUse are the snapshot classes by which the selected claims are captured.
+func classesInUse(b *api.BackupPolicy, claims []Claim, classes []Class) []drift.Class {
+	var out []drift.Class
+	for _, c := range usedClasses(b, claims, classes) {
+		out = append(out, drift.Class{Name: c.Name, Deletes: c.Deletes})
+	}
+	return out
+}
+
+func usedClasses(b *api.BackupPolicy, claims []Claim, classes []Class) []Class {
+	named := ""
+	if b.Spec.Snapshot != nil {
+		named = b.Spec.Snapshot.ClassName
+	}
+	used := map[string]bool{}
+	known := map[string]bool{} // drivers that were looked at
+	for _, c := range claims {
+		if known[c.Driver] {
+			continue
+		}
+		if name, bad := classFor(c, named, classes); bad == nil {
+			known[c.Driver], used[name] = true, true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(classes), func(c Class) bool { return !used[c.Name] })
+}
+
+// mostStack bounds the lines of a storage stack.
+const mostStack = 32
+
+// storageStack is what stands between the selected claims and their bytes, one line for each part: KIND/NAME=HASH. A drill's
+// own storage class belongs to it.
+func storageStack(b *api.BackupPolicy, claims []Claim, k Cluster, s Storage) []string {
+	classes, drivers := map[string]bool{}, map[string]bool{}
+	for _, c := range claims {
+		if c.Driver != "" {
+			classes[c.StorageClass], drivers[c.Driver] = true, true
+		}
+	}
+	if d := b.Spec.Drill; d != nil && d.StorageClassName != "" {
+		classes[d.StorageClassName] = true
+	}
+	var out []string
+	for _, c := range s.Classes {
+		if classes[c.Name] {
+			out = append(out, "StorageClass/"+c.Name+"="+c.Digest)
+		}
+	}
+	for _, d := range s.Drivers {
+		if drivers[d.Name] {
+			out = append(out, "CSIDriver/"+d.Name+"="+d.Digest)
+		}
+	}
+	for _, c := range usedClasses(b, claims, k.Classes) {
+		out = append(out, "VolumeSnapshotClass/"+c.Name+"="+c.Digest)
+	}
+	slices.SortFunc(out, strings.Compare)
+	return out[:min(len(out), mostStack)]
+}
+
+// StorageStack is the storage stack of a policy, for a drill that starts.
+func StorageStack(b *api.BackupPolicy, claims []Claim, w *Workload, k Cluster, s Storage) []string {
+	return storageStack(b, Select(b.Spec.Volumes, claims, w).Claims, k, s)
+}
+
+// orphans are the snapshots whose point is not there.
+func orphans(all []Orphan, points []*api.RecoveryPoint) []drift.Leftover {
+	if len(all) == 0 {
+		return nil
+	}
+	there := make(map[string]bool, len(points))
+	for _, q := range points {
+		there[string(q.UID)] = true
+	}
+	var out []drift.Leftover
+	for _, s := range all {
+		if !there[s.PointUID] {
+			out = append(out, drift.Leftover{Subject: "volumesnapshot/" + s.Name, Since: s.Created})
+		}
+	}
+	return out
+}
+
+// cleanupPatience is how long the removal of what a run threw away may take.
+const cleanupPatience = 10 * time.Minute
+
+// leftovers are what drills and fingerprints should have removed by now. A claim whose run is not known any more is told of
+// with every policy of the namespace.
+func leftovers(o PolicyObserved, f facts) []drift.Leftover {
+	var out []drift.Leftover
+	runs := map[string]bool{}
+	for _, d := range f.drills {
+		runs[string(d.UID)] = true
+		s := d.Status
+		if s.FinishedAt == nil || s.Run == nil || meta.IsStatusConditionTrue(s.Conditions, api.ConditionCleanedUp) {
+			continue
+		}
+		delay := duration(s.Run.Cleanup.OnSuccess, 0)
+		if s.Verdict != api.VerdictPassed {
+			delay = duration(s.Run.Cleanup.OnFailure, 0)
+		}
+		out = append(out, drift.Leftover{Subject: "drill/" + d.Name, Since: s.FinishedAt.Add(delay + cleanupPatience)})
+	}
+	for _, q := range f.points {
+		runs[string(q.UID)] = true
+	}
+	for _, t := range o.Throwaways {
+		if runs[t.RunUID] || t.Lost {
+			out = append(out, drift.Leftover{Subject: "pvc/" + t.Claim, Since: t.Expires})
+		}
+	}
+	return out
+}
+
+// Unevaluable is the status of a policy about which something could not be read that all else depends on: what was true is not
+// known to be true any more.
+func Unevaluable(b *api.BackupPolicy, why error, now time.Time) PolicyPlan {
+	p := PolicyPlan{Status: *b.Status.DeepCopy()}
+	answer := drift.Unevaluable(b, why.Error(), now)
+	var stated []metav1.Condition
+	for _, c := range b.Status.Conditions {
+		if c.Type != api.ConditionStalled {
+			stated = append(stated, drift.Verdict(c.Type, answer.Findings, c.Reason, c.Message))
+		}
+	}
+	p.Status.Conditions = conditions.State(b.Status.Conditions, b.Generation, now, stated...)
+	p.reportFindings(b, answer.Findings)
+	return p
+}
