@@ -92,6 +92,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.MissedRunApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MoverOptions"):
 		return &apiv1alpha1.MoverOptionsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NotifierMark"):
+		return &apiv1alpha1.NotifierMarkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Objectives"):
 		return &apiv1alpha1.ObjectivesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PointCounts"):

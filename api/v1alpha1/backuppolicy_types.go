@@ -595,6 +595,14 @@ type BackupPolicyStatus struct {
 	// +optional
 	FindingCounts FindingCounts `json:"findingCounts"`
 
+	// told are the notifiers that were told of this policy's findings, and what. Written once a message was accepted, so that a
+	// restart repeats nothing. Absent while nothing was told.
+	// +optional
+	// +listType=map
+	// +listMapKey=notifier
+	// +kubebuilder:validation:MaxItems=8
+	Told []NotifierMark `json:"told,omitempty"`
+
 	// missedSlots counts the slots that passed without a run since the policy was created.
 	// +optional
 	MissedSlots int64 `json:"missedSlots"`

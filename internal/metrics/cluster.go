@@ -19,7 +19,7 @@ type clusterPolicies struct{ from client.Reader }
 var (
 	clusterClaims  = describe(prometheus.GaugeValue, "lifeboat_cluster_policy_claims", "Claims in the scope of a ClusterBackupPolicy by state: covered, exempt or uncovered.", "cluster_policy", "state")
 	clusterState   = describe(prometheus.GaugeValue, "lifeboat_cluster_policy_condition", "1 for the status that a condition of a ClusterBackupPolicy has.", "cluster_policy", "condition", "status")
-	clusterFinding = describe(prometheus.GaugeValue, "lifeboat_cluster_finding", "1 while a ClusterBackupPolicy has findings of a kind and a severity.", "cluster_policy", "kind", "severity")
+	clusterFinding = describe(prometheus.GaugeValue, "lifeboat_cluster_finding", "1 while a ClusterBackupPolicy has findings of a kind and a severity; pending ones are left out.", "cluster_policy", "kind", "severity")
 )
 
 // ofCluster are all that are told of ClusterBackupPolicies.

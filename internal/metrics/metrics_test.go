@@ -286,6 +286,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 	Evaluated(noon)
 	PruneRefused("x")
+	Notifier("x")
 	shown := gather(t, all(builder(t).WithObjects(contacts(), baseline()).Build())...)
 	for name, family := range shown {
 		cells := told[name]
@@ -316,7 +317,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	for name := range told {
 		t.Errorf("docs/reference/metrics.md tells of %s, which is not there", name)
 	}
-	if described := len(ofFleet) + len(ofCluster) + 2; len(shown) != described {
+	if described := len(ofFleet) + len(ofCluster) + 3; len(shown) != described {
 		t.Errorf("%d metrics are described, and a policy that has everything shows %d", described, len(shown))
 	}
 }

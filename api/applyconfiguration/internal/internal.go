@@ -172,6 +172,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: recoveryPoints
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointCounts
+    - name: told
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.NotifierMark
+          elementRelationship: associative
+          keys:
+          - notifier
     - name: volumes
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeCounts
@@ -888,6 +896,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: runAsUser
       type:
         scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.NotifierMark
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: findings
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: notifier
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Objectives
   map:
     fields:
