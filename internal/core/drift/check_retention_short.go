@@ -20,6 +20,7 @@ const gapsAllowed = 1
 // since the promise came into force each stands for its hour, day and so on, up to the rule's number.
 var checkRetentionShort = check{
 	kinds: []string{api.ReasonRetentionShort},
+	needs: []Fact{FactPoints},
 	judge: func(p *pass) {
 		if p.Policy.Spec.Suspend {
 			return
