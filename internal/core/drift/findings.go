@@ -190,6 +190,7 @@ func Rank(s api.Severity) int {
 		return 2
 	case api.SeverityLow:
 		return 3
+	case api.SeverityPending:
 	}
 	return 4
 }

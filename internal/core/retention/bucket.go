@@ -82,16 +82,17 @@ func (c *Clock) lookAt(at time.Time) {
 // Begin is the instant at which a bucket begins. Where the clock reads its beginning twice, it may be the second time.
 func (c *Clock) Begin(rule Rule, bucket int64) time.Time {
 	var begin time.Time
-	switch rule {
-	case Hourly:
+	switch {
+	case rule == Hourly:
 		begin = time.Unix(bucket*hourSeconds, 0)
 		_, offset := begin.In(c.loc).Zone()
 		begin = begin.Add(-time.Duration(offset%hourSeconds) * time.Second)
-	case Weekly:
+	case rule == Weekly:
 		begin = c.midnight(1970, 1, 1+bucket*7-3)
-	case Monthly:
-		begin = c.midnight(floorDiv(bucket-1, 12), bucket-12*floorDiv(bucket-1, 12), 1)
-	case Yearly:
+	case rule == Monthly:
+		year := floorDiv(bucket-1, 12)
+		begin = c.midnight(year, bucket-12*year, 1)
+	case rule == Yearly:
 		begin = c.midnight(bucket, 1, 1)
 	default:
 		begin = c.midnight(1970, 1, 1+bucket)
