@@ -28,6 +28,7 @@ import (
 // +kubebuilder:printcolumn:name="Proof age",type=date,priority=1,JSONPath=`.status.lastProof.at`
 // +kubebuilder:printcolumn:name="Recovery",type=string,priority=1,JSONPath=`.status.lastProof.recoveryTime`,description="How long the proven recovery took."
 // +kubebuilder:printcolumn:name="Next drill",type=string,priority=1,JSONPath=`.status.nextDrill`
+// +kubebuilder:printcolumn:name="Source",type=string,priority=1,JSONPath=`.metadata.labels['lifeboat\.dev/cluster-policy']`,description="The ClusterBackupPolicy from whose template it was made; empty for one of the namespace's own."
 // +kubebuilder:printcolumn:name="Schedule",type=string,priority=1,JSONPath=`.spec.schedule.cron`
 // +kubebuilder:printcolumn:name="Zone",type=string,priority=1,JSONPath=`.spec.schedule.timeZone`
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`
@@ -593,6 +594,14 @@ type BackupPolicyStatus struct {
 	// findingCounts counts all findings, those that are not listed too.
 	// +optional
 	FindingCounts FindingCounts `json:"findingCounts"`
+
+	// told are the notifiers that were told of this policy's findings, and what. Written once a message was accepted, so that a
+	// restart repeats nothing. Absent while nothing was told.
+	// +optional
+	// +listType=map
+	// +listMapKey=notifier
+	// +kubebuilder:validation:MaxItems=8
+	Told []NotifierMark `json:"told,omitempty"`
 
 	// missedSlots counts the slots that passed without a run since the policy was created.
 	// +optional

@@ -70,3 +70,22 @@ type FindingCounts struct {
 	// +optional
 	Pending int32 `json:"pending,omitempty"`
 }
+
+// NotifierMark is what one notifier was told of an object.
+type NotifierMark struct {
+	// notifier is its name in the operator's configuration.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	Notifier string `json:"notifier"`
+	// findings are those it was told of, and of whose end it was not told yet: KIND SEVERITY SUBJECT each, at most 40. The severity is
+	// Sending while a message about it is on its way: whether it was told is not known. Empty once all that it was told of have cleared.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=40
+	// +kubebuilder:validation:items:MaxLength=400
+	Findings []string `json:"findings,omitempty"`
+	// at is when it was last told something of the object. Absent until a message was accepted.
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
+}

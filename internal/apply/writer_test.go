@@ -20,6 +20,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/apply"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
+	"github.com/lifeboat-dev/lifeboat/internal/core/tell"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
@@ -189,5 +190,47 @@ func TestKeepOwnsItsFieldAlone(t *testing.T) {
 	gone := plan.KeepChange{Target: plan.Target{Name: "gone", UID: "x"}}
 	if err := w.Keep(t.Context(), testkit.Namespace, gone); err != nil {
 		t.Errorf("of a point that is gone: %v", err)
+	}
+}
+
+func TestToldKeepsNotifiersApart(t *testing.T) {
+	b := testkit.Policy()
+	c, w := server(t, b)
+	at := metav1.NewTime(noon)
+	o := &tell.Object{Kind: "BackupPolicy", Namespace: b.Namespace, Name: b.Name, UID: string(b.UID)}
+	write := func(notifier string, remove bool, findings ...string) {
+		t.Helper()
+		if err := w.Told(t.Context(), tell.Mark{Object: o, Remove: remove, Mark: api.NotifierMark{Notifier: notifier, Findings: findings, At: &at}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func() map[string]int {
+		t.Helper()
+		got := b.DeepCopy()
+		there(t, c, got)
+		out := map[string]int{}
+		for _, m := range got.Status.Told {
+			out[m.Notifier] = len(m.Findings)
+		}
+		return out
+	}
+	write("chat", false, "A High", "B High")
+	write("mail", false, "A High")
+	write("chat", false, "A High")
+	if got := told(); len(got) != 2 || got["chat"] != 1 || got["mail"] != 1 {
+		t.Errorf("told: %v", got)
+	}
+	write("chat", true)
+	if got := told(); len(got) != 1 || got["mail"] != 1 {
+		t.Errorf("told: %v", got)
+	}
+	o.UID = "another"
+	write("mail", false) // to what is not there any more it is not written, and that is no error
+	if got := told(); got["mail"] != 1 {
+		t.Errorf("told: %v", got)
+	}
+	fleet := tell.Mark{Object: &tell.Object{Kind: "Fleet"}}
+	if err := w.Told(t.Context(), fleet); err == nil {
+		t.Error("the mark of an unknown kind was passed over in silence")
 	}
 }

@@ -29,6 +29,8 @@ type Options struct {
 	Version           string // of the program, set by it
 	LogLevel          slog.Level
 	LogFormat         string
+	NotificationsFile string
+	Notifications     Notifications // what that file says, once validated
 
 	deletionPolicy string
 }
@@ -48,6 +50,7 @@ func (o *Options) Bind(f *flag.FlagSet) {
 	f.StringVar(&o.MoverImage, "mover-image", "", "the image with the mover, which reads restored volumes; when empty, the operator's own, as its pod names it")
 	f.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the operator's own namespace, where the key that signs evidence is kept")
 	f.StringVar(&o.PodName, "pod-name", os.Getenv("POD_NAME"), "the operator's own pod")
+	f.StringVar(&o.NotificationsFile, "notifications", "", "the file that says who is told of findings; when empty, nobody is")
 	f.TextVar(&o.LogLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	f.StringVar(&o.LogFormat, "log-format", "json", "json or text")
 }
@@ -71,5 +74,7 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("--log-format=%s: must be json or text", o.LogFormat)
 	}
 	o.RetainContents = o.deletionPolicy == "Retain"
-	return nil
+	var err error
+	o.Notifications, err = ReadNotifications(o.NotificationsFile)
+	return err
 }

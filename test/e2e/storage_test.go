@@ -40,14 +40,18 @@ const (
 	faultNeverReady     = "never-ready"
 	faultSlow           = "slow"             // by slowness
 	faultErrorThenReady = "error-then-ready" // twice
+	faultClock          = "clock"            // by aheadBy
 )
 
 // systems is where the storage systems keep their data.
 const systems = "/var/lib/lifeboat-cluster/storage"
 
-const slowness = 6 * time.Second
+const (
+	slowness = 6 * time.Second
+	aheadBy  = 10 * time.Minute
+)
 
-var parameters = map[string]string{faultSlow: slowness.String(), faultErrorThenReady: "2"}
+var parameters = map[string]string{faultSlow: slowness.String(), faultErrorThenReady: "2", faultClock: aheadBy.String()}
 
 // nobody is a limit that matches nothing: a switch without a limit would be for all.
 const nobody = "no-volume-at-all"

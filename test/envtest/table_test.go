@@ -18,8 +18,8 @@ func TestTableOfANewPolicy(t *testing.T) {
 	w := newWorld(t)
 	b := w.policy("empty", nil)
 	w.await(b, api.ConditionProtected, metav1.ConditionFalse, api.ReasonPolicySelectsNothing)
-	short := strings.Fields(w.kubectl("get", "bp", "empty", "--no-headers")) // NAME PROTECTED NEXT POINTS VOLUMES AGE
-	if len(short) != 6 || !slices.Equal(short[3:5], []string{"0", "0"}) {
+	short := strings.Fields(w.kubectl("get", "bp", "empty", "--no-headers")) // NAME PROTECTED NEXT POINTS VOLUMES FINDING SEVERITY AGE
+	if len(short) != 8 || !slices.Equal(short[3:5], []string{"0", "0"}) {
 		t.Errorf("points and volumes are not 0: %q", short)
 	}
 	wide := strings.Fields(w.kubectl("get", "bp", "empty", "--no-headers", "-o", "wide")) // the last are FAILED MISSED

@@ -242,7 +242,7 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	if spec.Slot != nil {
 		p.Status.Trigger = api.TriggerSchedule
 	}
-	if o.Drill.Name == names.StackDrill(o.Policy.Name, string(o.Policy.UID), o.Storage) {
+	if o.Drill.Labels[api.LabelTrigger] == string(api.TriggerStorageStackChanged) {
 		p.Status.Trigger = api.TriggerStorageStackChanged
 	}
 	for _, c := range checks {

@@ -79,7 +79,7 @@ func ForPolicy(o PolicyObserved, now time.Time) PolicyPlan {
 	p.Status.ObservedGeneration = o.Policy.Generation
 	p.planApplied(o, now)
 	p.planTake(o, f, now)
-	p.planPromise(o, f, now)
+	p.planPromise(o.Policy, now)
 	p.reportPoints(f)
 	p.reportProof(f)
 	p.reportVolumes(f, now)

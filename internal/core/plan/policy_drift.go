@@ -29,6 +29,21 @@ type Throwaway struct {
 	Lost          bool // its run is not there any more
 }
 
+// planPromise remembers the strongest promise, so that a weaker one is noticed. It is worked out anew only for another spec, or
+// when somebody accepts that less is promised.
+func (p *PolicyPlan) planPromise(b *api.BackupPolicy, now time.Time) {
+	accepted := drift.Accepted(b)
+	var was *api.Promise
+	if a := b.Status.Applied; a != nil {
+		was = a.Promise
+	}
+	if was == nil || was.Generation != b.Generation || (was.Since != nil && accepted == b.Generation) {
+		p.Status.Applied.Promise = drift.Strongest(was, drift.PromiseOf(b, required(b)), accepted, now)
+		return
+	}
+	p.Status.Applied.Promise = was
+}
+
 // judge compares what is promised with what is observed.
 func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Finding {
 	b := o.Policy

@@ -26,6 +26,9 @@ type BackupPolicyStatusApplyConfiguration struct {
 	Findings []FindingApplyConfiguration `json:"findings,omitempty"`
 	// findingCounts counts all findings, those that are not listed too.
 	FindingCounts *FindingCountsApplyConfiguration `json:"findingCounts,omitempty"`
+	// told are the notifiers that were told of this policy's findings, and what. Written once a message was accepted, so that a
+	// restart repeats nothing. Absent while nothing was told.
+	Told []NotifierMarkApplyConfiguration `json:"told,omitempty"`
 	// missedSlots counts the slots that passed without a run since the policy was created.
 	MissedSlots *int64 `json:"missedSlots,omitempty"`
 	// missed are the newest slots that passed without a run, one after the other. Absent once a later slot has led to a complete point.
@@ -116,6 +119,19 @@ func (b *BackupPolicyStatusApplyConfiguration) WithFindings(values ...*FindingAp
 // If called multiple times, the FindingCounts field is set to the value of the last call.
 func (b *BackupPolicyStatusApplyConfiguration) WithFindingCounts(value *FindingCountsApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
 	b.FindingCounts = value
+	return b
+}
+
+// WithTold adds the given value to the Told field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Told field.
+func (b *BackupPolicyStatusApplyConfiguration) WithTold(values ...*NotifierMarkApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithTold")
+		}
+		b.Told = append(b.Told, *values[i])
+	}
 	return b
 }
 

@@ -35,6 +35,11 @@ func (d *Driver) CreateSnapshot(ctx context.Context, req *csi.CreateSnapshotRequ
 	if err := d.linger(ctx, call, snapshot.Created); err != nil {
 		return nil, err
 	}
+	skew, err := d.faults.Skew(call)
+	if err != nil {
+		return nil, failure(err)
+	}
+	snapshot.Created = snapshot.Created.Add(skew)
 	return &csi.CreateSnapshotResponse{Snapshot: d.snapshotAnswer(snapshot)}, nil
 }
 

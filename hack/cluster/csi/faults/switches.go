@@ -20,6 +20,7 @@ const (
 	Fail           = "fail"
 	ErrorThenReady = "error-then-ready"
 	NeverReady     = "never-ready"
+	Clock          = "clock"
 	LoseSnapshot   = "lose-snapshot"
 	FlipByte       = "flip-byte"
 	Stop           = "stop"
@@ -118,21 +119,31 @@ func (s *Switches) refuseFirst(call Call) error {
 
 // Delay is how long a snapshot takes.
 func (s *Switches) Delay(call Call) (time.Duration, error) {
-	words, on, err := s.read(Slow)
+	return s.duration(Slow, call)
+}
+
+// Skew is by how much the clock, by which snapshots are dated, is ahead.
+func (s *Switches) Skew(call Call) (time.Duration, error) {
+	return s.duration(Clock, call)
+}
+
+// duration is what a switch says first, for a call that its limits cover; else zero.
+func (s *Switches) duration(name string, call Call) (time.Duration, error) {
+	words, on, err := s.read(name)
 	if err != nil || !on {
 		return 0, err
 	}
 	if len(words) == 0 {
-		return 0, malformed(Slow, "a duration, and perhaps a limit, such as `5s pvc-1234`")
+		return 0, malformed(name, "a duration, and perhaps a limit, such as `5s pvc-1234`")
 	}
-	delay, err := time.ParseDuration(words[0])
+	d, err := time.ParseDuration(words[0])
 	if err != nil {
-		return 0, malformed(Slow, "a duration first, such as 5s")
+		return 0, malformed(name, "a duration first, such as 5s")
 	}
 	if !call.about(words[1:]) {
 		return 0, nil
 	}
-	return delay, nil
+	return d, nil
 }
 
 // Ready tells whether a snapshot that was made may be called ready.

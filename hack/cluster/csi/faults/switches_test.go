@@ -97,6 +97,14 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+func TestClock(t *testing.T) {
+	for content, want := range map[string]time.Duration{"10m": 10 * time.Minute, "-1h pvc-1": -time.Hour, "10m pvc-9": 0} {
+		if got, err := with(t, Clock, content).Skew(call); err != nil || got != want {
+			t.Errorf("with %q: %s, %v, want %s", content, got, err, want)
+		}
+	}
+}
+
 func TestNeverReady(t *testing.T) {
 	for content, ready := range map[string]bool{"": false, "pvc-1": false, "pvc-9": true} {
 		if got := with(t, NeverReady, content).Ready(call); got != ready {

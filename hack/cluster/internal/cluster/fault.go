@@ -15,7 +15,7 @@ import (
 )
 
 // switches are the faults that the driver knows.
-var switches = []string{faults.Slow, faults.Fail, faults.ErrorThenReady, faults.NeverReady,
+var switches = []string{faults.Slow, faults.Fail, faults.ErrorThenReady, faults.NeverReady, faults.Clock,
 	faults.LoseSnapshot, faults.FlipByte}
 
 // FaultUsage explains the fault command.
