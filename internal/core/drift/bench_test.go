@@ -32,8 +32,8 @@ func kept(ago int) bool {
 	return ago < 480 || ago < 31*24 && ago%24 == 0 || ago < 10*7*24 && ago%(7*24) == 0 || ago%(30*24) == 0
 }
 
-// BenchmarkEvaluate judges 500 points: as they should be; with a point missing here and there; with half of them gone; with a hundred taken by hand in
-// between; and for a policy whose schedule is finer than its rules.
+// BenchmarkEvaluate judges 500 points: as they should be; with a point missing here and there; with half of them gone; with none that tells
+// its slot; of a policy that is too young to have all; and of one that promises less than before.
 func BenchmarkEvaluate(b *testing.B) {
 	for _, bb := range []struct {
 		name, zone string
@@ -54,6 +54,12 @@ func BenchmarkEvaluate(b *testing.B) {
 			o.Policy.CreationTimestamp = at(noon.Add(-400*time.Hour - 1))
 			o.Policy.Spec.Retention.Last = 480
 		}, nil},
+		{"weakened", "Europe/Berlin", kept, func(o *Observed) {
+			o.Policy.Spec.Drill = &api.Drill{Cron: "0 3 * * *"}
+			was := PromiseOf(o.Policy, o.Required)
+			was.Retention.Yearly, was.Generation = 5, 0
+			o.Status.Applied = &api.AppliedSpec{Promise: &was}
+		}, []string{api.ReasonPolicyWeakened}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			o := manyPoints(bb.zone, bb.keep)
