@@ -26,6 +26,7 @@ HELM_ARGS   ?=
 -include hack/cluster.mk
 -include hack/cluster/csi/csi.mk
 -include hack/demo/demo.mk
+-include hack/monitoring/monitoring.mk
 -include test/bench/bench.mk
 
 # ---------------------------------------------------------------- tools
@@ -145,7 +146,7 @@ uninstall: $(HELM) ## Remove Lifeboat. Definitions, policies, points and snapsho
 # ---------------------------------------------------------------- tests
 
 .PHONY: test
-test: envtest-assets ## Run unit tests, laws, and the tests against a real API server.
+test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the tests against a real API server.
 	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) go test $(GOTESTFLAGS) ./...
 	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
 
