@@ -76,7 +76,8 @@ help: ## List the commands.
 # ---------------------------------------------------------------- generated files
 
 GENERATED := api/applyconfiguration api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml charts/lifeboat/templates/crds \
-	charts/lifeboat/templates/manager-role.yaml charts/lifeboat/files/dashboard.json docs/reference/api.md
+	charts/lifeboat/templates/manager-role.yaml charts/lifeboat/files/dashboard.json config/monitoring \
+	docs/reference/api.md
 
 .PHONY: generate
 generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's copies and dashboard, and the API reference.
@@ -84,8 +85,8 @@ generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's 
 	@mkdir -p bin && $(CONTROLLER_GEN) rbac:roleName=lifeboat-manager paths=./controllers/... output:rbac:stdout >bin/role.yaml
 	@test -s bin/role.yaml || { echo "no RBAC markers were found in controllers" >&2; exit 1; }
 	@mv bin/role.yaml config/rbac/role.yaml
-	@go run ./hack/chart generate
 	@cd hack/dashboard && go run . ../../charts/lifeboat/files/dashboard.json
+	@go run ./hack/chart generate
 	@$(CRD_REF_DOCS) --config=docs/reference/config.yaml \
 		--source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md --log-level=ERROR
 

@@ -22,6 +22,10 @@ render --set hooks.enabled=true >"$work/helm-hooks.yaml"
 "$KUBECTL" kustomize config/with-hooks >"$work/kustomize-hooks.yaml"
 go run ./hack/chart compare "$work/helm-hooks.yaml" "$work/kustomize-hooks.yaml"
 
+render --set serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true >"$work/helm-monitoring.yaml"
+"$KUBECTL" kustomize config/monitoring >"$work/kustomize-monitoring.yaml"
+go run ./hack/chart compare "$work/helm-monitoring.yaml" "$work/kustomize-monitoring.yaml"
+
 # Every switch renders.
 render --set replicas=2,podDisruptionBudget.enabled=true,networkPolicy.enabled=true,serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true >"$work/all.yaml"
 for kind in PodDisruptionBudget NetworkPolicy ServiceMonitor PrometheusRule; do

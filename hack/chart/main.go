@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-const usage = `usage: chart generate                    derive the chart's definitions and role from config
+const usage = `usage: chart generate                    derive the chart's definitions and role from config, and config's alerts and dashboard from the chart
        chart compare HELM.yaml KUSTOMIZE.yaml   fail when the two renderings install different objects
        chart monitoring ALL.yaml FILES          fail when a rendering with all switches on does not say what the chart's files say,
                                                 or Prometheus could not scrape the manager`
