@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Fin
 		Policy: b, Status: &p.Status, Unread: o.Unread, Obstacle: obstacle(o, f),
 		Calendar: f.calendar, Jitter: f.jitter, Timeout: timeout(b.Spec.Snapshot),
 		Volumes: driftVolumes(o, f), Points: f.points, Drills: f.drills,
-		Drilled: toProve(b, p.Status), Required: required(b), Within: proofWithin(b),
+		Drilled: toProve(b, p.Status), Required: required(b), Within: cmp.Or(ProofWithin(b), defaultProofWithin),
 		Retain: o.Settings.Retain, Classes: classesInUse(b, f.selection.Claims, o.Cluster.Classes),
 		Stack:   storageStack(b, f.selection.Claims, o.Cluster, o.Storage),
 		Orphans: orphans(o.Orphans, o.Points), Leftovers: leftovers(o, f),
@@ -97,13 +98,6 @@ func required(b *api.BackupPolicy) api.ProofLevel {
 		return requiredProof(b, nil)
 	}
 	return requiredProof(b, b.Spec.Drill.Checks)
-}
-
-func proofWithin(b *api.BackupPolicy) time.Duration {
-	if b.Spec.Objectives == nil {
-		return defaultProofWithin
-	}
-	return duration(b.Spec.Objectives.ProofWithin, defaultProofWithin)
 }
 
 // driftVolumes are the selected claims, and those that are named and not there.
