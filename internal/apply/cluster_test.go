@@ -185,8 +185,8 @@ func TestStampGoesOn(t *testing.T) {
 		"a conflict is no more than news": {apierrors.NewConflict(what, "baseline", errors.New("modified")), false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, w := server(t, namespace("a"), namespace("b"))
-			w = &apply.Writer{Client: failing{a, "a", c.err}, Live: a}
+			a, _ := server(t, namespace("a"), namespace("b"))
+			w := &apply.Writer{Client: failing{a, "a", c.err}, Live: a}
 			from := template()
 			p := &coverage.Plan{Spec: coverage.Spec(&from.Spec), Create: []coverage.Stamp{{Namespace: "a"}, {Namespace: "b"}}}
 			refused, err := w.Stamp(t.Context(), from, p)

@@ -18,8 +18,7 @@ type marks struct {
 	suspended []bool // a suspended policy selects it
 	exempt    []bool
 	ended     []bool // an exemption that has ended names it
-	deleting  []bool
-	created   []int // the place in ns.Claims
+	in        []int  // the place of each in ns.Claims
 }
 
 func (s *scope) marks(ns *Namespace) *marks {
@@ -31,7 +30,7 @@ func (s *scope) marks(ns *Namespace) *marks {
 		}
 		m.place[c.Name] = len(m.claims)
 		m.claims = append(m.claims, plan.Claim{Name: c.Name, Labels: c.Labels, Deleting: c.Deleting})
-		m.created = append(m.created, i)
+		m.in = append(m.in, i)
 	}
 	n := len(m.claims)
 	m.covered, m.suspended, m.exempt, m.ended = make([]bool, n), make([]bool, n), make([]bool, n), make([]bool, n)
