@@ -36,9 +36,12 @@ func (s *scope) marks(ns *Namespace) *marks {
 	m.covered, m.suspended, m.exempt, m.ended = make([]bool, n), make([]bool, n), make([]bool, n), make([]bool, n)
 	for _, e := range s.exemptions[ns.Name] {
 		for i := range m.claims {
-			if e.names(&m.claims[i]) {
-				m.exempt[i] = m.exempt[i] || !e.ended
-				m.ended[i] = m.ended[i] || e.ended
+			switch {
+			case !e.names(&m.claims[i]):
+			case e.ended:
+				m.ended[i] = true
+			default:
+				m.exempt[i] = true
 			}
 		}
 	}
