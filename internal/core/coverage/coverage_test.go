@@ -558,8 +558,8 @@ func TestDeeds(t *testing.T) {
 	p := Plan{Create: []Stamp{{Namespace: "a"}, {Namespace: "b"}}, Remove: []Stamp{{Namespace: "c"}}}
 	got := p.Deeds(map[string]string{"b": "no"})
 	want := []plan.Note{
-		{Reason: api.ReasonStamped, Message: "a policy was made from the template in 1 namespaces: a"},
-		{Reason: api.ReasonStampsRemoved, Message: "the policy was deleted, and its recovery points stay, in 1 namespaces: c"},
+		{Reason: api.ReasonStamped, Message: "a policy was made from the template in 1 namespace: a"},
+		{Reason: api.ReasonStampsRemoved, Message: "the policy was deleted, and its recovery points stay, in 1 namespace: c"},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("told is %+v", got)

@@ -198,7 +198,7 @@ func (p *Plan) Deeds(refused map[string]string) []plan.Note {
 			}
 		}
 		if len(done) > 0 {
-			out = append(out, plan.Note{Reason: reason, Message: fmt.Sprintf("%s in %d namespaces: %s", what, len(done), some(done))})
+			out = append(out, plan.Note{Reason: reason, Message: fmt.Sprintf("%s in %s: %s", what, several(len(done), "namespace"), some(done))})
 		}
 	}
 	say(p.Create, api.ReasonStamped, "a policy was made from the template")
