@@ -30,7 +30,7 @@ type ClusterPolicyReconciler struct {
 	Workloads func() error
 }
 
-// +kubebuilder:rbac:groups=lifeboat.dev,resources=clusterbackuppolicies,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=lifeboat.dev,resources=clusterbackuppolicies,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=clusterbackuppolicies/status,verbs=patch
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=backuppolicies,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch

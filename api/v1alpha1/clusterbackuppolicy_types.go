@@ -11,7 +11,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster,shortName=cbp,categories=lifeboat
+// +kubebuilder:resource:scope=Cluster,shortName=cbp
 // +kubebuilder:printcolumn:name="Covered",type=string,JSONPath=`.status.conditions[?(@.type=="Covered")].status`,description="True while every claim in scope is covered or exempt."
 // +kubebuilder:printcolumn:name="Namespaces",type=integer,JSONPath=`.status.namespaces`,description="Namespaces in scope."
 // +kubebuilder:printcolumn:name="Claims",type=integer,JSONPath=`.status.claims.total`,description="Claims in scope. Those that are neither exempt nor uncovered are covered."

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -191,6 +192,42 @@ func TestClusterPolicyTellsTheUncovered(t *testing.T) {
 	w.ok(w.admin.Delete(t.Context(), own))
 	w.counts(c, 2, 0, 0, 2, 0)
 	w.noPolicy("baseline-audits")
+	w.ok(w.admin.Create(t.Context(), &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "thrown-away", Annotations: map[string]string{api.AnnotationExpires: "2099-01-01T00:00:00Z"}},
+		Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}}},
+	}))
+	w.claim("last", nil) // looked at after the one before
+	w.counts(c, 3, 0, 0, 3, 0)
+	header, row, _ := strings.Cut(w.kubectl("get", "cbp", "baseline-audits"), "\n")
+	if h, r := strings.Join(strings.Fields(header), " "), strings.Fields(row); h != "NAME COVERED NAMESPACES CLAIMS EXEMPT UNCOVERED AGE" ||
+		!slices.Equal(r[:6], []string{"baseline-audits", "False", "1", "3", "0", "3"}) {
+		t.Errorf("kubectl shows\n%s\n%s", header, row)
+	}
+}
+
+// TestClusterPolicyFollowsWorkloads: a policy selects by a workload that comes, changes and goes after its claims.
+func TestClusterPolicyFollowsWorkloads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "contacts")
+	w.policy("mine", func(b *api.BackupPolicy) {
+		b.Spec.Volumes = api.VolumeSelection{Workload: &api.WorkloadReference{Kind: "Deployment", Name: "web"}}
+	})
+	c := baseline("baseline-workloads", func(c *api.ClusterBackupPolicy) { c.Spec.Template, c.Spec.Audit = nil, true }, w)
+	w.counts(c, 1, 0, 0, 1, 0)
+	labels := map[string]string{"app": "web"}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"}, Spec: appsv1.DeploymentSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: labels},
+		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{
+			Containers: []corev1.Container{{Name: "web", Image: "web.test/web:1"}},
+			Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "contacts"}}}},
+		}},
+	}}
+	w.ok(w.admin.Create(t.Context(), d))
+	w.counts(c, 1, 1, 0, 0, 0)
+	w.ok(w.admin.Delete(t.Context(), d))
+	w.counts(c, 1, 0, 0, 1, 0)
 }
 
 // TestClusterPolicyNeverTouchesANamesake has a tenant's own policy of that name, which is handed over in the end.

@@ -175,6 +175,12 @@ func TestPlan(t *testing.T) {
 		{"an exemption that has ended has the policy made", baseline(exempts("e", "a", noon)), []Namespace{space("a", both)}, "create a", "2 2 0 0", ""},
 		{"one that has ended beside one that has not", baseline(exempts("e", "a", noon), exempts("f", "a", noon.Add(time.Hour))), []Namespace{space("a", both)}, "", "2 0 2 0", ""},
 
+		{"one that has not ended beside one that has", baseline(audit, exempts("f", "a", noon.Add(time.Hour)), exempts("e", "a", noon)), []Namespace{space("a", both)}, "", "2 0 2 0", ""},
+		{"two that have ended, of different claims", baseline(audit, exempts("e", "a", noon), exempts("f", "a", noon, func(e *api.Exemption) { e.Claims = []string{"data"} })), []Namespace{space("a", both)},
+			"", "2 0 0 2", "ExemptionExpired ExemptionExpired"},
+		{"one that has ended beside one that has not, of another claim", baseline(audit, exempts("e", "a", noon), exempts("f", "a", noon.Add(time.Hour), func(e *api.Exemption) { e.Claims = []string{"data"} })),
+			[]Namespace{space("a", both)}, "", "2 0 1 1", "ExemptionExpired"},
+
 		{"out of scope, what was made stays", baseline(func(c *api.ClusterBackupPolicy) { c.Spec.NamespaceSelector = *labelled("env", "test") }), []Namespace{space("a", both, stamped(baseline()))}, "", "0 0 0 0", ""},
 		{"out of scope, what was made goes when asked", baseline(removes, func(c *api.ClusterBackupPolicy) { c.Spec.NamespaceSelector = *labelled("env", "test") }), []Namespace{space("a", both, stamped(baseline()))}, "remove a", "0 0 0 0", ""},
 		{"but not once: it is going", baseline(removes, func(c *api.ClusterBackupPolicy) { c.Spec.NamespaceSelector = *labelled("env", "test") }), []Namespace{space("a", both, stamped(baseline(), going))}, "", "0 0 0 0", ""},
@@ -267,6 +273,8 @@ func TestConditions(t *testing.T) {
 			"False InvalidSchedule", "True Covered", ""},
 		{"a drill that is never due", baseline(func(c *api.ClusterBackupPolicy) { c.Spec.Template.Drill = &api.Drill{Cron: "0 0 31 4 *"} }), []Namespace{space("a", []string{"data"})},
 			"False InvalidSchedule", "False Uncovered", ""},
+		{"while something is wrong nothing is removed", baseline(removes, func(c *api.ClusterBackupPolicy) { c.Spec.NamespaceSelector = *labelled("env", "test") }, exempts("e", "a", noon.Add(time.Hour), func(e *api.Exemption) { e.Selector = &bad })),
+			[]Namespace{space("a", []string{"data"}, stamped(baseline()))}, "False InvalidSelector", "Unknown NothingInScope", ""},
 		{"hooks while they are disabled", baseline(func(c *api.ClusterBackupPolicy) {
 			c.Spec.Template.Snapshot = &api.SnapshotOptions{Hooks: []api.Hook{{Name: "h"}}}
 		}), []Namespace{space("a", []string{"data"})}, "False HooksDisabled", "False Uncovered", ""},
@@ -375,6 +383,15 @@ func TestMoreThanIsListed(t *testing.T) {
 	if c := second.Status.FindingCounts; c.Low != 30 || len(second.Notes) != 0 || !equality.Semantic.DeepEqual(first.Status, second.Status) {
 		t.Errorf("an hour later counts are %+v, notes %+v", c, second.Notes)
 	}
+	late := next(o, second)
+	if c := ForPolicy(&late, noon.Add(25*time.Hour)).Status.FindingCounts; c.High != 30 {
+		t.Errorf("a day after they became unprotected counts are %+v", c)
+	}
+	pushed := next(o, second)
+	exempts("e", "elsewhere", noon)(pushed.Policy)
+	if n := ForPolicy(&pushed, noon.Add(3*time.Hour)).Notes; len(n) != 1 || n[0].Reason != api.ReasonExemptionExpired {
+		t.Errorf("what only gave its place in the list to something louder is told: %+v", n)
+	}
 	o = next(o, second)
 	o.Namespaces[0].Policies = []*api.BackupPolicy{own("mine", "", func(b *api.BackupPolicy) { b.Spec.Volumes = api.VolumeSelection{Claims: []string{"data-0"}} })}
 	third := ForPolicy(&o, noon.Add(3*time.Hour))
@@ -383,6 +400,71 @@ func TestMoreThanIsListed(t *testing.T) {
 	}
 	if c := third.Status.FindingCounts; c.Low != 29 {
 		t.Errorf("counts are %+v", c)
+	}
+}
+
+// TestOldestAreListed: of more than are listed, those that have been unprotected for the longest.
+func TestOldestAreListed(t *testing.T) {
+	var claims []string
+	for i := range 30 {
+		claims = append(claims, "data-"+strconv.Itoa(i+10))
+	}
+	o := Observed{Policy: baseline(audit), Namespaces: []Namespace{space("a", claims)}}
+	for i := range claims {
+		o.Namespaces[0].Claims[i].Created = before(time.Duration(i) * time.Hour)
+	}
+	got := ForPolicy(&o, noon)
+	for _, f := range got.Status.Findings {
+		if f.Subject < "pvc/a/data-20" {
+			t.Errorf("%s is among the findings", f.Subject)
+		}
+	}
+	if u := got.Status.Uncovered; u[0].Claim != "data-39" || u[19].Claim != "data-20" {
+		t.Errorf("%s to %s are listed", u[0].Claim, u[19].Claim)
+	}
+	if c := got.Status.FindingCounts; c.High != 6 || c.Low != 24 || !got.Wake.Equal(noon.Add(time.Hour)) {
+		t.Errorf("counts are %+v, and it looks again at %s", c, got.Wake)
+	}
+}
+
+// TestClaimMadeAnew: what is known of a claim is not known of another of that name.
+func TestClaimMadeAnew(t *testing.T) {
+	o := Observed{Policy: baseline(audit), Namespaces: []Namespace{space("a", []string{"data"})}}
+	o = next(o, ForPolicy(&o, noon))
+	o.Namespaces[0].Claims[0].Created = noon.Add(time.Hour)
+	if f := kinds(ForPolicy(&o, noon.Add(2*time.Hour))); f != "UnprotectedVolume/Low pvc/a/data" {
+		t.Errorf("findings are %s", f)
+	}
+}
+
+// TestConflictsBeyondTheList: since when there is one that was not listed is not known, and it counts as old.
+func TestConflictsBeyondTheList(t *testing.T) {
+	o := Observed{Policy: baseline()}
+	for i := range 25 {
+		o.Namespaces = append(o.Namespaces, space("ns-"+strconv.Itoa(i+10), []string{"data"}, own("baseline", "none")))
+	}
+	o = next(o, ForPolicy(&o, noon))
+	if k := o.Policy.Status.Conflicts; k.Total != 25 || len(k.Worst) != 20 {
+		t.Errorf("conflicts are %+v", k)
+	}
+	since := func(p Plan) (known, unknown int) {
+		for _, f := range p.Status.Findings {
+			switch {
+			case f.Kind == api.ReasonStampConflict && f.Since.Time.Equal(noon):
+				known++
+			case f.Kind == api.ReasonStampConflict && f.Since.Time.Equal(before(days(1))):
+				unknown++
+			}
+		}
+		return known, unknown
+	}
+	for i := range 25 { // their claims are gone, and the findings make room for the conflicts
+		o.Namespaces[i].Claims = nil
+		o.Namespaces[i].Policies[0].Labels = map[string]string{api.LabelClusterPolicy: "baseline"}
+	}
+	was, _ := since(Plan{Status: o.Policy.Status})
+	if known, unknown := since(ForPolicy(&o, noon.Add(time.Hour))); known != was || known+unknown != 20 || unknown == 0 {
+		t.Errorf("%d are since noon, as %d were, and %d since the policy was made", known, was, unknown)
 	}
 }
 
@@ -413,7 +495,8 @@ func TestExemptionEnds(t *testing.T) {
 // TestConflictIsTold: the remedy can be followed, and clears it.
 func TestConflictIsTold(t *testing.T) {
 	left := stamped(baseline(), ofEarlier)
-	o := Observed{Policy: baseline(), Namespaces: []Namespace{space("a", []string{"data"}, left), space("b", []string{"data"}, own("baseline", "none"))}}
+	o := Observed{Policy: baseline(), Namespaces: []Namespace{space("a", []string{"data"}, left), space("b", []string{"data"}, own("baseline", "none")),
+		space("c", []string{"data"}, own("baseline", ""))}} // it does all that is wanted, and is no conflict
 	first := ForPolicy(&o, noon)
 	if f := kinds(first); f != "StampConflict/Medium namespace/a, StampConflict/Medium namespace/b, UnprotectedVolume/High pvc/b/data" {
 		t.Errorf("findings are %s", f)
@@ -423,7 +506,7 @@ func TestConflictIsTold(t *testing.T) {
 			t.Errorf("the remedy is %q", f.Remedy)
 		}
 	}
-	for i := range o.Namespaces {
+	for i := range o.Namespaces[:2] {
 		o.Namespaces[i].Policies[0].Labels = map[string]string{api.LabelClusterPolicy: "baseline", api.LabelClusterPolicyUID: "cluster-uid"}
 	}
 	o = next(o, first)
@@ -475,8 +558,8 @@ func TestDeeds(t *testing.T) {
 	p := Plan{Create: []Stamp{{Namespace: "a"}, {Namespace: "b"}}, Remove: []Stamp{{Namespace: "c"}}}
 	got := p.Deeds(map[string]string{"b": "no"})
 	want := []plan.Note{
-		{Reason: api.ReasonStamped, Message: "a policy was made from the template in 1 namespaces: a"},
-		{Reason: api.ReasonStampsRemoved, Message: "the policy was deleted, and its recovery points stay, in 1 namespaces: c"},
+		{Reason: api.ReasonStamped, Message: "a policy was made from the template in 1 namespace: a"},
+		{Reason: api.ReasonStampsRemoved, Message: "the policy was deleted, and its recovery points stay, in 1 namespace: c"},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("told is %+v", got)

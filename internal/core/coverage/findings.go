@@ -151,7 +151,7 @@ func (p *pass) tell(found []drift.Finding) {
 		switch {
 		case c.Cleared && !there[subject{c.Kind, c.Subject}]:
 			cleared = append(cleared, c.Finding)
-		case !c.Cleared && !(hidden && !listed(before.Findings, c.Kind, c.Subject)):
+		case !c.Cleared && !(hidden && unknown(before.Findings, c.Kind, c.Subject)):
 			appeared = append(appeared, c.Finding)
 		}
 	}
@@ -159,8 +159,11 @@ func (p *pass) tell(found []drift.Finding) {
 	p.note(cleared, false)
 }
 
-func listed(list []api.Finding, kind, of string) bool {
-	return slices.ContainsFunc(list, func(f api.Finding) bool { return f.Kind == kind && f.Subject == of })
+// unknown says that a list which does not hold all findings does not tell whether it held this one. The worst of each kind is
+// always listed, so that of a kind of which there is none there was none.
+func unknown(list []api.Finding, kind, of string) bool {
+	ofKind := func(f api.Finding) bool { return f.Kind == kind }
+	return slices.ContainsFunc(list, ofKind) && !slices.ContainsFunc(list, func(f api.Finding) bool { return ofKind(f) && f.Subject == of })
 }
 
 func (p *pass) note(list []api.Finding, warning bool) {
@@ -195,7 +198,7 @@ func (p *Plan) Deeds(refused map[string]string) []plan.Note {
 			}
 		}
 		if len(done) > 0 {
-			out = append(out, plan.Note{Reason: reason, Message: fmt.Sprintf("%s in %d namespaces: %s", what, len(done), some(done))})
+			out = append(out, plan.Note{Reason: reason, Message: fmt.Sprintf("%s in %s: %s", what, several(len(done), "namespace"), some(done))})
 		}
 	}
 	say(p.Create, api.ReasonStamped, "a policy was made from the template")

@@ -18,8 +18,7 @@ type marks struct {
 	suspended []bool // a suspended policy selects it
 	exempt    []bool
 	ended     []bool // an exemption that has ended names it
-	deleting  []bool
-	created   []int // the place in ns.Claims
+	in        []int  // the place of each in ns.Claims
 }
 
 func (s *scope) marks(ns *Namespace) *marks {
@@ -31,15 +30,18 @@ func (s *scope) marks(ns *Namespace) *marks {
 		}
 		m.place[c.Name] = len(m.claims)
 		m.claims = append(m.claims, plan.Claim{Name: c.Name, Labels: c.Labels, Deleting: c.Deleting})
-		m.created = append(m.created, i)
+		m.in = append(m.in, i)
 	}
 	n := len(m.claims)
 	m.covered, m.suspended, m.exempt, m.ended = make([]bool, n), make([]bool, n), make([]bool, n), make([]bool, n)
 	for _, e := range s.exemptions[ns.Name] {
 		for i := range m.claims {
-			if e.names(&m.claims[i]) {
-				m.exempt[i] = m.exempt[i] || !e.ended
-				m.ended[i] = m.ended[i] || e.ended
+			switch {
+			case !e.names(&m.claims[i]):
+			case e.ended:
+				m.ended[i] = true
+			default:
+				m.exempt[i] = true
 			}
 		}
 	}

@@ -208,7 +208,7 @@ func (p *pass) count(m *marks, conflict string) {
 			n.Exempt++
 		default:
 			n.Uncovered++
-			created := m.ns.Claims[m.created[i]].Created
+			created := m.ns.Claims[m.in[i]].Created
 			p.uncovered = append(p.uncovered, uncovered{key{m.ns.Name, m.claims[i].Name}, created, m.why(i, conflict)})
 		}
 	}

@@ -106,17 +106,26 @@ func (p *pass) covered(judged bool) metav1.Condition {
 		return conditions.Is(api.ConditionCovered, status, reason, fmt.Sprintf(format, args...))
 	}
 	n := p.Status.Claims
+	claims, namespaces := several(int(n.Total), "claim"), several(int(p.Status.Namespaces), "namespace")
 	switch {
 	case !judged:
 		return is(metav1.ConditionUnknown, p.problem.Reason, "%s", p.problem.Message)
 	case p.Status.Namespaces == 0:
 		return is(metav1.ConditionUnknown, api.ReasonNothingInScope, "spec.namespaceSelector selects no namespace; check the labels of the namespaces")
 	case n.Uncovered > 0:
-		return is(metav1.ConditionFalse, api.ReasonUncovered, "%d of %d claims in %d namespaces are neither covered nor exempt: %s", n.Uncovered, n.Total, p.Status.Namespaces, some(p.names()))
+		return is(metav1.ConditionFalse, api.ReasonUncovered, "%d of %s in %s are neither covered nor exempt: %s", n.Uncovered, claims, namespaces, some(p.names()))
 	case n.Exempt > 0:
-		return is(metav1.ConditionTrue, api.ReasonCovered, "%d of %d claims in %d namespaces are covered, and %d are exempt", n.Covered, n.Total, p.Status.Namespaces, n.Exempt)
+		return is(metav1.ConditionTrue, api.ReasonCovered, "of %s in %s %d are covered and %d exempt", claims, namespaces, n.Covered, n.Exempt)
 	}
-	return is(metav1.ConditionTrue, api.ReasonCovered, "all %d claims in %d namespaces are covered", n.Total, p.Status.Namespaces)
+	return is(metav1.ConditionTrue, api.ReasonCovered, "no claim is uncovered: of %s in %s all have an active policy", claims, namespaces)
+}
+
+// several says how many.
+func several(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func (p *pass) names() []string {
