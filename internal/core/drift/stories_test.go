@@ -490,7 +490,11 @@ var self = []story{
 		},
 		want: want{severity: high, says: "promises less than before: retention.last was 3 and is 2"},
 		clears: []change{func(o *Observed) { o.Policy.Spec.Retention.Last = 3 },
-			func(o *Observed) { o.Policy.Annotations = map[string]string{api.AnnotationAcceptWeakening: "2"} },
+			func(o *Observed) { // somebody accepts it
+				o.Policy.Annotations = map[string]string{api.AnnotationAcceptWeakening: "2"}
+				was := status(o).Applied.Promise
+				status(o).Applied.Promise = Strongest(was, PromiseOf(o.Policy, o.Required), Accepted(o.Policy), o.Policy.CreationTimestamp.Time)
+			},
 			func(o *Observed) { status(o).Applied.Promise = nil }, func(o *Observed) { status(o).Applied = nil }},
 	},
 	{

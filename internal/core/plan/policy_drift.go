@@ -31,18 +31,21 @@ type Throwaway struct {
 }
 
 // planPromise remembers the strongest promise, so that a weaker one is noticed. It is worked out anew only for another spec, or
-// when somebody accepts that less is promised.
+// when somebody accepts that less is promised: what was not told before cannot be accepted, so that no edit accepts itself.
 func (p *PolicyPlan) planPromise(b *api.BackupPolicy, now time.Time) {
 	accepted := drift.Accepted(b)
 	var was *api.Promise
 	if a := b.Status.Applied; a != nil {
 		was = a.Promise
 	}
-	if was == nil || was.Generation != b.Generation || (was.Since != nil && accepted == b.Generation) {
+	switch told := was != nil && was.Generation == b.Generation; {
+	case !told:
+		p.Status.Applied.Promise = drift.Strongest(was, drift.PromiseOf(b, required(b)), 0, now)
+	case was.Since != nil && accepted == b.Generation:
 		p.Status.Applied.Promise = drift.Strongest(was, drift.PromiseOf(b, required(b)), accepted, now)
-		return
+	default:
+		p.Status.Applied.Promise = was
 	}
-	p.Status.Applied.Promise = was
 }
 
 // judge compares what is promised with what is observed.

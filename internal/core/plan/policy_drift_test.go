@@ -271,3 +271,19 @@ func TestOrphansAreTold(t *testing.T) {
 	}
 	t.Error("an orphan is not told")
 }
+
+// TestNoEditAcceptsItself: that less is promised is told once at the least, also when the same edit accepts it; what was told
+// can be accepted.
+func TestNoEditAcceptsItself(t *testing.T) {
+	o := settled(seenPolicy(hourly(7, 11), func(b *api.BackupPolicy) { b.Generation, b.Spec.Retention = 1, api.Retention{Last: 9} }), noon)
+	o.Policy.Generation, o.Policy.Spec.Retention.Last = 2, 1
+	o.Policy.Annotations = map[string]string{api.AnnotationAcceptWeakening: "2"}
+	p := ForPolicy(o, noon.Add(time.Minute))
+	if !slices.Contains(reasons(p.Notes), api.ReasonPolicyWeakened) || !slices.Contains(kindsOf(p.Status), "High "+api.ReasonPolicyWeakened) {
+		t.Errorf("findings are %v, notes %v", kindsOf(p.Status), p.Notes)
+	}
+	o = settled(settled(o, noon.Add(time.Minute)), noon.Add(2*time.Minute))
+	if slices.Contains(kindsOf(o.Policy.Status), "High "+api.ReasonPolicyWeakened) || o.Policy.Status.Applied.Promise.Retention.Last != 1 {
+		t.Errorf("accepted, and findings are %v", kindsOf(o.Policy.Status))
+	}
+}
