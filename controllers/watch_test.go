@@ -48,6 +48,8 @@ func TestAProofFreesSiblings(t *testing.T) {
 	after.Status.Conditions = []metav1.Condition{{Type: api.ConditionProven, Status: metav1.ConditionTrue}}
 	if !captureEnded.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}) {
 		t.Error("a proof is passed over")
+	}
+}
 
 // TestWhatAScopeDependsOn: labels and deletion are looked at, a status is not.
 func TestWhatAScopeDependsOn(t *testing.T) {
