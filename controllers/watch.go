@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,6 +54,15 @@ var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{Upd
 	return len(before.Status.Expiring) != len(after.Status.Expiring) ||
 		before.Annotations[api.AnnotationAcceptWeakening] != after.Annotations[api.AnnotationAcceptWeakening]
 }})
+
+// findingsChanged lets pass what people may have to be told.
+var findingsChanged = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*api.BackupPolicy), e.ObjectNew.(*api.BackupPolicy)
+		return anew(e) || before.Status.FindingCounts != after.Status.FindingCounts || !equality.Semantic.DeepEqual(before.Status.Findings, after.Status.Findings)
+	},
+	DeleteFunc: func(event.DeleteEvent) bool { return false }, // its findings have gone with it
+}
 
 // claimChanged lets pass what selection, class and binding depend on.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
