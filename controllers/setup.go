@@ -85,7 +85,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health, s.notifiers} {
 		if err := add(); err != nil {
 			return err
 		}

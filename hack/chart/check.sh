@@ -30,10 +30,36 @@ done
 ! render --set crds.enabled=false | grep -q '^kind: CustomResourceDefinition$' || fail "crds.enabled=false renders definitions"
 [[ $(grep -c 'helm.sh/resource-policy: keep' "$work/helm.yaml") == $(find config/crd/bases -name '*.yaml' | wc -l) ]] || fail "a definition is not kept on uninstall"
 
+# Notifications: what is rendered is what the manager reads, and no secret of a notifier is anywhere but in its file.
+cat >"$work/notify.yaml" <<'EOF'
+networkPolicy: {enabled: true}
+podAnnotations: {team: storage}
+notifications:
+  groupWait: 10s
+  notifiers:
+    - {name: on-call, type: alertmanager, url: "http://alertmanager.monitoring:9093", severity: High}
+    - {name: chat, type: url, urlFrom: {secretKeyRef: {name: lifeboat-chat, key: url}}, namespaces: [shop, "team-*"], resolved: false}
+EOF
+render -f "$work/notify.yaml" >"$work/notifications.yaml"
+go run ./hack/chart notifications "$work/notifications.yaml"
+for part in 'helm.sh/hook: test' 'checksum/notifications: ' 'port: 9093' '--notifications=/etc/lifeboat/notifications.yaml' 'path: notifiers/chat/url'; do
+	grep -q -e "$part" "$work/notifications.yaml" || fail "with notifiers, the chart renders no '$part'"
+done
+! grep -q 'notifications' "$work/helm.yaml" || fail "without notifiers, the chart renders notifications"
+
 # Power that nothing but hooks needs stays away unless asked for.
 ! grep -Eq '^ *- "?pods/exec|resources:.*pods/exec' "$work/helm.yaml" || fail "pods/exec is granted although hooks are disabled"
 
 # The schema refuses what it should.
 for wrong in replicas=-1 retention.gracePeriod=soon hooks.enabledd=true image.pullPolicy=Sometimes; do
 	! render --set "$wrong" >/dev/null 2>&1 || fail "values.schema.json accepts $wrong"
+done
+secret='urlFrom: {secretKeyRef: {name: s, key: url}}'
+for wrong in '{name: a, type: slack}' '{name: a, type: url}' "{name: A, type: url, $secret}" '{name: a, type: url, url: "http://hook"}' \
+	"{name: a, type: url, $secret, url: \"http://hook\"}" '{name: a, type: alertmanager}' '{name: a, type: alertmanager, url: "http://me:pw@host"}' \
+	'{name: a, type: alertmanager, url: "http://host", resolved: false}' "{name: a, type: url, $secret, severity: Loud}" \
+	"{name: a, type: url, $secret, colour: red}" '{name: a, type: url, urlFrom: {secretKeyRef: {name: s}}}' \
+	"{name: a, type: url, $secret}, {name: a, type: url, $secret}"; do
+	printf 'notifications: {notifiers: [%s]}\n' "$wrong" >"$work/wrong.yaml"
+	! render -f "$work/wrong.yaml" >/dev/null 2>&1 || fail "the chart accepts notifiers [$wrong]"
 done

@@ -11,7 +11,8 @@ import (
 )
 
 const usage = `usage: chart generate                    derive the chart's definitions and role from config
-       chart compare HELM.yaml KUSTOMIZE.yaml   fail when the two renderings install different objects`
+       chart compare HELM.yaml KUSTOMIZE.yaml   fail when the two renderings install different objects
+       chart notifications HELM.yaml            fail when the manager could not read the notifications that are rendered`
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -26,6 +27,8 @@ func run(args []string) error {
 		return generate(".")
 	case len(args) == 3 && args[0] == "compare":
 		return compareFiles(args[1], args[2])
+	case len(args) == 2 && args[0] == "notifications":
+		return checkNotifications(args[1])
 	}
 	return errors.New(usage)
 }
