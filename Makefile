@@ -26,6 +26,7 @@ HELM_ARGS   ?=
 -include hack/cluster.mk
 -include hack/cluster/csi/csi.mk
 -include hack/demo/demo.mk
+-include hack/monitoring/monitoring.mk
 -include test/bench/bench.mk
 
 # ---------------------------------------------------------------- tools
@@ -75,14 +76,16 @@ help: ## List the commands.
 # ---------------------------------------------------------------- generated files
 
 GENERATED := api/applyconfiguration api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml charts/lifeboat/templates/crds \
-	charts/lifeboat/templates/manager-role.yaml docs/reference/api.md
+	charts/lifeboat/templates/manager-role.yaml charts/lifeboat/files/dashboard.json config/monitoring \
+	docs/reference/api.md
 
 .PHONY: generate
-generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's copies and the API reference.
+generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's copies and dashboard, and the API reference.
 	@$(CONTROLLER_GEN) object applyconfiguration crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	@mkdir -p bin && $(CONTROLLER_GEN) rbac:roleName=lifeboat-manager paths=./controllers/... output:rbac:stdout >bin/role.yaml
 	@test -s bin/role.yaml || { echo "no RBAC markers were found in controllers" >&2; exit 1; }
 	@mv bin/role.yaml config/rbac/role.yaml
+	@cd hack/dashboard && go run . ../../charts/lifeboat/files/dashboard.json
 	@go run ./hack/chart generate
 	@$(CRD_REF_DOCS) --config=docs/reference/config.yaml \
 		--source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md --log-level=ERROR
@@ -95,6 +98,7 @@ verify: generate render-check ## Fail when a generated file is stale, or the cha
 		echo "generated files are stale: run 'make generate' and commit the result" >&2; exit 1; fi
 	@go mod tidy -diff
 	@cd hack/cluster && go mod tidy -diff
+	@cd hack/dashboard && go mod tidy -diff
 	@echo "generated files are current"
 
 .PHONY: render-check
@@ -105,6 +109,7 @@ render-check: $(HELM) $(KUBECTL) ## Lint the chart; render it and kustomize, and
 lint: $(GOLANGCI) ## Run the linters over all modules.
 	@$(GOLANGCI) run ./...
 	@cd hack/cluster && $(GOLANGCI) run --config ../../.golangci.yml ./...
+	@cd hack/dashboard && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
 # ---------------------------------------------------------------- build
 
@@ -145,9 +150,10 @@ uninstall: $(HELM) ## Remove Lifeboat. Definitions, policies, points and snapsho
 # ---------------------------------------------------------------- tests
 
 .PHONY: test
-test: envtest-assets ## Run unit tests, laws, and the tests against a real API server.
+test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the tests against a real API server.
 	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) go test $(GOTESTFLAGS) ./...
 	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
+	@cd hack/dashboard && go test $(GOTESTFLAGS) ./...
 
 E2E := go test -tags e2e -count=1 -timeout 60m $(GOTESTFLAGS) ./test/e2e/...
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -49,11 +48,7 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request)
 		return ctrl.Result{}, nil
 	}
 	var b api.BackupPolicy
-	err := r.Read.Cache.Get(ctx, req.NamespacedName, &b)
-	if apierrors.IsNotFound(err) {
-		metrics.Deleted(req.Namespace, req.Name)
-	}
-	if err != nil {
+	if err := r.Read.Cache.Get(ctx, req.NamespacedName, &b); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.Clock.Now()
@@ -136,7 +131,6 @@ func (r *PolicyReconciler) report(ctx context.Context, b *api.BackupPolicy, todo
 	if err := r.Write.Client.Status().Patch(ctx, after, apply.StatusPatch(b), apply.FieldOwner); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	metrics.Missed(b.Namespace, b.Name, todo.Status.MissedSlots-b.Status.MissedSlots)
 	r.Tell.All(b, todo.Notes)
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/apply"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
-	"github.com/lifeboat-dev/lifeboat/internal/metrics"
 )
 
 // PointReconciler carries recovery points out.
@@ -162,7 +161,6 @@ func (r *PointReconciler) report(ctx context.Context, p *api.RecoveryPoint, stat
 		return client.IgnoreNotFound(err)
 	}
 	if !plan.Finished(p) && plan.Finished(after) {
-		metrics.Captured(after)
 		log.FromContext(ctx).Info("capture ended", "complete", plan.Complete(after), "progress", status.Progress)
 	}
 	r.Tell.All(p, notes)

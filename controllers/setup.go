@@ -4,7 +4,9 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
@@ -22,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -85,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health, s.notifiers} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health, s.clusterPolicies, s.notifiers} {
 		if err := add(); err != nil {
 			return err
 		}
@@ -227,8 +230,38 @@ func (s *setup) notifiers() error {
 	}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("notify").
 		Watches(&api.BackupPolicy{}, batched(r.everybody), builder.WithPredicates(findingsChanged)).
+		Watches(&api.ClusterBackupPolicy{}, batched(r.everybody), builder.WithPredicates(findingsChanged)).
 		WithOptions(sideBySide(len(of.Notifiers))). // so that one that hangs does not hold another up
 		Complete(r)
+}
+
+// clusterPoliciesAtOnce is how many ClusterBackupPolicies are looked at side by side: a pass may write to a thousand namespaces.
+const clusterPoliciesAtOnce = 2
+
+func (s *setup) clusterPolicies() error {
+	r := &ClusterPolicyReconciler{Read: s.read, Write: s.write, Clock: s.clock, Hooks: s.settings.HooksEnabled, Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	scope := gathered(s.allClusterPolicies, scopeBatch)
+	c, err := ctrl.NewControllerManagedBy(s.mgr).Named("clusterbackuppolicy").
+		For(&api.ClusterBackupPolicy{}, builder.WithPredicates(specChanged)).
+		WatchesMetadata(&corev1.Namespace{}, scope, builder.WithPredicates(afterStart, labelsChanged)).
+		Watches(&corev1.PersistentVolumeClaim{}, scope, builder.WithPredicates(afterStart, labelsChanged)).
+		Watches(&api.BackupPolicy{}, scope, builder.WithPredicates(afterStart, predicate.Or[client.Object](specChanged, labelsChanged))).
+		WithOptions(sideBySide(clusterPoliciesAtOnce)).
+		Build(r)
+	if err != nil {
+		return err
+	}
+	var watched atomic.Bool
+	r.Workloads = func() error {
+		if watched.Swap(true) {
+			return nil
+		}
+		cache := s.mgr.GetCache()
+		return errors.Join(
+			c.Watch(source.Kind[client.Object](cache, &appsv1.StatefulSet{}, scope, afterStart, specChanged)),
+			c.Watch(source.Kind[client.Object](cache, &appsv1.Deployment{}, scope, afterStart, specChanged)))
+	}
+	return nil
 }
 
 func sideBySide(n int) controller.Options {

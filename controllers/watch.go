@@ -27,6 +27,10 @@ import (
 // batch is for how long events of many snapshots are gathered before their point is looked at.
 const batch = 200 * time.Millisecond
 
+// scopeBatch is for how long changes to namespaces, claims and policies are gathered before coverage is judged anew: a pass
+// looks at the whole cluster, and applications come and go with many of each.
+const scopeBatch = 1500 * time.Millisecond
+
 // afterStart passes over what was there when the watch began. Every policy and every point is looked at then for its own
 // sake, with full caches, and need not be for the sake of each of its thousand snapshots too.
 var afterStart = predicate.Funcs{CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList }}
@@ -58,11 +62,17 @@ var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{Upd
 // findingsChanged lets pass what people may have to be told.
 var findingsChanged = predicate.Funcs{
 	UpdateFunc: func(e event.UpdateEvent) bool {
-		before, after := e.ObjectOld.(*api.BackupPolicy), e.ObjectNew.(*api.BackupPolicy)
-		return anew(e) || before.Status.FindingCounts != after.Status.FindingCounts || !equality.Semantic.DeepEqual(before.Status.Findings, after.Status.Findings)
+		before, after := tellableOf(e.ObjectOld), tellableOf(e.ObjectNew)
+		return anew(e) || before.Total != after.Total || !equality.Semantic.DeepEqual(before.Findings, after.Findings)
 	},
 	DeleteFunc: func(event.DeleteEvent) bool { return false }, // its findings have gone with it
 }
+
+// labelsChanged lets pass what membership in a scope depends on, and deletion.
+var labelsChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return anew(e) || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
+		e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+}}
 
 // claimChanged lets pass what selection, class and binding depend on.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
@@ -85,13 +95,13 @@ var runsDriver = predicate.And(specChanged, predicate.NewPredicateFuncs(func(o c
 	return len(o.(*appsv1.DaemonSet).Spec.Template.Spec.Volumes) > 0 // others were left out when they were read
 }))
 
-// captureEnded lets pass what another point of the policy may wait for.
+// captureEnded lets pass what another point of the policy may wait for: to be captured, or to be deleted.
 var captureEnded = predicate.Funcs{
 	CreateFunc: func(event.CreateEvent) bool { return false },
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.(*api.RecoveryPoint), e.ObjectNew.(*api.RecoveryPoint)
 		return anew(e) || plan.Finished(before) != plan.Finished(after) || plan.Complete(before) != plan.Complete(after) ||
-			before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
+			plan.Proven(before) != plan.Proven(after) || before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
 	},
 }
 
@@ -189,12 +199,28 @@ func (s *setup) pointOfContent(ctx context.Context, o client.Object) []reconcile
 	return s.pointOfSnapshot(ctx, &snapshot)
 }
 
+// allClusterPolicies are looked at together: a claim may be in the scope of any.
+func (s *setup) allClusterPolicies(ctx context.Context, _ client.Object) []reconcile.Request {
+	var list api.ClusterBackupPolicyList
+	if err := s.mgr.GetClient().List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil { // they are only read
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		out = append(out, request("", list.Items[i].Name)...)
+	}
+	return out
+}
+
 // batched enqueues after a moment, so that the events of a point's many snapshots make one pass and not one each.
-func batched(find handler.MapFunc) handler.EventHandler {
+func batched(find handler.MapFunc) handler.EventHandler { return gathered(find, batch) }
+
+// gathered enqueues after a time, in which further events add nothing.
+func gathered(find handler.MapFunc, after time.Duration) handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	add := func(ctx context.Context, o client.Object, q queue) {
 		for _, r := range find(ctx, o) {
-			q.AddAfter(r, batch)
+			q.AddAfter(r, after)
 		}
 	}
 	return handler.Funcs{

@@ -38,3 +38,13 @@ func TestWhatIsMadeAnewIsLookedAt(t *testing.T) {
 		}
 	}
 }
+
+// TestAProofFreesSiblings: a point whose deletion waits for another to be proven is looked at when one is.
+func TestAProofFreesSiblings(t *testing.T) {
+	before := &api.RecoveryPoint{}
+	after := before.DeepCopy()
+	after.Status.Conditions = []metav1.Condition{{Type: api.ConditionProven, Status: metav1.ConditionTrue}}
+	if !captureEnded.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}) {
+		t.Error("a proof is passed over")
+	}
+}

@@ -36,6 +36,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CheckResultApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CheckVariable"):
 		return &apiv1alpha1.CheckVariableApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClaimCounts"):
+		return &apiv1alpha1.ClaimCountsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClusterBackupPolicy"):
+		return &apiv1alpha1.ClusterBackupPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClusterBackupPolicySpec"):
+		return &apiv1alpha1.ClusterBackupPolicySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClusterBackupPolicyStatus"):
+		return &apiv1alpha1.ClusterBackupPolicyStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClusterPolicyTemplate"):
+		return &apiv1alpha1.ClusterPolicyTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Drill"):
 		return &apiv1alpha1.DrillApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DrillCleanup"):
@@ -58,6 +68,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EvidenceReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExecProbe"):
 		return &apiv1alpha1.ExecProbeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Exemption"):
+		return &apiv1alpha1.ExemptionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExpiringPoint"):
 		return &apiv1alpha1.ExpiringPointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Finding"):
@@ -128,8 +140,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ScheduleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SnapshotOptions"):
 		return &apiv1alpha1.SnapshotOptionsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StampConflict"):
+		return &apiv1alpha1.StampConflictApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StampConflicts"):
+		return &apiv1alpha1.StampConflictsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TCPProbe"):
 		return &apiv1alpha1.TCPProbeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UncoveredClaim"):
+		return &apiv1alpha1.UncoveredClaimApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeCounts"):
 		return &apiv1alpha1.VolumeCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeFingerprint"):

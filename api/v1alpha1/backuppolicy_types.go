@@ -28,6 +28,7 @@ import (
 // +kubebuilder:printcolumn:name="Proof age",type=date,priority=1,JSONPath=`.status.lastProof.at`
 // +kubebuilder:printcolumn:name="Recovery",type=string,priority=1,JSONPath=`.status.lastProof.recoveryTime`,description="How long the proven recovery took."
 // +kubebuilder:printcolumn:name="Next drill",type=string,priority=1,JSONPath=`.status.nextDrill`
+// +kubebuilder:printcolumn:name="Source",type=string,priority=1,JSONPath=`.metadata.labels['lifeboat\.dev/cluster-policy']`,description="The ClusterBackupPolicy from whose template it was made; empty for one of the namespace's own."
 // +kubebuilder:printcolumn:name="Schedule",type=string,priority=1,JSONPath=`.spec.schedule.cron`
 // +kubebuilder:printcolumn:name="Zone",type=string,priority=1,JSONPath=`.spec.schedule.timeZone`
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`

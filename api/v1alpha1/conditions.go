@@ -25,6 +25,9 @@ const (
 	// domain of its volumes. Absent while no copies are promised.
 	ConditionIndependent = "Independent"
 
+	// ConditionCovered of a ClusterBackupPolicy is True while every claim in scope is selected by an active policy, or exempt.
+	ConditionCovered = "Covered"
+
 	// ConditionSucceeded of a RestoreDrill or a Restore is Unknown while it runs, and then says how it ended.
 	ConditionSucceeded = "Succeeded"
 

@@ -24,6 +24,7 @@ var (
 func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&BackupPolicy{}, &BackupPolicyList{},
+		&ClusterBackupPolicy{}, &ClusterBackupPolicyList{},
 		&RecoveryPoint{}, &RecoveryPointList{},
 		&RestoreDrill{}, &RestoreDrillList{},
 		&Restore{}, &RestoreList{},

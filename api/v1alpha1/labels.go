@@ -14,6 +14,10 @@ const (
 	LabelPolicy = "lifeboat.dev/policy"
 	// LabelPolicyUID is the UID of the policy.
 	LabelPolicyUID = "lifeboat.dev/policy-uid"
+	// LabelClusterPolicy, on a BackupPolicy, is the name of the ClusterBackupPolicy from whose template it was made.
+	LabelClusterPolicy = "lifeboat.dev/cluster-policy"
+	// LabelClusterPolicyUID is its UID. Only a policy that bears it, and its name, is edited or deleted for the template's sake.
+	LabelClusterPolicyUID = "lifeboat.dev/cluster-policy-uid"
 	// LabelPoint is the name of the recovery point.
 	LabelPoint = "lifeboat.dev/recovery-point"
 	// LabelPointUID is the UID of the recovery point.
@@ -27,6 +31,8 @@ const (
 	LabelRun = "lifeboat.dev/run"
 	// LabelRunUID is its UID. What bears it and has no such run any more is swept away, unless it is a claim that a Restore made.
 	LabelRunUID = "lifeboat.dev/run-uid"
+	// LabelTrigger, on a RestoreDrill without a slot that Lifeboat created, is what it was created for.
+	LabelTrigger = "lifeboat.dev/trigger"
 	// LabelEvidence, on a ConfigMap, is the UID of the policy whose drills it speaks of.
 	LabelEvidence = "lifeboat.dev/evidence-policy-uid"
 
@@ -73,4 +79,7 @@ const (
 	FinalizerThrowaways = "lifeboat.dev/throwaways"
 	// FinalizerPoints, on a BackupPolicy with onDelete Prune, holds its deletion until its points were told to go.
 	FinalizerPoints = "lifeboat.dev/points"
+	// FinalizerStamped, on a ClusterBackupPolicy with onDelete Remove, holds its deletion until the policies made from its
+	// template were told to go.
+	FinalizerStamped = "lifeboat.dev/stamped"
 )

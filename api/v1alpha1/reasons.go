@@ -68,6 +68,27 @@ const (
 	// ReasonDeletionHeld says that the point must not go yet: it is on hold or among the last good ones.
 	ReasonDeletionHeld = "DeletionHeld"
 
+	// Covered of a ClusterBackupPolicy, and reasons of the claims and namespaces in its scope.
+
+	// ReasonCovered says that every claim in scope is covered or exempt.
+	ReasonCovered = "Covered"
+	// ReasonUncovered says that claims in scope are neither covered nor exempt.
+	ReasonUncovered = "Uncovered"
+	// ReasonNothingInScope says that no namespace is selected, so that nothing can be judged.
+	ReasonNothingInScope = "NothingInScope"
+	// ReasonNoActivePolicy says that no policy of the namespace selects the claim.
+	ReasonNoActivePolicy = "NoActivePolicy"
+	// ReasonExemptionExpired says that an exemption has ended.
+	ReasonExemptionExpired = "ExemptionExpired"
+	// ReasonStampConflict says that a namespace has a policy of the ClusterBackupPolicy's name that was not made from its template.
+	ReasonStampConflict = "StampConflict"
+	// ReasonStampRefused says that the API server refused a policy that was to be made from the template.
+	ReasonStampRefused = "StampRefused"
+	// ReasonStamped says that policies were made from the template, or set to what it says.
+	ReasonStamped = "Stamped"
+	// ReasonStampsRemoved says that policies made from the template were deleted. Their recovery points stay.
+	ReasonStampsRemoved = "StampsRemoved"
+
 	// Reasons of single volumes.
 
 	// ReasonClaimMissing says that a claim named in the policy does not exist, or went during the capture.

@@ -39,6 +39,12 @@ func TestRoleTemplate(t *testing.T) {
 	}
 }
 
+func TestIndented(t *testing.T) {
+	if got := indented("a:\n\n  b: |-\n    c\n", "  "); got != "  a:\n\n    b: |-\n      c\n" {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 func TestCompare(t *testing.T) {
 	const helm = "kind: A\napiVersion: v1\nmetadata: {name: a, labels: {helm.sh/chart: x, app: web}}\nspec: {n: 1}\n---\n---\nkind: B\napiVersion: v1\nmetadata: {name: b}\n"
 	tests := []struct {

@@ -22,9 +22,13 @@ render --set hooks.enabled=true >"$work/helm-hooks.yaml"
 "$KUBECTL" kustomize config/with-hooks >"$work/kustomize-hooks.yaml"
 go run ./hack/chart compare "$work/helm-hooks.yaml" "$work/kustomize-hooks.yaml"
 
+render --set serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true >"$work/helm-monitoring.yaml"
+"$KUBECTL" kustomize config/monitoring >"$work/kustomize-monitoring.yaml"
+go run ./hack/chart compare "$work/helm-monitoring.yaml" "$work/kustomize-monitoring.yaml"
+
 # Every switch renders.
-render --set replicas=2,podDisruptionBudget.enabled=true,networkPolicy.enabled=true,serviceMonitor.enabled=true >"$work/all.yaml"
-for kind in PodDisruptionBudget NetworkPolicy ServiceMonitor; do
+render --set replicas=2,podDisruptionBudget.enabled=true,networkPolicy.enabled=true,serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true >"$work/all.yaml"
+for kind in PodDisruptionBudget NetworkPolicy ServiceMonitor PrometheusRule; do
 	grep -q "^kind: $kind$" "$work/all.yaml" || fail "$kind is missing although it is enabled"
 done
 ! render --set crds.enabled=false | grep -q '^kind: CustomResourceDefinition$' || fail "crds.enabled=false renders definitions"
@@ -47,11 +51,26 @@ for part in 'helm.sh/hook: test' 'checksum/notifications: ' 'port: 9093' '--noti
 done
 ! grep -q 'notifications' "$work/helm.yaml" || fail "without notifiers, the chart renders notifications"
 
+# What Prometheus and Grafana are told is what the files say; without the switches they are told nothing.
+go run ./hack/chart monitoring "$work/all.yaml" charts/lifeboat/files
+! grep -Eq '^kind: (ServiceMonitor|PrometheusRule)$|grafana' "$work/helm.yaml" || fail "something for Prometheus or Grafana is installed without being asked for"
+
+# Alerts can be changed one by one.
+render --set prometheusRule.enabled=true,prometheusRule.labels.team=storage --set prometheusRule.alerts.SlotMissed.for=2h \
+	--set prometheusRule.alerts.NeverProven.severity=nightly --set prometheusRule.alerts.FindingMedium.enabled=false >"$work/alerts.yaml"
+rule() { awk -v name="$1" '$1 == "-" { on = 0 } $0 ~ "- alert: " name "$" { on = 1 } on' "$work/alerts.yaml"; }
+rule SlotMissed | grep -q '^ *for: 2h$' || fail "prometheusRule.alerts.SlotMissed.for has no effect"
+rule NeverProven | grep -q '^ *severity: nightly$' || fail "prometheusRule.alerts.NeverProven.severity has no effect"
+rule ProofExpired | grep -q '^ *severity: ticket$' || fail "an alert that nobody changed is changed"
+[[ -z $(rule FindingMedium) && -n $(rule FindingHigh) ]] || fail "prometheusRule.alerts.FindingMedium.enabled=false has another effect than to leave it out"
+grep -q '^    team: storage$' "$work/alerts.yaml" || fail "prometheusRule.labels has no effect"
+
 # Power that nothing but hooks needs stays away unless asked for.
 ! grep -Eq '^ *- "?pods/exec|resources:.*pods/exec' "$work/helm.yaml" || fail "pods/exec is granted although hooks are disabled"
 
 # The schema refuses what it should.
-for wrong in replicas=-1 retention.gracePeriod=soon hooks.enabledd=true image.pullPolicy=Sometimes; do
+for wrong in replicas=-1 retention.gracePeriod=soon hooks.enabledd=true image.pullPolicy=Sometimes \
+	prometheusRule.alerts.SlotMissed.for=soon prometheusRule.alerts.SlotMissed.level=page prometheusRule.enabled=true,prometheusRule.alerts.Slotmissed.for=1h; do
 	! render --set "$wrong" >/dev/null 2>&1 || fail "values.schema.json accepts $wrong"
 done
 secret='urlFrom: {secretKeyRef: {name: s, key: url}}'

@@ -36,7 +36,7 @@ func (w *World) Dump() string {
 	var lines []string
 	for _, l := range []client.ObjectList{&corev1.NamespaceList{}, &corev1.PersistentVolumeClaimList{}, &api.BackupPolicyList{},
 		&api.RecoveryPointList{}, &snapshotv1.VolumeSnapshotList{}, &snapshotv1.VolumeSnapshotContentList{},
-		groupList("VolumeGroupSnapshotList"), groupList("VolumeGroupSnapshotContentList"), &api.RestoreDrillList{}, &corev1.PodList{},
+		groupList("VolumeGroupSnapshotList"), groupList("VolumeGroupSnapshotContentList"), &api.RestoreDrillList{}, &api.ClusterBackupPolicyList{}, &corev1.PodList{},
 		&networkingv1.NetworkPolicyList{}, &corev1.PersistentVolumeList{}, &corev1.ConfigMapList{}, &corev1.SecretList{}} {
 		must(w.User.List(context.Background(), l))
 		for _, o := range items(l) {

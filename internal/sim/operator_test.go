@@ -46,6 +46,7 @@ type Operator struct {
 	drills   *controllers.DrillReconciler
 	prints   *controllers.FingerprintReconciler
 	sweeper  *controllers.Sweeper
+	clusters *controllers.ClusterPolicyReconciler
 	queue    map[request]time.Time
 	fails    map[request]int
 }
@@ -58,6 +59,8 @@ const (
 	drillKind  = "RestoreDrill"
 	printKind  = "Fingerprint"
 	sweepKind  = "Sweep"
+
+	clusterKind = "ClusterBackupPolicy"
 )
 
 // Start starts an operator in place of the one before. Around may be nil; lag is by how many writes its cache is behind.
@@ -103,6 +106,7 @@ func (o *Operator) build(live, cached *testkit.Client) {
 		Evidence: &controllers.EvidenceRecorder{Read: read, Write: write, Namespace: systemNamespace, Version: "v1"}}
 	o.prints = &controllers.FingerprintReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings, Mover: mover}
 	o.sweeper = &controllers.Sweeper{Read: read, Write: write, Clock: w.Clock}
+	o.clusters = &controllers.ClusterPolicyReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Hooks: w.Settings.HooksEnabled}
 	w.operators = append(w.operators, o)
 	o.wakeAll()
 }
@@ -198,7 +202,7 @@ func (o *Operator) reconcile(r request) (err error) {
 	o.world.Passes++
 	req := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: r.namespace, Name: r.name}}
 	run := map[string]reconcile.Func{policyKind: o.policies.Reconcile, pointKind: o.points.Reconcile,
-		drillKind: o.drills.Reconcile, printKind: o.prints.Reconcile, sweepKind: o.sweeper.Reconcile}[r.kind]
+		drillKind: o.drills.Reconcile, printKind: o.prints.Reconcile, sweepKind: o.sweeper.Reconcile, clusterKind: o.clusters.Reconcile}[r.kind]
 	result, failed := run(context.Background(), req)
 	now := o.world.Clock.Now()
 	switch {
@@ -233,6 +237,9 @@ func (o *Operator) wakeAll() {
 		o.add(request{pointKind, p.Namespace, p.Name}, now)
 	}
 	o.wakeRuns(now)
+	for _, c := range o.world.baselines() {
+		o.add(request{clusterKind, "", c.Name}, now)
+	}
 }
 
 // snapshotDelay is for how long events of snapshots are gathered.
@@ -248,6 +255,7 @@ func (o *Operator) route(news []testkit.Change) {
 			obj = c.Then
 		}
 		o.routeRuns(c, obj, now)
+		o.routeCluster(c, obj, now)
 		switch obj := obj.(type) {
 		case *api.BackupPolicy:
 			o.routePolicy(c, obj, now)

@@ -33,7 +33,7 @@ type scenario struct {
 var claims3 = []string{"data", "logs", "queue"}
 
 func scenarios() []scenario {
-	return slices.Concat(loneScenarios(), groupScenarios(), drillScenarios())
+	return slices.Concat(loneScenarios(), groupScenarios(), drillScenarios(), clusterScenarios())
 }
 
 func loneScenarios() []scenario {

@@ -100,6 +100,9 @@ func (k *Checker) Before(c Call) {
 		k.freesVolume(c)
 		return
 	}
+	if c.Verb == Patch && c.Kind == "BackupPolicy" {
+		k.editsPolicy(k.look(), c)
+	}
 	frees := c.Verb == Patch && (c.Kind == "VolumeSnapshotContent" || c.Kind == "VolumeGroupSnapshotContent") && freesBytes(c.Body)
 	if c.Verb != Delete && !frees {
 		return
@@ -125,6 +128,8 @@ func (k *Checker) Before(c Call) {
 		k.throwsAway(c)
 	case "RestoreDrill":
 		k.forgetsDrill(c)
+	case "BackupPolicy":
+		k.editsPolicy(f, c)
 	default:
 		k.broken(14, "%s: the operator never deletes such objects", c)
 	}

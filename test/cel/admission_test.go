@@ -25,7 +25,7 @@ func TestAdmission(t *testing.T) {
 			t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
 		}
 	}
-	for _, name := range []string{"hooks.yaml", "checks.yaml"} {
+	for _, name := range []string{"hooks.yaml", "checks.yaml", "cluster.yaml"} {
 		file := filepath.Join(root, "config/admission", name)
 		must("apply", "-f", file)
 		t.Cleanup(func() { _, _ = kubectl(t.Context(), "delete", "-f", file) })
@@ -34,6 +34,11 @@ func TestAdmission(t *testing.T) {
 	must("create", "role", "pods", "--verb=create", "--resource=pods,pods/exec")
 	must("create", "rolebinding", "policies", "--role=policies", "--user=owner", "--user=author")
 	must("create", "rolebinding", "pods", "--role=pods", "--user=owner")
+
+	must("create", "clusterrole", "baselines", "--verb=create", "--resource=clusterbackuppolicies.lifeboat.dev")
+	must("create", "clusterrole", "pods", "--verb=create", "--resource=pods,pods/exec")
+	must("create", "clusterrolebinding", "baselines", "--clusterrole=baselines", "--user=owner", "--user=platform")
+	must("create", "clusterrolebinding", "pods", "--clusterrole=pods", "--user=platform")
 
 	const check = `{name: c, proves: Consistent, image: i, command: [x]}`
 	policy := func(more string) string {
@@ -45,6 +50,12 @@ func TestAdmission(t *testing.T) {
 	}
 	hooks := policy(`snapshot: {hooks: [{name: h, when: Before, selector: {}, command: [x]}]}`)
 	checks := policy(`drill: {cron: "@daily", checks: [` + check + `]}`)
+	baseline := func(more string) string {
+		return `{apiVersion: lifeboat.dev/v1alpha1, kind: ClusterBackupPolicy, metadata: {name: p}, spec: {namespaceSelector: {},
+			template: {schedule: {cron: "@daily"}, retention: {last: 1}, ` + more + `}}}`
+	}
+	everywhere := baseline(`snapshot: {hooks: [{name: h, when: Before, selector: {}, command: [x]}]}`)
+	rehearsed := baseline(`drill: {cron: "@daily", checks: [` + check + `]}`)
 	create := func(user, object string) (string, error) {
 		file := filepath.Join(t.TempDir(), "object.yaml")
 		if err := os.WriteFile(file, []byte(object), 0o600); err != nil {
@@ -52,9 +63,9 @@ func TestAdmission(t *testing.T) {
 		}
 		return kubectl(t.Context(), "create", "--dry-run=server", "--as="+user, "-f", file)
 	}
-	for _, object := range []string{hooks, checks} { // they come into force a moment after they were applied
+	for object, user := range map[string]string{hooks: "author", checks: "author", everywhere: "owner"} { // they come into force a moment after they were applied
 		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-			if _, err := create("author", object); err != nil {
+			if _, err := create(user, object); err != nil {
 				break
 			}
 		}
@@ -68,6 +79,11 @@ func TestAdmission(t *testing.T) {
 		{"checks of a drill, with it", "owner", drill(`checks: [` + check + `]`), ""},
 		{"a drill that leaves them to the policy", "author", drill(`select: Latest`), ""},
 		{"a policy with a drill without checks", "author", policy(`drill: {cron: "@daily"}`), ""},
+		{"hooks of a template, with the right to exec in one namespace", "owner", everywhere, "may not create pods/exec in all namespaces"},
+		{"hooks of a template, with the right everywhere", "platform", everywhere, ""},
+		{"checks of a template, with the right to create pods in one namespace", "owner", rehearsed, "may not create pods in all namespaces"},
+		{"checks of a template, with the right everywhere", "platform", rehearsed, ""},
+		{"a template without either", "owner", baseline(``), ""},
 	} {
 		out, err := create(c.user, c.object)
 		said := out

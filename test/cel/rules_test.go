@@ -34,6 +34,11 @@ func TestEveryRuleIsTested(t *testing.T) {
 		c.mutate(o)
 		record(o.GetKind(), cluster.Create(t.Context(), o, client.DryRunAll))
 	}
+	for _, c := range clusterCases() {
+		o := validClusterPolicy()
+		c.mutate(o)
+		record(o.GetKind(), cluster.Create(t.Context(), o, client.DryRunAll))
+	}
 	for _, c := range pointCases() {
 		o := validPoint()
 		c.mutate(o)

@@ -39,8 +39,9 @@ func (s *space) finding(policy, kind string, severity api.Severity, most time.Du
 	}
 	if severity != api.SeverityPending {
 		s.await("an event of "+kind, soonEnough, func() string {
-			if events := s.kubectl("events", "--for=bp/"+policy, "--types=Warning"); !strings.Contains(events, kind) {
-				return events
+			events, err := s.kubectlTry("events", "--for=backuppolicy.lifeboat.dev/"+policy, "--types=Warning")
+			if err != nil || !strings.Contains(events, kind) {
+				return fmt.Sprint(events, err)
 			}
 			return ""
 		})
@@ -189,7 +190,7 @@ func TestDriftOfPoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.await("either the finding or the controller's correction", soonEnough, func() string {
-		events := s.kubectl("events", "--for=bp/sync")
+		events := s.kubectl("events", "--for=backuppolicy.lifeboat.dev/sync")
 		if !strings.Contains(events, api.ReasonReadinessRegressed) {
 			return events
 		}
@@ -377,7 +378,7 @@ func TestDriftOfPromises(t *testing.T) {
 		return fmt.Sprintf("%d drills", len(list.Items))
 	})
 	s.await("an event of the change", soonEnough, func() string {
-		if events := s.kubectl("events", "--for=bp/sync"); !strings.Contains(events, api.ReasonStorageStackChanged) {
+		if events := s.kubectl("events", "--for=backuppolicy.lifeboat.dev/sync"); !strings.Contains(events, api.ReasonStorageStackChanged) {
 			return events
 		}
 		return ""
@@ -391,7 +392,7 @@ func TestDriftOfRetention(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t)
 	s.claims(storageA, "contacts")
-	s.policy("sync", everyMinute, keep(api.Retention{Last: 2, Minimum: 2}))
+	s.policy("sync", everyMinute, timeout(shortest), keep(api.Retention{Last: 2, Minimum: 2}))
 	s.await("two points", 4*time.Minute, func() string {
 		n := 0
 		for _, p := range s.points() {
@@ -405,6 +406,7 @@ func TestDriftOfRetention(t *testing.T) {
 		return ""
 	})
 	oldest := s.points()[0].Name
+	time.Sleep(shortest + time.Second) // only then their slots count as settled
 	s.kubectl("delete", "volumesnapshot", s.snapshots(oldest)["contacts"].Name, "--timeout=60s")
 	s.finding("sync", api.ReasonRetentionShort, api.SeverityHigh, soonEnough)
 	s.cleared("sync", api.ReasonRetentionShort, 3*time.Minute)

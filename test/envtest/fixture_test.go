@@ -128,6 +128,8 @@ func conditionsOf(o client.Object) *[]metav1.Condition {
 		return &x.Status.Conditions
 	case *api.RestoreDrill:
 		return &x.Status.Conditions
+	case *api.ClusterBackupPolicy:
+		return &x.Status.Conditions
 	case *api.Restore:
 		return &x.Status.Conditions
 	}

@@ -337,6 +337,148 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClaimCounts
+  map:
+    fields:
+    - name: covered
+      type:
+        scalar: numeric
+    - name: exempt
+      type:
+        scalar: numeric
+    - name: total
+      type:
+        scalar: numeric
+    - name: uncovered
+      type:
+        scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClusterBackupPolicy
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClusterBackupPolicySpec
+    - name: status
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClusterBackupPolicyStatus
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClusterBackupPolicySpec
+  map:
+    fields:
+    - name: audit
+      type:
+        scalar: boolean
+    - name: claimSelector
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.LabelSelector
+    - name: exemptions
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Exemption
+          elementRelationship: associative
+          keys:
+          - name
+    - name: namespaceSelector
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.LabelSelector
+    - name: onDelete
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.StampedOnDelete
+      default: Retain
+    - name: template
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClusterPolicyTemplate
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClusterBackupPolicyStatus
+  map:
+    fields:
+    - name: claims
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClaimCounts
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: conflicts
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.StampConflicts
+    - name: findingCounts
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FindingCounts
+    - name: findings
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Finding
+          elementRelationship: atomic
+    - name: namespaces
+      type:
+        scalar: numeric
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: stamped
+      type:
+        scalar: numeric
+    - name: told
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.NotifierMark
+          elementRelationship: associative
+          keys:
+          - notifier
+    - name: uncovered
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.UncoveredClaim
+          elementRelationship: associative
+          keys:
+          - namespace
+          - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClusterPolicyTemplate
+  map:
+    fields:
+    - name: drill
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill
+    - name: fingerprint
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FingerprintMode
+    - name: manifest
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ManifestMode
+    - name: mover
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
+    - name: objectives
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Objectives
+    - name: retention
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Retention
+    - name: schedule
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Schedule
+    - name: snapshot
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SnapshotOptions
+    - name: suspend
+      type:
+        scalar: boolean
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Consistency
   scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill
@@ -546,6 +688,33 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Exemption
+  map:
+    fields:
+    - name: claims
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: owner
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: selector
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.LabelSelector
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ExpiringPoint
   map:
     fields:
@@ -1345,6 +1514,34 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
       default: 10m
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.StampConflict
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.StampConflicts
+  map:
+    fields:
+    - name: total
+      type:
+        scalar: numeric
+    - name: worst
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.StampConflict
+          elementRelationship: associative
+          keys:
+          - namespace
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.StampedOnDelete
+  scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.TCPProbe
   map:
     fields:
@@ -1353,6 +1550,21 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Trigger
   scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.UncoveredClaim
+  map:
+    fields:
+    - name: claim
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Verdict
   scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeCounts

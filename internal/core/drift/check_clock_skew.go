@@ -14,6 +14,7 @@ import (
 // The ages of data are judged by that clock, so all promises about age are then about something else.
 var checkClockSkew = check{
 	kinds: []string{api.ReasonClockSkew},
+	needs: []Fact{FactPoints},
 	judge: func(p *pass) {
 		q := p.newestWhole()
 		if q == nil || q.Status.PointInTime == nil {

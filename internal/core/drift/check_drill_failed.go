@@ -14,6 +14,7 @@ import (
 // checkDrillFailed finds drills that failed since the newest proof. One that could not run, or was aborted, does not outweigh one that failed.
 var checkDrillFailed = check{
 	kinds: []string{api.ReasonDrillFailed},
+	needs: []Fact{FactDrills},
 	of:    []string{api.ConditionProven},
 	judge: func(p *pass) {
 		failed := p.ended(api.VerdictFailed)

@@ -15,6 +15,7 @@ const inconclusiveInARow = 3
 // checkDrillInconclusive finds that the last drills could not be carried out. Skipped is not passed.
 var checkDrillInconclusive = check{
 	kinds: []string{api.ReasonDrillInconclusive},
+	needs: []Fact{FactDrills},
 	judge: func(p *pass) {
 		row := p.ended(api.VerdictInconclusive)
 		for _, v := range []api.Verdict{api.VerdictPassed, api.VerdictFailed} {

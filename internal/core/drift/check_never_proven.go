@@ -12,6 +12,7 @@ import (
 // may be. The first may have gone since: where retention keeps points for less time, none ever gets that old.
 var checkNeverProven = check{
 	kinds: []string{api.ReasonNeverProven},
+	needs: []Fact{FactPoints, FactDrills},
 	of:    []string{api.ConditionProven},
 	judge: func(p *pass) {
 		if !p.Drilled || p.Status.LastProof != nil {

@@ -12,6 +12,7 @@ import (
 // checkNeverSucceeded finds policies without any complete point. A young one is given two slots.
 var checkNeverSucceeded = check{
 	kinds: []string{api.ReasonNeverSucceeded},
+	needs: []Fact{FactPoints},
 	of:    []string{api.ConditionProtected},
 	judge: func(p *pass) {
 		if p.Obstacle != nil && (p.Obstacle.Schedule || p.Obstacle.Selection) || slices.ContainsFunc(p.Points, complete) {

@@ -14,6 +14,7 @@ import (
 // younger than it, or selected only since: it is told once two slots have passed over them.
 var checkNotCaptured = check{
 	kinds: []string{api.ReasonVolumeNotCaptured},
+	needs: []Fact{FactSelection, FactPoints},
 	of:    []string{api.ConditionProtected},
 	judge: func(p *pass) {
 		if p.Obstacle != nil && p.Obstacle.Schedule || !slices.ContainsFunc(p.Points, complete) {

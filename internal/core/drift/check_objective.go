@@ -12,6 +12,7 @@ import (
 // checkObjective finds volumes whose newest captured data are older than promised.
 var checkObjective = check{
 	kinds: []string{api.ReasonObjectiveMissed},
+	needs: []Fact{FactSelection, FactPoints},
 	of:    []string{api.ConditionProtected},
 	judge: func(p *pass) {
 		if p.Obstacle != nil && p.Obstacle.Schedule {

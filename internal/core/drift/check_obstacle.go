@@ -15,7 +15,8 @@ const selectsNothingAfter = 15 * time.Minute
 var checkObstacle = check{
 	kinds: []string{api.ReasonInvalidSchedule, api.ReasonInvalidSelector, api.ReasonPolicySelectsNothing, api.ReasonWorkloadNotFound,
 		api.ReasonSnapshotAPIMissing, api.ReasonHooksDisabled, api.ReasonGroupUnsupported, api.ReasonNamespaceTerminating},
-	of: []string{api.ConditionReady, api.ConditionProtected},
+	needs: []Fact{FactSelection},
+	of:    []string{api.ConditionReady, api.ConditionProtected},
 	judge: func(p *pass) {
 		why := p.Obstacle
 		if why == nil {

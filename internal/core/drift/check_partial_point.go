@@ -16,6 +16,7 @@ import (
 // checkPartialPoint finds that the newest recovery point lacks a volume of the policy.
 var checkPartialPoint = check{
 	kinds: []string{api.ReasonPartialPoint},
+	needs: []Fact{FactSelection, FactPoints},
 	judge: func(p *pass) {
 		newest := p.newestFinished()
 		if newest == nil {

@@ -13,6 +13,7 @@ import (
 // checkPointLost finds points that were whole and are not any more, or whose parts do not belong together.
 var checkPointLost = check{
 	kinds: []string{api.ReasonRecoveryPointVanished, api.ReasonBindingBroken, api.ReasonReadinessRegressed},
+	needs: []Fact{FactPoints},
 	judge: func(p *pass) {
 		for _, q := range p.Points {
 			if q.Status.FinishedAt == nil || complete(q) || !q.DeletionTimestamp.IsZero() {

@@ -18,7 +18,7 @@ var checkPolicyWeakened = check{
 			return
 		}
 		was, generation := p.Status.Applied.Promise, p.Policy.Generation
-		if was.Since == nil && was.Generation == generation || Accepted(p.Policy) == generation {
+		if was.Since == nil && was.Generation == generation {
 			return
 		}
 		less := Weaker(*was, PromiseOf(p.Policy, p.Required))

@@ -12,6 +12,7 @@ import (
 // checkProofExpired finds that the newest proof is older than promised.
 var checkProofExpired = check{
 	kinds: []string{api.ReasonProofExpired},
+	needs: []Fact{FactDrills},
 	of:    []string{api.ConditionProven},
 	judge: func(p *pass) {
 		last := p.Status.LastProof

@@ -12,6 +12,7 @@ import (
 // checkProofTooShallow finds that the newest proof does not go as deep as is promised.
 var checkProofTooShallow = check{
 	kinds: []string{api.ReasonProofTooShallow},
+	needs: []Fact{FactDrills},
 	of:    []string{api.ConditionProven},
 	judge: func(p *pass) {
 		last := p.Status.LastProof

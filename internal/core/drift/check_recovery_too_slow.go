@@ -20,6 +20,7 @@ const (
 // checkRecoveryTooSlow finds that a recovery took longer than is promised: the slowest of the last three.
 var checkRecoveryTooSlow = check{
 	kinds: []string{api.ReasonRecoveryTooSlow},
+	needs: []Fact{FactDrills},
 	of:    []string{api.ConditionProven},
 	judge: func(p *pass) {
 		last, o := p.Status.LastProof, p.Policy.Spec.Objectives

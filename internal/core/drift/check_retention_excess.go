@@ -17,6 +17,7 @@ const excessAfter = day
 // stay on purpose.
 var checkRetentionExcess = check{
 	kinds: []string{api.ReasonRetentionExcess},
+	needs: []Fact{FactPoints},
 	judge: func(p *pass) {
 		var stay []string
 		oldest := metav1.Time{}

@@ -13,13 +13,16 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/retention"
 )
 
-// gapsAllowed is how many of a rule's points may be missing before it is told.
-const gapsAllowed = 1
+const (
+	gapsAllowed = 1    // so many of a rule's points may be missing before it is told
+	mostKept    = 1000 // a rule's number is no greater; it bounds the work, whatever is in an object
+)
 
 // checkRetentionShort finds rules of the retention by which fewer points are there than there should be by now: of the slots
 // since the promise came into force each stands for its hour, day and so on, up to the rule's number.
 var checkRetentionShort = check{
 	kinds: []string{api.ReasonRetentionShort},
+	needs: []Fact{FactPoints},
 	judge: func(p *pass) {
 		if p.Policy.Spec.Suspend {
 			return
@@ -34,7 +37,7 @@ var checkRetentionShort = check{
 			{retention.Last, r.Last}, {retention.Hourly, r.Hourly}, {retention.Daily, r.Daily}, {retention.Weekly, r.Weekly},
 			{retention.Monthly, r.Monthly}, {retention.Yearly, r.Yearly}, {retention.Minimum, max(1, r.Minimum)},
 		} {
-			if what := p.short(t, rule.rule, int(rule.number)); what != "" {
+			if what := p.short(t, rule.rule, int(min(rule.number, mostKept))); what != "" {
 				short = append(short, what)
 			}
 		}

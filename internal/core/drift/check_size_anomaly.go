@@ -25,6 +25,7 @@ const (
 // the new size were recorded that it is the usual one.
 var checkSizeAnomaly = check{
 	kinds: []string{api.ReasonSizeAnomaly},
+	needs: []Fact{FactPoints},
 	judge: func(p *pass) {
 		seen := p.sizes()
 		for i := range p.Volumes {

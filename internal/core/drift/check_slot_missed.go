@@ -12,6 +12,7 @@ import (
 // checkSlotMissed finds slots that passed without a run, until a later one has led to a complete point.
 var checkSlotMissed = check{
 	kinds: []string{api.ReasonSlotMissed},
+	needs: []Fact{FactPoints},
 	judge: func(p *pass) {
 		m := p.Status.Missed
 		if m == nil {

@@ -18,6 +18,7 @@ const stuckHigh = time.Hour
 // checkSnapshotStuck finds snapshots that were not ready in time, by the newest points: as long as they fail for it, it lasts.
 var checkSnapshotStuck = check{
 	kinds: []string{api.ReasonSnapshotStuck},
+	needs: []Fact{FactPoints},
 	judge: func(p *pass) {
 		since := map[string]metav1.Time{}
 		var open []string  // the claims of the newest point that are stuck

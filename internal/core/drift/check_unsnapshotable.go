@@ -14,6 +14,7 @@ const unboundAfter = 15 * time.Minute
 // checkUnsnapshotable finds selected volumes that cannot be captured as things stand.
 var checkUnsnapshotable = check{
 	kinds: []string{api.ReasonUnsnapshotableVolume},
+	needs: []Fact{FactSelection},
 	of:    []string{api.ConditionReady},
 	judge: func(p *pass) {
 		for i := range p.Volumes {

@@ -11,6 +11,7 @@ import (
 // checkVolumeReplaced finds claims that are not what was captured last under their name.
 var checkVolumeReplaced = check{
 	kinds: []string{api.ReasonVolumeReplaced},
+	needs: []Fact{FactSelection, FactPoints},
 	judge: func(p *pass) {
 		newest := p.newestFinished()
 		if newest == nil {

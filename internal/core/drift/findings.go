@@ -19,7 +19,7 @@ import (
 const MostListed = 20
 
 // mostBytes bounds what more than one finding of a kind may take in a status, so that it stays below 32 KiB.
-const mostBytes = 6 << 10
+const mostBytes = 9 << 10
 
 // mostText is the longest message or remedy, in bytes.
 const mostText = 512
@@ -121,14 +121,11 @@ func (p *pass) find(f Finding) {
 // since is since when a difference is there of which nothing else tells: it is remembered in the findings. One that may
 // have been there before, and was not listed for lack of room, counts as old: it is told rather than waited for.
 func (p *pass) since(kind, subject string) metav1.Time {
-	before := p.Status.Findings
-	for i := range before {
-		if before[i].Kind == kind && before[i].Subject == subject {
-			return before[i].Since
-		}
+	if was := p.remembered(kind, subject); !was.IsZero() {
+		return was
 	}
 	born := p.Policy.CreationTimestamp
-	if int(p.Status.FindingCounts.Total) > len(before) && !born.IsZero() && !born.After(p.now) {
+	if int(p.Status.FindingCounts.Total) > len(p.Status.Findings) && !born.IsZero() && !born.After(p.now) {
 		return born
 	}
 	return at(p.now)
@@ -137,13 +134,21 @@ func (p *pass) since(kind, subject string) metav1.Time {
 // sinceBefore is since when a difference is there that shows in what is newest, and may have shown before in what is gone:
 // it is remembered from when it was first found.
 func (p *pass) sinceBefore(kind, subject string, shows metav1.Time) metav1.Time {
-	before := p.Status.Findings
-	for i := range before {
-		if before[i].Kind == kind && before[i].Subject == subject && before[i].Since.Before(&shows) {
-			return before[i].Since
-		}
+	if was := p.remembered(kind, subject); !was.IsZero() && was.Before(&shows) {
+		return was
 	}
 	return shows
+}
+
+// remembered is since when the findings of before say that a difference is there; zero when they do not.
+func (p *pass) remembered(kind, subject string) metav1.Time {
+	before := p.Status.Findings
+	for i := range before {
+		if f := &before[i]; f.Kind == kind && f.Subject == subject && !f.Since.After(p.now) {
+			return f.Since
+		}
+	}
+	return metav1.Time{}
 }
 
 // at is an instant as objects show it: in whole seconds.
@@ -185,6 +190,7 @@ func Rank(s api.Severity) int {
 		return 2
 	case api.SeverityLow:
 		return 3
+	case api.SeverityPending:
 	}
 	return 4
 }

@@ -306,7 +306,9 @@ func Drill(policy *api.BackupPolicy, d plan.Rehearse) *api.RestoreDrill {
 		},
 		Spec: api.RestoreDrillSpec{Policy: &api.PolicyReference{Name: policy.Name}},
 	}
-	if !d.Slot.IsZero() {
+	if d.Slot.IsZero() {
+		drill.Labels[api.LabelTrigger] = string(api.TriggerStorageStackChanged)
+	} else {
 		drill.Spec.Slot = ptr.To(metav1.NewTime(d.Slot.UTC()))
 	}
 	return drill

@@ -242,7 +242,7 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	if spec.Slot != nil {
 		p.Status.Trigger = api.TriggerSchedule
 	}
-	if o.Drill.Name == names.StackDrill(o.Policy.Name, string(o.Policy.UID), o.Storage) {
+	if o.Drill.Labels[api.LabelTrigger] == string(api.TriggerStorageStackChanged) {
 		p.Status.Trigger = api.TriggerStorageStackChanged
 	}
 	for _, c := range checks {
@@ -270,7 +270,7 @@ func requiredProof(b *api.BackupPolicy, checks []api.Check) api.ProofLevel {
 		return b.Spec.Objectives.RequiredProof
 	}
 	deepest := api.LevelRestored
-	if fingerprintMode(b) != api.FingerprintNone {
+	if levels.Fingerprints(b) != api.FingerprintNone {
 		deepest = api.LevelIntact
 	}
 	for _, c := range checks {
@@ -279,17 +279,6 @@ func requiredProof(b *api.BackupPolicy, checks []api.Check) api.ProofLevel {
 		}
 	}
 	return deepest
-}
-
-// fingerprintMode says of which points a policy records fingerprints.
-func fingerprintMode(b *api.BackupPolicy) api.FingerprintMode {
-	switch {
-	case b.Spec.Fingerprint != "":
-		return b.Spec.Fingerprint
-	case b.Spec.Drill != nil:
-		return api.FingerprintEvery
-	}
-	return api.FingerprintNone
 }
 
 func (p *DrillPlan) wakeAt(t time.Time) { p.Wake = sooner(p.Wake, t) }

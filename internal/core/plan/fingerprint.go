@@ -12,6 +12,7 @@ import (
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
 
@@ -71,7 +72,7 @@ func fingerprintDue(o FingerprintObserved) bool {
 	if o.Policy == nil || !o.Policy.DeletionTimestamp.IsZero() || !Complete(o.Point) || !newestComplete(o) {
 		return false
 	}
-	switch fingerprintMode(o.Policy) {
+	switch levels.Fingerprints(o.Policy) {
 	case api.FingerprintEvery:
 		return true
 	case api.FingerprintSampled:

@@ -8,7 +8,6 @@ import (
 	"sort"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -132,7 +131,7 @@ func completeSiblings(point *api.RecoveryPoint, siblings []*api.RecoveryPoint) [
 func newestProven(good []*api.RecoveryPoint) *api.RecoveryPoint {
 	var newest *api.RecoveryPoint
 	for _, q := range good {
-		if meta.IsStatusConditionTrue(q.Status.Conditions, api.ConditionProven) && (newest == nil || At(q).After(At(newest))) {
+		if Proven(q) && (newest == nil || At(q).After(At(newest))) {
 			newest = q
 		}
 	}

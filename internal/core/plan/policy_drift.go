@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,18 +31,21 @@ type Throwaway struct {
 }
 
 // planPromise remembers the strongest promise, so that a weaker one is noticed. It is worked out anew only for another spec, or
-// when somebody accepts that less is promised.
+// when somebody accepts that less is promised: what was not told before cannot be accepted, so that no edit accepts itself.
 func (p *PolicyPlan) planPromise(b *api.BackupPolicy, now time.Time) {
 	accepted := drift.Accepted(b)
 	var was *api.Promise
 	if a := b.Status.Applied; a != nil {
 		was = a.Promise
 	}
-	if was == nil || was.Generation != b.Generation || (was.Since != nil && accepted == b.Generation) {
+	switch told := was != nil && was.Generation == b.Generation; {
+	case !told:
+		p.Status.Applied.Promise = drift.Strongest(was, drift.PromiseOf(b, required(b)), 0, now)
+	case was.Since != nil && accepted == b.Generation:
 		p.Status.Applied.Promise = drift.Strongest(was, drift.PromiseOf(b, required(b)), accepted, now)
-		return
+	default:
+		p.Status.Applied.Promise = was
 	}
-	p.Status.Applied.Promise = was
 }
 
 // judge compares what is promised with what is observed.
@@ -51,7 +55,7 @@ func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Fin
 		Policy: b, Status: &p.Status, Unread: o.Unread, Obstacle: obstacle(o, f),
 		Calendar: f.calendar, Jitter: f.jitter, Timeout: timeout(b.Spec.Snapshot),
 		Volumes: driftVolumes(o, f), Points: f.points, Drills: f.drills,
-		Drilled: toProve(b, p.Status), Required: required(b), Within: proofWithin(b),
+		Drilled: toProve(b, p.Status), Required: required(b), Within: cmp.Or(ProofWithin(b), defaultProofWithin),
 		Retain: o.Settings.Retain, Classes: classesInUse(b, f.selection.Claims, o.Cluster.Classes),
 		Stack:   storageStack(b, f.selection.Claims, o.Cluster, o.Storage),
 		Orphans: orphans(o.Orphans, o.Points), Leftovers: leftovers(o, f),
@@ -97,13 +101,6 @@ func required(b *api.BackupPolicy) api.ProofLevel {
 		return requiredProof(b, nil)
 	}
 	return requiredProof(b, b.Spec.Drill.Checks)
-}
-
-func proofWithin(b *api.BackupPolicy) time.Duration {
-	if b.Spec.Objectives == nil {
-		return defaultProofWithin
-	}
-	return duration(b.Spec.Objectives.ProofWithin, defaultProofWithin)
 }
 
 // driftVolumes are the selected claims, and those that are named and not there.

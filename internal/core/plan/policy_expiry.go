@@ -149,7 +149,7 @@ func retentionPoints(points []*api.RecoveryPoint) []retention.Point {
 	for i, p := range points {
 		out[i] = retention.Point{
 			ID: string(p.UID), At: At(p), Held: p.Spec.Hold, Complete: Complete(p),
-			Proven: meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionProven),
+			Proven: Proven(p),
 		}
 		if p.Status.Capture == nil {
 			continue

@@ -141,6 +141,11 @@ func Complete(p *api.RecoveryPoint) bool {
 	return meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionComplete)
 }
 
+// Proven says whether a drill restored a point.
+func Proven(p *api.RecoveryPoint) bool {
+	return meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionProven)
+}
+
 // activeUntil is until when a point counts as being captured; zero when it does not. A stuck capture cannot
 // silence the schedule beyond its own deadline, with a minute for its last words.
 func activeUntil(p *api.RecoveryPoint) time.Time {

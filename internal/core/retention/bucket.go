@@ -79,22 +79,27 @@ func (c *Clock) lookAt(at time.Time) {
 	}
 }
 
+// firstDays are the days on which the buckets of the rules after Hourly begin.
+var firstDays = [timeRules]func(bucket int64) (year, month, day int64){
+	Daily - Hourly:  func(bucket int64) (year, month, day int64) { return 1970, 1, 1 + bucket },
+	Weekly - Hourly: func(bucket int64) (year, month, day int64) { return 1970, 1, 1 + bucket*7 - 3 },
+	Monthly - Hourly: func(bucket int64) (year, month, day int64) {
+		year = floorDiv(bucket-1, 12)
+		return year, bucket - 12*year, 1
+	},
+	Yearly - Hourly: func(bucket int64) (year, month, day int64) { return bucket, 1, 1 },
+}
+
 // Begin is the instant at which a bucket begins. Where the clock reads its beginning twice, it may be the second time.
 func (c *Clock) Begin(rule Rule, bucket int64) time.Time {
 	var begin time.Time
-	switch rule {
-	case Hourly:
+	if first := firstDays[rule-Hourly]; first != nil {
+		year, month, day := first(bucket)
+		begin = time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, c.loc)
+	} else {
 		begin = time.Unix(bucket*hourSeconds, 0)
 		_, offset := begin.In(c.loc).Zone()
 		begin = begin.Add(-time.Duration(offset%hourSeconds) * time.Second)
-	case Weekly:
-		begin = c.midnight(1970, 1, 1+bucket*7-3)
-	case Monthly:
-		begin = c.midnight(floorDiv(bucket-1, 12), bucket-12*floorDiv(bucket-1, 12), 1)
-	case Yearly:
-		begin = c.midnight(bucket, 1, 1)
-	default:
-		begin = c.midnight(1970, 1, 1+bucket)
 	}
 	if at := c.Buckets(begin); at.Of(rule) < bucket { // its first reading is one that the clock leaves out
 		if _, end := begin.In(c.loc).ZoneBounds(); !end.IsZero() {
@@ -102,10 +107,6 @@ func (c *Clock) Begin(rule Rule, bucket int64) time.Time {
 		}
 	}
 	return begin.UTC()
-}
-
-func (c *Clock) midnight(year, month, day int64) time.Time {
-	return time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, c.loc)
 }
 
 func floorDiv(a, b int64) int64 {

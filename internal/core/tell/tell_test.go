@@ -294,7 +294,10 @@ func TestAlerts(t *testing.T) {
 		t.Errorf("it starts at %s", starts)
 	}
 	fleet := Object{Kind: "ClusterBackupPolicy", Name: "all", Findings: []api.Finding{found("A", "", "High")}, Total: 1}
-	if l := Alerts(r, []Object{fleet}, noon).Message.Alerts[0].Labels; l["clusterbackuppolicy"] != "all" || l["policy"] != "" {
+	if got := Messages(atOnce, []Object{fleet}, Memory{}, noon).Message; got.Title != "Lifeboat: High A in ClusterBackupPolicy all" {
+		t.Errorf("the title is %q", got.Title)
+	}
+	if l := Alerts(r, []Object{fleet}, noon).Message.Alerts[0].Labels; l["cluster_policy"] != "all" || l["policy"] != "" {
 		t.Errorf("labels of a cluster's policy: %v", l)
 	}
 }
