@@ -308,3 +308,35 @@ func TestDeletedPoliciesAreNotTold(t *testing.T) {
 		t.Errorf("told %+v", w.chat.got)
 	}
 }
+
+// TestClusterPoliciesAreTold shows that findings on the cluster as a whole are told, marked, and not repeated.
+func TestClusterPoliciesAreTold(t *testing.T) {
+	w := newTold(t)
+	c := &api.ClusterBackupPolicy{ObjectMeta: metav1.ObjectMeta{Name: "all", UID: "cluster-1"}}
+	c.Status.Findings = []api.Finding{aFinding("UnprotectedVolume", api.SeverityHigh)}
+	c.Status.FindingCounts.Total = 1
+	if err := w.client.Create(t.Context(), c.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(c), c); err != nil {
+		t.Fatal(err)
+	}
+	before := c.DeepCopy()
+	c.Status.Findings = []api.Finding{aFinding("UnprotectedVolume", api.SeverityHigh)}
+	c.Status.FindingCounts.Total = 1
+	if err := w.client.Status().Patch(t.Context(), c, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	w.later("chat")
+	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(c), c); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.chat.got) != 1 || !strings.Contains(w.chat.got[0].Title, "UnprotectedVolume in ClusterBackupPolicy all") || len(c.Status.Told) != 1 || c.Status.Told[0].Findings[0] != "UnprotectedVolume High" {
+		t.Errorf("told %+v; marks %+v", w.chat.got, c.Status.Told)
+	}
+	w.restart()
+	w.clock.SetTime(noon.Add(time.Hour))
+	if after := w.pass("chat"); after != 0 || len(w.chat.got) != 1 {
+		t.Errorf("it is repeated: %+v", w.chat.got)
+	}
+}
