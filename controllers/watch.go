@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -57,6 +58,15 @@ var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{Upd
 	return len(before.Status.Expiring) != len(after.Status.Expiring) ||
 		before.Annotations[api.AnnotationAcceptWeakening] != after.Annotations[api.AnnotationAcceptWeakening]
 }})
+
+// findingsChanged lets pass what people may have to be told.
+var findingsChanged = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := tellableOf(e.ObjectOld), tellableOf(e.ObjectNew)
+		return anew(e) || before.Total != after.Total || !equality.Semantic.DeepEqual(before.Findings, after.Findings)
+	},
+	DeleteFunc: func(event.DeleteEvent) bool { return false }, // its findings have gone with it
+}
 
 // labelsChanged lets pass what membership in a scope depends on, and deletion.
 var labelsChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
