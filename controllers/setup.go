@@ -34,6 +34,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 	"github.com/lifeboat-dev/lifeboat/internal/metrics"
+	"github.com/lifeboat-dev/lifeboat/internal/notify"
 )
 
 // policiesAtOnce is how many policies are looked at side by side.
@@ -87,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health, s.clusterPolicies, s.reports} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health, s.clusterPolicies, s.notifiers, s.reports} {
 		if err := add(); err != nil {
 			return err
 		}
@@ -214,6 +215,24 @@ func (s *setup) sweeper() error {
 		Watches(&api.RecoveryPoint{}, left, builder.WithPredicates(runDeleted)).
 		WithOptions(sideBySide(1)).
 		Complete(&Sweeper{Read: s.read, Write: s.write, Clock: s.clock})
+}
+
+// notifiers has people told of findings, if there is anybody to tell.
+func (s *setup) notifiers() error {
+	of := s.options.Notifications
+	if len(of.Notifiers) == 0 {
+		return nil
+	}
+	r := &NotifyReconciler{Read: s.read, Write: s.write, Clock: s.clock, Tell: Teller{s.mgr.GetEventRecorder("lifeboat")},
+		Pod: client.ObjectKey{Namespace: s.options.Namespace, Name: s.options.PodName}}
+	for _, n := range of.Notifiers {
+		r.Add(n, of, notify.New(n))
+	}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("notify").
+		Watches(&api.BackupPolicy{}, batched(r.everybody), builder.WithPredicates(findingsChanged)).
+		Watches(&api.ClusterBackupPolicy{}, batched(r.everybody), builder.WithPredicates(findingsChanged)).
+		WithOptions(sideBySide(len(of.Notifiers))). // so that one that hangs does not hold another up
+		Complete(r)
 }
 
 // clusterPoliciesAtOnce is how many ClusterBackupPolicies are looked at side by side: a pass may write to a thousand namespaces.

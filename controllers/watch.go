@@ -80,6 +80,15 @@ func reportedOf(o client.Object) (out struct {
 	return out
 }
 
+// findingsChanged lets pass what people may have to be told.
+var findingsChanged = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := tellableOf(e.ObjectOld), tellableOf(e.ObjectNew)
+		return anew(e) || before.Total != after.Total || !equality.Semantic.DeepEqual(before.Findings, after.Findings)
+	},
+	DeleteFunc: func(event.DeleteEvent) bool { return false }, // its findings have gone with it
+}
+
 // labelsChanged lets pass what membership in a scope depends on, and deletion.
 var labelsChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return anew(e) || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||

@@ -28,6 +28,8 @@ func TestWhatIsMadeAnewIsLookedAt(t *testing.T) {
 		"policy, for itself":      {policyChanged, func(uid string) client.Object { return &api.BackupPolicy{ObjectMeta: meta(uid)} }},
 		"policy, for its points":  {specChanged, func(uid string) client.Object { return &api.BackupPolicy{ObjectMeta: meta(uid)} }},
 		"claim":                   {claimChanged, func(uid string) client.Object { return &corev1.PersistentVolumeClaim{ObjectMeta: meta(uid)} }},
+		"policy, for coverage":    {labelsChanged, func(uid string) client.Object { return &api.BackupPolicy{ObjectMeta: meta(uid)} }},
+		"namespace, for coverage": {labelsChanged, func(uid string) client.Object { return &metav1.PartialObjectMetadata{ObjectMeta: meta(uid)} }},
 		"point, for its siblings": {captureEnded, func(uid string) client.Object { return &api.RecoveryPoint{ObjectMeta: meta(uid)} }},
 	} {
 		if !c.passes.Update(event.UpdateEvent{ObjectOld: c.object("old"), ObjectNew: c.object("new")}) {
@@ -46,5 +48,25 @@ func TestAProofFreesSiblings(t *testing.T) {
 	after.Status.Conditions = []metav1.Condition{{Type: api.ConditionProven, Status: metav1.ConditionTrue}}
 	if !captureEnded.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}) {
 		t.Error("a proof is passed over")
+	}
+}
+
+// TestWhatAScopeDependsOn: labels and deletion are looked at, a status is not.
+func TestWhatAScopeDependsOn(t *testing.T) {
+	before := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data", UID: "u", Labels: map[string]string{"app": "a"}}}
+	going := metav1.Now()
+	for name, c := range map[string]struct {
+		change func(*corev1.PersistentVolumeClaim)
+		passes bool
+	}{
+		"its labels":  {func(p *corev1.PersistentVolumeClaim) { p.Labels = map[string]string{"app": "b"} }, true},
+		"it is going": {func(p *corev1.PersistentVolumeClaim) { p.DeletionTimestamp = &going }, true},
+		"its status":  {func(p *corev1.PersistentVolumeClaim) { p.Status.Phase = corev1.ClaimBound }, false},
+	} {
+		after := before.DeepCopy()
+		c.change(after)
+		if got := labelsChanged.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != c.passes {
+			t.Errorf("%s: that it is looked at is %t", name, got)
+		}
 	}
 }

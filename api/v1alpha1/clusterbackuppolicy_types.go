@@ -244,6 +244,13 @@ type ClusterBackupPolicyStatus struct {
 	// findingCounts counts all findings, those that are not listed too.
 	// +optional
 	FindingCounts FindingCounts `json:"findingCounts"`
+
+	// told are the notifiers that were told of these findings, and what. Absent while nothing was told.
+	// +optional
+	// +listType=map
+	// +listMapKey=notifier
+	// +kubebuilder:validation:MaxItems=8
+	Told []NotifierMark `json:"told,omitempty"`
 }
 
 // ClaimCounts counts the claims in scope of a ClusterBackupPolicy.

@@ -304,4 +304,9 @@ const (
 	ReasonExpired = "Expired"
 	// ReasonSnapshotsReleased says that a point went with its namespace and its snapshots stay on the storage system.
 	ReasonSnapshotsReleased = "SnapshotsReleased"
+
+	// Events about the operator's own pod.
+
+	// ReasonNotificationFailed says that a notifier could not be told anything for a while.
+	ReasonNotificationFailed = "NotificationFailed"
 )

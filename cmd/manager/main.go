@@ -5,10 +5,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 	_ "time/tzdata" // policies name time zones, and the image has none
 
 	"github.com/go-logr/logr"
@@ -17,6 +19,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/lifeboat-dev/lifeboat/controllers"
+	"github.com/lifeboat-dev/lifeboat/internal/cli/notify"
 	"github.com/lifeboat-dev/lifeboat/internal/config"
 )
 
@@ -24,6 +27,9 @@ import (
 var version = "unknown"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "notify-test" {
+		os.Exit(notifyTest(ctrl.SetupSignalHandler(), os.Args[2:]))
+	}
 	var options config.Options
 	options.Bind(flag.CommandLine)
 	flag.Parse()
@@ -39,6 +45,19 @@ func main() {
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		logger.Error(err, "the operator ends")
 		os.Exit(1)
+	}
+}
+
+// notifyTest is the command by which people try whether notifiers can be reached.
+func notifyTest(ctx context.Context, args []string) int {
+	switch err := notify.Test(ctx, args, time.Now(), os.Stdout); {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, notify.ErrFailed):
+		return 1
+	default:
+		fmt.Fprintln(os.Stderr, err)
+		return 2
 	}
 }
 

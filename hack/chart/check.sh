@@ -38,6 +38,23 @@ done
 ! render --set crds.enabled=false | grep -q '^kind: CustomResourceDefinition$' || fail "crds.enabled=false renders definitions"
 [[ $(grep -c 'helm.sh/resource-policy: keep' "$work/helm.yaml") == $(find config/crd/bases -name '*.yaml' | wc -l) ]] || fail "a definition is not kept on uninstall"
 
+# Notifications: what is rendered is what the manager reads, and no secret of a notifier is anywhere but in its file.
+cat >"$work/notify.yaml" <<'EOF'
+networkPolicy: {enabled: true}
+podAnnotations: {team: storage}
+notifications:
+  groupWait: 10s
+  notifiers:
+    - {name: on-call, type: alertmanager, url: "http://alertmanager.monitoring:9093", severity: High}
+    - {name: chat, type: url, urlFrom: {secretKeyRef: {name: lifeboat-chat, key: url}}, namespaces: [shop, "team-*"], resolved: false}
+EOF
+render -f "$work/notify.yaml" >"$work/notifications.yaml"
+go run ./hack/chart notifications "$work/notifications.yaml"
+for part in 'helm.sh/hook: test' 'checksum/notifications: ' 'port: 9093' '--notifications=/etc/lifeboat/notifications.yaml' 'path: notifiers/chat/url'; do
+	grep -q -e "$part" "$work/notifications.yaml" || fail "with notifiers, the chart renders no '$part'"
+done
+! grep -q 'notifications' "$work/helm.yaml" || fail "without notifiers, the chart renders notifications"
+
 # What Prometheus and Grafana are told is what the files say; without the switches they are told nothing.
 go run ./hack/chart monitoring "$work/all.yaml" charts/lifeboat/files
 ! grep -Eq '^kind: (ServiceMonitor|PrometheusRule)$|grafana' "$work/helm.yaml" || fail "something for Prometheus or Grafana is installed without being asked for"
@@ -60,4 +77,13 @@ grep -q '^    team: storage$' "$work/alerts.yaml" || fail "prometheusRule.labels
 for wrong in replicas=-1 retention.gracePeriod=soon hooks.enabledd=true reports.enabled=perhaps image.pullPolicy=Sometimes \
 	prometheusRule.alerts.SlotMissed.for=soon prometheusRule.alerts.SlotMissed.level=page prometheusRule.enabled=true,prometheusRule.alerts.Slotmissed.for=1h; do
 	! render --set "$wrong" >/dev/null 2>&1 || fail "values.schema.json accepts $wrong"
+done
+secret='urlFrom: {secretKeyRef: {name: s, key: url}}'
+for wrong in '{name: a, type: slack}' '{name: a, type: url}' "{name: A, type: url, $secret}" '{name: a, type: url, url: "http://hook"}' \
+	"{name: a, type: url, $secret, url: \"http://hook\"}" '{name: a, type: alertmanager}' '{name: a, type: alertmanager, url: "http://me:pw@host"}' \
+	'{name: a, type: alertmanager, url: "http://host", resolved: false}' "{name: a, type: url, $secret, severity: Loud}" \
+	"{name: a, type: url, $secret, colour: red}" '{name: a, type: url, urlFrom: {secretKeyRef: {name: s}}}' \
+	"{name: a, type: url, $secret}, {name: a, type: url, $secret}"; do
+	printf 'notifications: {notifiers: [%s]}\n' "$wrong" >"$work/wrong.yaml"
+	! render -f "$work/wrong.yaml" >/dev/null 2>&1 || fail "the chart accepts notifiers [$wrong]"
 done

@@ -13,7 +13,8 @@ import (
 const usage = `usage: chart generate                    derive the chart's definitions and role from config, and config's alerts and dashboard from the chart
        chart compare HELM.yaml KUSTOMIZE.yaml   fail when the two renderings install different objects
        chart monitoring ALL.yaml FILES          fail when a rendering with all switches on does not say what the chart's files say,
-                                                or Prometheus could not scrape the manager`
+                                                or Prometheus could not scrape the manager
+       chart notifications HELM.yaml            fail when the manager could not read the notifications that are rendered`
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -28,6 +29,8 @@ func run(args []string) error {
 		return generate(".")
 	case len(args) == 3 && args[0] == "compare":
 		return compareFiles(args[1], args[2])
+	case len(args) == 2 && args[0] == "notifications":
+		return checkNotifications(args[1])
 	case len(args) == 3 && args[0] == "monitoring":
 		return checkMonitoring(args[1], args[2])
 	}

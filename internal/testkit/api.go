@@ -462,7 +462,11 @@ func merge(into, patch map[string]any) {
 	}
 }
 
-// applyStatus is a server-side apply of a status: a manager owns the top-level fields it applied, and what it no longer applies goes.
+// entryKeys are the lists of statuses whose entries are owned one by one, and by what they are told apart.
+var entryKeys = map[string]string{"told": "notifier"}
+
+// applyStatus is a server-side apply of a status: a manager owns the top-level fields it applied, or their entries, and what it no
+// longer applies goes.
 func (a *API) applyStatus(kind schema.GroupVersionKind, body map[string]any, manager string) error {
 	m := body["metadata"].(map[string]any)
 	name, _ := m["name"].(string)
@@ -480,15 +484,41 @@ func (a *API) applyStatus(kind schema.GroupVersionKind, body map[string]any, man
 			was = map[string]any{}
 		}
 		for _, f := range a.owned[id] {
-			delete(was, f)
+			field, entry, isEntry := strings.Cut(f, "/")
+			if !isEntry {
+				delete(was, f)
+				continue
+			}
+			list, _ := was[field].([]any)
+			was[field] = slices.DeleteFunc(list, func(e any) bool { return e.(map[string]any)[entryKeys[field]] == entry })
 		}
-		maps.Copy(was, status)
+		for field, value := range status {
+			if entryKeys[field] != "" {
+				list, _ := was[field].([]any)
+				value = append(list, value.([]any)...)
+			}
+			was[field] = value
+		}
 		after["status"] = was
 	})
 	if err == nil {
-		a.owned[id] = slices.Collect(maps.Keys(status))
+		a.owned[id] = ownedFields(status)
 	}
 	return err
+}
+
+func ownedFields(status map[string]any) []string {
+	var out []string
+	for field, value := range status {
+		if entryKeys[field] == "" {
+			out = append(out, field)
+			continue
+		}
+		for _, e := range value.([]any) {
+			out = append(out, fmt.Sprintf("%s/%v", field, e.(map[string]any)[entryKeys[field]]))
+		}
+	}
+	return out
 }
 
 // UIDOf is a UID made of a name, for objects that no API server has seen.

@@ -411,3 +411,43 @@ func TestDriftOfRetention(t *testing.T) {
 	s.finding("sync", api.ReasonRetentionShort, api.SeverityHigh, soonEnough)
 	s.cleared("sync", api.ReasonRetentionShort, 3*time.Minute)
 }
+
+// A storage system that is gone: captures from it fail, and so does what rehearses them; with it back all is well again.
+func TestDriftOfAStoppedStorageSystem(t *testing.T) {
+	t.Parallel()
+	storageB.own(t)
+	s := newSpace(t)
+	s.claims(storageB, "photos")
+	s.policy("sync", timeout(shortest), drilled(), func(b *api.BackupPolicySpec) {
+		b.Drill.Timeout = &metav1.Duration{Duration: 30 * time.Second}
+	})
+	s.fingerprinted("first", "sync")
+	if err := storageB.order("stop"); err != nil {
+		t.Fatal(err)
+	}
+	start := func() {
+		if err := storageB.order("start"); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(start)
+	s.now("none", "sync")
+	s.finding("sync", api.ReasonPartialPoint, api.SeverityHigh, soonEnough)
+	s.finding("sync", api.ReasonSnapshotStuck, api.SeverityMedium, soonEnough)
+	s.rehearse("none", ofPolicy("sync"))
+	d := s.drill("none", "over", 2*time.Minute, func(d *api.RestoreDrill) string {
+		if d.Status.Verdict == "" {
+			return drillTold(d)
+		}
+		return ""
+	})
+	if d.Status.Verdict == api.VerdictPassed {
+		t.Error("a drill passes without the storage system")
+	}
+	start()
+	// Who asked in vain asks again only after a while.
+	s.edit("sync", func(b *api.BackupPolicySpec) { b.Snapshot.Timeout = &metav1.Duration{Duration: 2 * time.Minute} })
+	s.take("second", "sync")
+	s.cleared("sync", api.ReasonPartialPoint, soonEnough)
+	s.cleared("sync", api.ReasonSnapshotStuck, soonEnough)
+}

@@ -31,6 +31,11 @@ func (w *world) inScope(baseline string, in bool) {
 	w.ok(w.admin.Patch(w.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}, patch))
 }
 
+// called is a name of the whole cluster that no other run of a test has.
+func (w *world) called(name string) string {
+	return name + "-" + strings.TrimPrefix(w.namespace, "test-")
+}
+
 // baseline makes a ClusterBackupPolicy of the worlds, with a template that is due once a year.
 func baseline(name string, change func(*api.ClusterBackupPolicy), worlds ...*world) *api.ClusterBackupPolicy {
 	w := worlds[0]
@@ -117,7 +122,7 @@ func TestClusterPolicy(t *testing.T) {
 	t.Parallel()
 	bare, served, empty := newWorld(t, "contacts", "photos"), newWorld(t, "contacts"), newWorld(t)
 	served.policy("mine", nil)
-	const name = "baseline-stamps"
+	name := bare.called("baseline-stamps")
 	c := baseline(name, nil, bare, served, empty)
 	bare.counts(c, 3, 3, 0, 0, 1)
 	bare.await(c, api.ConditionCovered, metav1.ConditionTrue, api.ReasonCovered)
@@ -169,7 +174,7 @@ func TestClusterPolicyTellsTheUncovered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "contacts")
 	own := w.policy("mine", nil)
-	c := baseline("baseline-audits", func(c *api.ClusterBackupPolicy) { c.Spec.Template, c.Spec.Audit = nil, true }, w)
+	c := baseline(w.called("baseline-audits"), func(c *api.ClusterBackupPolicy) { c.Spec.Template, c.Spec.Audit = nil, true }, w)
 	w.counts(c, 1, 1, 0, 0, 0)
 	w.edit(own, `{"spec": {"suspend": true}}`)
 	w.counts(c, 1, 0, 0, 1, 0)
@@ -191,7 +196,7 @@ func TestClusterPolicyTellsTheUncovered(t *testing.T) {
 	w.counts(c, 2, 2, 0, 0, 0)
 	w.ok(w.admin.Delete(t.Context(), own))
 	w.counts(c, 2, 0, 0, 2, 0)
-	w.noPolicy("baseline-audits")
+	w.noPolicy(c.Name)
 	w.ok(w.admin.Create(t.Context(), &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "thrown-away", Annotations: map[string]string{api.AnnotationExpires: "2099-01-01T00:00:00Z"}},
 		Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
@@ -199,9 +204,9 @@ func TestClusterPolicyTellsTheUncovered(t *testing.T) {
 	}))
 	w.claim("last", nil) // looked at after the one before
 	w.counts(c, 3, 0, 0, 3, 0)
-	header, row, _ := strings.Cut(w.kubectl("get", "cbp", "baseline-audits"), "\n")
+	header, row, _ := strings.Cut(w.kubectl("get", "cbp", c.Name), "\n")
 	if h, r := strings.Join(strings.Fields(header), " "), strings.Fields(row); h != "NAME COVERED NAMESPACES CLAIMS EXEMPT UNCOVERED AGE" ||
-		!slices.Equal(r[:6], []string{"baseline-audits", "False", "1", "3", "0", "3"}) {
+		!slices.Equal(r[:6], []string{c.Name, "False", "1", "3", "0", "3"}) {
 		t.Errorf("kubectl shows\n%s\n%s", header, row)
 	}
 }
@@ -213,7 +218,7 @@ func TestClusterPolicyFollowsWorkloads(t *testing.T) {
 	w.policy("mine", func(b *api.BackupPolicy) {
 		b.Spec.Volumes = api.VolumeSelection{Workload: &api.WorkloadReference{Kind: "Deployment", Name: "web"}}
 	})
-	c := baseline("baseline-workloads", func(c *api.ClusterBackupPolicy) { c.Spec.Template, c.Spec.Audit = nil, true }, w)
+	c := baseline(w.called("baseline-workloads"), func(c *api.ClusterBackupPolicy) { c.Spec.Template, c.Spec.Audit = nil, true }, w)
 	w.counts(c, 1, 0, 0, 1, 0)
 	labels := map[string]string{"app": "web"}
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"}, Spec: appsv1.DeploymentSpec{
@@ -234,7 +239,7 @@ func TestClusterPolicyFollowsWorkloads(t *testing.T) {
 func TestClusterPolicyNeverTouchesANamesake(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "contacts")
-	const name = "baseline-namesake"
+	name := w.called("baseline-namesake")
 	own := w.policy(name, func(b *api.BackupPolicy) { b.Spec.Volumes.Selector.MatchLabels["app"] = "other" })
 	c := baseline(name, nil, w)
 	w.counts(c, 1, 0, 0, 1, 0)
@@ -266,7 +271,7 @@ func TestClusterPolicyLeavesTheScope(t *testing.T) {
 		t.Run(string(onDelete), func(t *testing.T) {
 			t.Parallel()
 			w, other := newWorld(t, "contacts"), newWorld(t, "contacts")
-			name := "baseline-scope-" + strings.ToLower(string(onDelete))
+			name := w.called("baseline-scope-" + strings.ToLower(string(onDelete)))
 			c := baseline(name, func(c *api.ClusterBackupPolicy) { c.Spec.OnDelete = onDelete }, w, other)
 			w.counts(c, 2, 2, 0, 0, 2)
 			b := w.stamp(name, nil)
@@ -298,7 +303,7 @@ func TestClusterPolicyDeleted(t *testing.T) {
 		t.Run(string(onDelete), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "contacts")
-			name := "baseline-deleted-" + strings.ToLower(string(onDelete))
+			name := w.called("baseline-deleted-" + strings.ToLower(string(onDelete)))
 			c := baseline(name, func(c *api.ClusterBackupPolicy) { c.Spec.OnDelete = onDelete }, w)
 			w.counts(c, 1, 1, 0, 0, 1)
 			if held := slices.Contains(c.Finalizers, api.FinalizerStamped); held != (onDelete == api.StampedRemove) {
@@ -327,7 +332,7 @@ func TestClusterPolicyExemptionEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "cache")
 	end := time.Now().Add(6 * time.Second).Truncate(time.Second)
-	c := baseline("baseline-exempts", func(c *api.ClusterBackupPolicy) {
+	c := baseline(w.called("baseline-exempts"), func(c *api.ClusterBackupPolicy) {
 		c.Spec.Template, c.Spec.Audit = nil, true
 		c.Spec.Exemptions = []api.Exemption{{Name: "cache", Namespace: w.namespace, Claims: []string{"cache"}, Reason: "a cache", Owner: "ops", Until: metav1.NewTime(end)}}
 	}, w)
@@ -358,9 +363,9 @@ func TestClusterPolicyRefused(t *testing.T) {
 	q.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
 	w.ok(w.admin.Status().Update(t.Context(), q))
 	time.Sleep(time.Second) // admission control reads quotas from a cache
-	c := baseline("baseline-refused", nil, w, other)
+	c := baseline(w.called("baseline-refused"), nil, w, other)
 	w.counts(c, 2, 1, 0, 1, 1)
-	other.stamp("baseline-refused", nil)
+	other.stamp(c.Name, nil)
 	if k := c.Status.Conflicts; k == nil || k.Total != 1 || k.Worst[0].Reason != api.ReasonStampRefused || !strings.Contains(k.Worst[0].Message, "exceeded quota") {
 		t.Errorf("conflicts are %+v", k)
 	}

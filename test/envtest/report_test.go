@@ -21,6 +21,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/report"
 	"github.com/lifeboat-dev/lifeboat/test/apiserver"
 	"github.com/lifeboat-dev/lifeboat/test/manager"
+	"github.com/lifeboat-dev/lifeboat/test/storage"
 )
 
 // reporting is an operator that reports, on a server of its own.
@@ -46,6 +47,9 @@ func newReporting(t *testing.T) *reporting {
 	})
 	admin, err := server.Client(controllers.Scheme())
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := storage.Run(t.Context(), server.Config); err != nil {
 		t.Fatal(err)
 	}
 	r := &reporting{server: server, world: newWorldOn(t, admin, "contacts")}

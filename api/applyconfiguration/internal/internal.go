@@ -432,6 +432,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: stamped
       type:
         scalar: numeric
+    - name: told
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.NotifierMark
+          elementRelationship: associative
+          keys:
+          - notifier
     - name: uncovered
       type:
         list:

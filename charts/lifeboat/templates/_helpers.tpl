@@ -31,3 +31,51 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "lifeboat.image" -}}
 {{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
+
+{{/* What the manager reads to know whom to tell: no secret is in it. */}}
+{{- define "lifeboat.notifications" -}}
+{{- $names := list -}}
+groupWait: {{ .Values.notifications.groupWait }}
+minInterval: {{ .Values.notifications.minInterval }}
+notifiers:
+{{- range .Values.notifications.notifiers }}
+{{- if has .name $names }}{{ fail (printf "notifications.notifiers: the name %q is taken by an earlier one; give each its own" .name) }}{{ end }}
+{{- $names = append $names .name }}
+  - name: {{ .name | quote }}
+    type: {{ .type }}
+    {{- if .urlFrom }}
+    urlFile: /etc/lifeboat/notifiers/{{ .name }}/url
+    {{- else }}
+    url: {{ .url | quote }}
+    {{- end }}
+    {{- with .severity }}
+    severity: {{ . }}
+    {{- end }}
+    {{- with .namespaces }}
+    namespaces: {{ toJson . }}
+    {{- end }}
+    {{- if hasKey . "resolved" }}
+    resolved: {{ .resolved }}
+    {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The same, with the URLs that Secrets hold. One that is missing keeps nobody from being backed up: its notifier fails, and says so. */}}
+{{- define "lifeboat.notificationsVolume" -}}
+- name: notifications
+  projected:
+    defaultMode: 0444
+    sources:
+      - configMap:
+          name: {{ include "lifeboat.manager" . }}-notifications
+      {{- range $notifier := .Values.notifications.notifiers }}
+      {{- with $notifier.urlFrom }}
+      - secret:
+          name: {{ .secretKeyRef.name }}
+          optional: true
+          items:
+            - key: {{ .secretKeyRef.key | quote }}
+              path: notifiers/{{ $notifier.name }}/url
+      {{- end }}
+      {{- end }}
+{{- end -}}

@@ -621,3 +621,12 @@ func fill(t *testing.T, v reflect.Value) {
 		t.Fatalf("a field of kind %s is not filled", v.Kind())
 	}
 }
+
+// TestToldIsLeftAlone: who was told of findings is written by others, and is not lost when the status is written.
+func TestToldIsLeftAlone(t *testing.T) {
+	o := Observed{Policy: baseline(audit)}
+	o.Policy.Status.Told = []api.NotifierMark{{Notifier: "chat", Findings: []string{"Uncovered High"}}}
+	if got := ForPolicy(&o, noon).Status.Told; len(got) != 1 || got[0].Notifier != "chat" {
+		t.Errorf("told: %+v", got)
+	}
+}

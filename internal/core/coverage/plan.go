@@ -175,7 +175,7 @@ func (p *pass) give(ns *Namespace, m *marks, namesake *api.BackupPolicy) (confli
 			return ""
 		}
 		if left {
-			return p.conflict(ns, api.ReasonStampConflict, "its policy of that name was left by an earlier ClusterBackupPolicy")
+			return p.conflict(ns, api.ReasonStampConflict, "its policy of that name was left by an earlier ClusterBackupPolicy, or its labels were changed")
 		}
 		return p.conflict(ns, api.ReasonStampConflict, "it has a policy of that name of its own")
 	}

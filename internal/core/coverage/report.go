@@ -77,6 +77,7 @@ func at(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.S
 func (p *pass) report(judged bool) {
 	s := &p.Status
 	s.ObservedGeneration = p.Policy.Generation
+	s.Told = p.Policy.Status.Told // others write it
 	slices.SortFunc(p.uncovered, func(a, b uncovered) int { return cmp.Or(a.created.Compare(b.created), a.compare(b.key)) })
 	slices.SortFunc(p.conflicts, func(a, b api.StampConflict) int { return strings.Compare(a.Namespace, b.Namespace) })
 	for i := range p.uncovered[:min(len(p.uncovered), mostListed)] {

@@ -19,7 +19,7 @@ import (
 const MostListed = 20
 
 // mostBytes bounds what more than one finding of a kind may take in a status, so that it stays below 32 KiB.
-const mostBytes = 9 << 10
+const mostBytes = 11 << 10
 
 // mostText is the longest message or remedy, in bytes.
 const mostText = 512

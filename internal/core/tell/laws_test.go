@@ -19,7 +19,7 @@ import (
 )
 
 // decider is what the laws judge: Messages, or a faulty one that a law must convict.
-type decider func(Route, []Object, Waiting, time.Time) Answer
+type decider func(Route, []Object, Memory, time.Time) Answer
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -88,7 +88,7 @@ func (s *story) run() error {
 
 func (s *story) wait(until time.Time) error {
 	for {
-		a := s.decide(s.route, s.objects(), maps.Clone(s.waiting), s.now)
+		a := s.decide(s.route, s.objects(), Memory{Waiting: maps.Clone(s.waiting)}, s.now)
 		wake := soonest(a.Wake, s.retry)
 		if wake.IsZero() || wake.After(until) {
 			s.now = until
@@ -151,7 +151,7 @@ func (s *story) pass() error {
 		return true
 	}
 	s.retry = time.Time{}
-	a := s.decide(s.route, s.objects(), maps.Clone(s.waiting), s.now)
+	a := s.decide(s.route, s.objects(), Memory{Waiting: maps.Clone(s.waiting)}, s.now)
 	s.waiting = a.Waiting
 	// What an earlier attempt may or may not have told may be told again.
 	s.unsure = map[finding]bool{}
@@ -292,7 +292,7 @@ func TestLaws(t *testing.T) {
 // TestLawsKillFaults plants faults one by one. One that lives means that the laws have lost their teeth.
 func TestLawsKillFaults(t *testing.T) {
 	louder := func(change func(*api.Finding)) decider {
-		return func(r Route, objects []Object, w Waiting, now time.Time) Answer {
+		return func(r Route, objects []Object, w Memory, now time.Time) Answer {
 			for i := range objects {
 				for j := range objects[i].Findings {
 					change(&objects[i].Findings[j])
@@ -302,7 +302,7 @@ func TestLawsKillFaults(t *testing.T) {
 		}
 	}
 	routed := func(change func(*Route)) decider {
-		return func(r Route, objects []Object, w Waiting, now time.Time) Answer {
+		return func(r Route, objects []Object, w Memory, now time.Time) Answer {
 			change(&r)
 			return Messages(r, objects, w, now)
 		}
@@ -314,7 +314,7 @@ func TestLawsKillFaults(t *testing.T) {
 	}{
 		"the mark is written before the message was sent": {Messages, true, "nobody was told"},
 		"nothing is waited for":                           {routed(func(r *Route) { r.GroupWait = 0 }), false, "after "},
-		"no intent is written": {func(r Route, objects []Object, w Waiting, now time.Time) Answer {
+		"no intent is written": {func(r Route, objects []Object, w Memory, now time.Time) Answer {
 			a := Messages(r, objects, w, now)
 			a.Intent = nil
 			return a
@@ -323,7 +323,7 @@ func TestLawsKillFaults(t *testing.T) {
 		"what cleared is not told":  {routed(func(r *Route) { r.Resolved = false }), false, "has cleared"},
 		"what is pending is told":   {louder(func(f *api.Finding) { f.Severity = strongest(f.Severity, api.SeverityMedium) }), false, "is told as"},
 		"only what is High is told": {routed(func(r *Route) { r.Severity = api.SeverityHigh }), false, "nobody was told"},
-		"what worsens is not told": {func(r Route, objects []Object, w Waiting, now time.Time) Answer {
+		"what worsens is not told": {func(r Route, objects []Object, w Memory, now time.Time) Answer {
 			for i := range objects {
 				was, _ := toldOf(&objects[i], r.Name)
 				for j := range objects[i].Findings {
@@ -335,21 +335,21 @@ func TestLawsKillFaults(t *testing.T) {
 			}
 			return Messages(r, objects, w, now)
 		}, false, "is believed to be"},
-		"no mark is written": {func(r Route, objects []Object, w Waiting, now time.Time) Answer {
+		"no mark is written": {func(r Route, objects []Object, w Memory, now time.Time) Answer {
 			a := Messages(r, objects, w, now)
 			a.Intent, a.Marks = nil, nil
 			return a
 		}, false, " again\n"},
-		"the wait of what has passed is remembered": {func(r Route, objects []Object, w Waiting, now time.Time) Answer {
+		"the wait of what has passed is remembered": {func(r Route, objects []Object, w Memory, now time.Time) Answer {
 			a := Messages(r, objects, w, now)
-			for k, since := range w {
+			for k, since := range w.Waiting {
 				if _, still := a.Waiting[k]; !still {
 					a.Waiting[k] = since
 				}
 			}
 			return a
 		}, false, "after "},
-		"it sleeps through": {func(r Route, objects []Object, w Waiting, now time.Time) Answer {
+		"it sleeps through": {func(r Route, objects []Object, w Memory, now time.Time) Answer {
 			a := Messages(r, objects, w, now)
 			a.Wake = time.Time{}
 			return a

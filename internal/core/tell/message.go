@@ -34,7 +34,7 @@ func compose(batch []change) *Message {
 		i += writeGroup(&text, batch[i:min(len(batch), mostTold)])
 	}
 	if more := len(batch) - mostTold; more > 0 {
-		fmt.Fprintf(&text, "\nAnd %d more: kubectl get backuppolicies -A\n", more)
+		fmt.Fprintf(&text, "\nAnd %d more: kubectl get backuppolicies,clusterbackuppolicies -A\n", more)
 	}
 	return &Message{Title: title(batch), Text: strings.TrimSpace(text.String())}
 }
@@ -185,8 +185,8 @@ func open(o *Object, f *api.Finding, now time.Time) Alert {
 func alertLabels(o *Object, k key, s api.Severity) map[string]string {
 	out := map[string]string{"alertname": k.kind, "severity": string(s), "source": "lifeboat"}
 	name := "policy"
-	if o.Kind != "BackupPolicy" {
-		name = strings.ToLower(o.Kind)
+	if o.Kind == KindClusterPolicy {
+		name = "cluster_policy" // as in the metrics
 	}
 	for label, value := range map[string]string{name: o.Name, "namespace": o.Namespace, "subject": k.subject} {
 		if value != "" { // an empty label is none

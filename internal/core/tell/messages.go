@@ -36,6 +36,12 @@ type change struct {
 // Waiting is since when changes wait to be told.
 type Waiting map[waiting]time.Time
 
+// Memory is what only the running process knows of a notifier.
+type Memory struct {
+	Waiting Waiting
+	Last    time.Time // when it accepted a message; what is written may not be seen yet
+}
+
 type waiting struct {
 	object string // its UID
 	key    key
@@ -54,10 +60,10 @@ type Answer struct {
 }
 
 // Messages decides what a notifier is told that keeps nothing by itself: what changed, once.
-func Messages(r Route, objects []Object, before Waiting, now time.Time) Answer {
+func Messages(r Route, objects []Object, before Memory, now time.Time) Answer {
 	a := Answer{Waiting: Waiting{}}
 	var loud, quiet []change // changes of both sorts, with those that still wait
-	last := time.Time{}
+	last := before.Last
 	for i := range objects {
 		o := &objects[i]
 		was, at := toldOf(o, r.Name)
@@ -65,7 +71,7 @@ func Messages(r Route, objects []Object, before Waiting, now time.Time) Answer {
 			last = at
 		}
 		for _, c := range changes(r, o, was) {
-			since, known := before[c.id()]
+			since, known := before.Waiting[c.id()]
 			if !known || since.After(now) {
 				since = now
 			}

@@ -25,10 +25,16 @@ type Object struct {
 	Marks    []api.NotifierMark
 }
 
+// Kinds of objects with findings.
+const (
+	KindPolicy        = "BackupPolicy"
+	KindClusterPolicy = "ClusterBackupPolicy"
+)
+
 // where is how people call an object.
 func (o *Object) where() string {
 	if o.Namespace == "" {
-		return o.Name
+		return o.Kind + " " + o.Name
 	}
 	return o.Namespace + "/" + o.Name
 }

@@ -76,7 +76,7 @@ func TestOneObject(t *testing.T) {
 		"not its namespace any more": {route: narrow, o: marked(policy(found("A", "", "High")), "A High")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := Messages(tc.route, []Object{tc.o}, nil, noon)
+			a := Messages(tc.route, []Object{tc.o}, Memory{}, noon)
 			var lines []string
 			if a.Message != nil {
 				for line := range strings.Lines(a.Message.Text) {
@@ -142,24 +142,26 @@ func TestWhen(t *testing.T) {
 	for name, tc := range map[string]struct {
 		o     Object
 		since Waiting
+		last  time.Time
 		told  int
 		wake  time.Duration // from noon; 0 for none
 	}{
-		"just noticed":                       {policy(a), nil, 0, 30 * time.Second},
-		"waited":                             {policy(a), since(30), 1, 0},
-		"another came":                       {policy(a, b), since(40, 10), 0, 20 * time.Second},
-		"others keep coming":                 {policy(a, b), since(60, 10), 1, 5 * time.Minute},
-		"both waited":                        {policy(a, b), since(45, 30), 2, 0},
-		"told lately":                        {lately(policy(a), time.Minute), since(30), 0, 4 * time.Minute},
-		"told a while ago":                   {lately(policy(a), 5*time.Minute), since(30), 1, 0},
-		"critical, though told lately":       {lately(policy(critical), time.Minute), since(30), 1, 0},
-		"critical, though another just came": {policy(critical, b), since(30, 1), 1, 5 * time.Minute},
-		"critical, just noticed":             {lately(policy(critical), time.Minute), nil, 0, 30 * time.Second},
-		"a mark from the future":             {lately(policy(a), -time.Hour), since(30), 1, 0},
-		"a wait from the future":             {policy(a), since(-60), 0, 30 * time.Second},
+		"just noticed":                       {policy(a), nil, time.Time{}, 0, 30 * time.Second},
+		"waited":                             {policy(a), since(30), time.Time{}, 1, 0},
+		"another came":                       {policy(a, b), since(40, 10), time.Time{}, 0, 20 * time.Second},
+		"others keep coming":                 {policy(a, b), since(60, 10), time.Time{}, 1, 5 * time.Minute},
+		"both waited":                        {policy(a, b), since(45, 30), time.Time{}, 2, 0},
+		"told lately":                        {lately(policy(a), time.Minute), since(30), time.Time{}, 0, 4 * time.Minute},
+		"told a while ago":                   {lately(policy(a), 5*time.Minute), since(30), time.Time{}, 1, 0},
+		"critical, though told lately":       {lately(policy(critical), time.Minute), since(30), time.Time{}, 1, 0},
+		"critical, though another just came": {policy(critical, b), since(30, 1), time.Time{}, 1, 5 * time.Minute},
+		"critical, just noticed":             {lately(policy(critical), time.Minute), nil, time.Time{}, 0, 30 * time.Second},
+		"a mark from the future":             {lately(policy(a), -time.Hour), since(30), time.Time{}, 1, 0},
+		"a wait from the future":             {policy(a), since(-60), time.Time{}, 0, 30 * time.Second},
+		"told lately, and not written yet":   {policy(a), since(30), noon.Add(-time.Minute), 0, 4 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := Messages(r, []Object{tc.o}, tc.since, noon)
+			got := Messages(r, []Object{tc.o}, Memory{Waiting: tc.since, Last: tc.last}, noon)
 			n := 0
 			if got.Message != nil {
 				n = strings.Count("\n"+got.Message.Text, "\n- ")
@@ -177,7 +179,7 @@ func TestWhen(t *testing.T) {
 
 func TestWording(t *testing.T) {
 	o := marked(policy(found("ObjectiveMissed", "", "Critical"), found("DrillFailed", "drill/x", "High"), found("DrillFailed", "drill/y", "High")), "SlotMissed Medium")
-	got := Messages(atOnce, []Object{o}, nil, noon).Message
+	got := Messages(atOnce, []Object{o}, Memory{}, noon).Message
 	if want := "Lifeboat: Critical ObjectiveMissed in shop/orders, and 3 more"; got.Title != want {
 		t.Errorf("the title is %q, want %q", got.Title, want)
 	}
@@ -220,7 +222,7 @@ func TestMuchAtOnce(t *testing.T) {
 		}
 		objects = append(objects, marked(o, old...))
 	}
-	a := Messages(atOnce, objects, nil, noon)
+	a := Messages(atOnce, objects, Memory{}, noon)
 	if n := strings.Count("\n"+a.Message.Text, "\n- "); n != mostTold || !strings.Contains(a.Message.Text, "And 40 more") {
 		t.Errorf("%d are listed:\n%s", n, a.Message.Text)
 	}
@@ -292,7 +294,10 @@ func TestAlerts(t *testing.T) {
 		t.Errorf("it starts at %s", starts)
 	}
 	fleet := Object{Kind: "ClusterBackupPolicy", Name: "all", Findings: []api.Finding{found("A", "", "High")}, Total: 1}
-	if l := Alerts(r, []Object{fleet}, noon).Message.Alerts[0].Labels; l["clusterbackuppolicy"] != "all" || l["policy"] != "" {
+	if got := Messages(atOnce, []Object{fleet}, Memory{}, noon).Message; got.Title != "Lifeboat: High A in ClusterBackupPolicy all" {
+		t.Errorf("the title is %q", got.Title)
+	}
+	if l := Alerts(r, []Object{fleet}, noon).Message.Alerts[0].Labels; l["cluster_policy"] != "all" || l["policy"] != "" {
 		t.Errorf("labels of a cluster's policy: %v", l)
 	}
 }

@@ -30,6 +30,8 @@ type ClusterBackupPolicyStatusApplyConfiguration struct {
 	Findings []FindingApplyConfiguration `json:"findings,omitempty"`
 	// findingCounts counts all findings, those that are not listed too.
 	FindingCounts *FindingCountsApplyConfiguration `json:"findingCounts,omitempty"`
+	// told are the notifiers that were told of these findings, and what. Absent while nothing was told.
+	Told []NotifierMarkApplyConfiguration `json:"told,omitempty"`
 }
 
 // ClusterBackupPolicyStatusApplyConfiguration constructs a declarative configuration of the ClusterBackupPolicyStatus type for use with
@@ -122,5 +124,18 @@ func (b *ClusterBackupPolicyStatusApplyConfiguration) WithFindings(values ...*Fi
 // If called multiple times, the FindingCounts field is set to the value of the last call.
 func (b *ClusterBackupPolicyStatusApplyConfiguration) WithFindingCounts(value *FindingCountsApplyConfiguration) *ClusterBackupPolicyStatusApplyConfiguration {
 	b.FindingCounts = value
+	return b
+}
+
+// WithTold adds the given value to the Told field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Told field.
+func (b *ClusterBackupPolicyStatusApplyConfiguration) WithTold(values ...*NotifierMarkApplyConfiguration) *ClusterBackupPolicyStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithTold")
+		}
+		b.Told = append(b.Told, *values[i])
+	}
 	return b
 }
