@@ -97,7 +97,9 @@ func TestSameReport(t *testing.T) {
 		t.Error("a report is not the same once it was stored")
 	}
 	for what, change := range map[string]func(*unstructured.Unstructured){
-		"results": func(u *unstructured.Unstructured) { u.Object["results"] = slices.Clone(u.Object["results"].([]any))[1:] },
+		"results": func(u *unstructured.Unstructured) {
+			u.Object["results"] = slices.Clone(u.Object["results"].([]any))[1:]
+		},
 		"summary": func(u *unstructured.Unstructured) { u.Object["summary"].(map[string]any)["fail"] = int64(7) },
 		"scope":   func(u *unstructured.Unstructured) { delete(u.Object, "scope") },
 		"source":  func(u *unstructured.Unstructured) { u.Object["source"] = "another" },
