@@ -78,6 +78,17 @@ func Kinds() []string {
 	return slices.Compact(out)
 }
 
+// Needs are the facts without which nobody knows whether there are findings of a kind.
+func Needs(kind string) []Fact {
+	var out []Fact
+	for i := range checks {
+		if slices.Contains(checks[i].kinds, kind) {
+			out = append(out, checks[i].needs...)
+		}
+	}
+	return out
+}
+
 func (p *pass) unread(needs []Fact) (Fact, string) {
 	for _, f := range needs {
 		if why, is := p.Unread[f]; is {
