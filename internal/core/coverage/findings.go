@@ -133,9 +133,6 @@ func (p *pass) sinceListed(kind, subject string) metav1.Time {
 	return at(p.now)
 }
 
-// subject tells findings apart.
-type subject struct{ kind, of string }
-
 // Deeds tell what was done of a plan, but for what was refused.
 func (p *Plan) Deeds(refused map[string]string) []plan.Note {
 	var out []plan.Note
