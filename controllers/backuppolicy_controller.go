@@ -57,9 +57,13 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request)
 		return settle(time.Time{}, now, r.unevaluable(ctx, &b, now, err))
 	}
 	if !b.DeletionTimestamp.IsZero() {
-		return settle(time.Time{}, now, r.conclude(ctx, &b, plan.ForDeletedPolicy(seen)))
+		return settle(time.Time{}, now, r.conclude(ctx, &b, plan.ForDeletedPolicy(seen.PolicyObserved)))
 	}
-	todo := plan.ForPolicy(seen, now)
+	todo := plan.ForPolicy(seen.PolicyObserved, now)
+	if seen.failed != nil {
+		log.FromContext(ctx).Error(seen.failed, "some promises cannot be judged")
+		todo.WakeBy(now.Add(readAgain))
+	}
 	err = r.apply(ctx, &b, &todo)
 	if told := r.report(ctx, &b, todo); told != nil {
 		err = errors.Join(err, told)

@@ -4,15 +4,26 @@ package controllers
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
 
+// readAgain is when what could not be read is asked for again: no event tells that it can be read now.
+const readAgain = 15 * time.Second
+
+// policySeen is what was observed, and why some of it was not.
+type policySeen struct {
+	plan.PolicyObserved
+	failed error
+}
+
 // gather reads everything the decision about a policy may depend on, once.
-func (r *PolicyReconciler) gather(ctx context.Context, b *api.BackupPolicy) (o plan.PolicyObserved, err error) {
-	o = plan.PolicyObserved{Policy: b, Settings: r.Settings}
+func (r *PolicyReconciler) gather(ctx context.Context, b *api.BackupPolicy) (o policySeen, err error) {
+	o.Policy, o.Settings = b, r.Settings
 	if o.NamespaceTerminating, err = r.Read.terminating(ctx, r.Read.Cache, b.Namespace); err != nil {
 		return o, err
 	}
@@ -39,16 +50,17 @@ func (r *PolicyReconciler) gather(ctx context.Context, b *api.BackupPolicy) (o p
 	if o.Cluster, err = r.Read.cluster(ctx); err != nil {
 		return o, err
 	}
-	r.gatherDrift(ctx, &o)
+	o.failed = r.gatherDrift(ctx, &o.PolicyObserved)
 	return o, ctx.Err()
 }
 
 // gatherDrift reads what only some findings depend on. What cannot be read leaves the others as they are.
-func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserved) {
-	o.Unread = r.Read.Health.unread()
+func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserved) (failed error) {
+	o.Unread = r.Read.Health.unread() // whoever watches over the watches has this looked at again
 	missing := func(f drift.Fact, err error) {
 		if err != nil {
 			o.Unread[f] = err.Error()
+			failed = errors.Join(failed, err)
 		}
 	}
 	var err error
@@ -58,4 +70,5 @@ func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserv
 	missing(drift.FactVolumes, err)
 	o.Orphans, err = r.Read.made(ctx, o.Policy)
 	missing(drift.FactOrphans, err)
+	return failed
 }

@@ -121,7 +121,7 @@ func clusterScenarios() []scenario {
 				b := w.stampOf("bank")
 				w.Delete(b)
 				b = w.stampOf(testkit.Namespace)
-				b.Spec.Suspend, b.Spec.Objectives = true, &api.Objectives{RequiredProof: api.LevelRestored}
+				b.Spec.Suspend, b.Spec.Snapshot = true, &api.SnapshotOptions{Timeout: &metav1.Duration{Duration: time.Minute}}
 				must(w.User.Update(context.Background(), b))
 			},
 			window: 20 * time.Minute, expect: stampedIn(5, testkit.Namespace, "bank"),
@@ -171,7 +171,7 @@ func stampedIn(last int32, namespaces ...string) func(*testing.T, *World) {
 				t.Errorf("that namespace %s has the policy is %t", ns, b != nil)
 				continue
 			}
-			if b != nil && (b.Spec.Retention.Last != last || b.Spec.Suspend || b.Spec.Objectives != nil || b.Labels[api.LabelClusterPolicy] != "baseline") {
+			if b != nil && (b.Spec.Retention.Last != last || b.Spec.Suspend || b.Spec.Snapshot != nil || b.Labels[api.LabelClusterPolicy] != "baseline") {
 				t.Errorf("in namespace %s it is %+v", ns, b)
 			}
 		}

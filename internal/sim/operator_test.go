@@ -12,6 +12,7 @@ import (
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -192,6 +193,12 @@ func (o *Operator) work() (bool, error) {
 	return len(due) > 0, nil
 }
 
+// What failed is tried again after retryFirst, and after twice as long each time, but never later than retryLast.
+const (
+	retryFirst = 50 * time.Millisecond
+	retryLast  = 30 * time.Second
+)
+
 // reconcile runs one reconciler, which may panic: that is reported with the request.
 func (o *Operator) reconcile(r request) (err error) {
 	defer func() {
@@ -208,7 +215,7 @@ func (o *Operator) reconcile(r request) (err error) {
 	switch {
 	case failed != nil:
 		o.fails[r]++
-		o.add(r, now.Add(min(100*time.Millisecond<<min(o.fails[r], 14), 1000*time.Second)))
+		o.add(r, now.Add(min(retryFirst<<min(o.fails[r]-1, 14), retryLast)))
 	case result.RequeueAfter > 0:
 		delete(o.fails, r)
 		o.add(r, now.Add(result.RequeueAfter))
@@ -269,7 +276,7 @@ func (o *Operator) route(news []testkit.Change) {
 			o.routeSnapshot(obj, now)
 		case *snapshotv1.VolumeSnapshotContent:
 			o.routeContent(obj, now)
-		case *corev1.PersistentVolumeClaim, *snapshotv1.VolumeSnapshotClass:
+		case *corev1.PersistentVolumeClaim, *snapshotv1.VolumeSnapshotClass, *storagev1.StorageClass, *storagev1.CSIDriver:
 			o.wakePolicies(now)
 		}
 	}
@@ -279,7 +286,8 @@ func (o *Operator) routePolicy(c testkit.Change, b *api.BackupPolicy, now time.T
 	if c.Then != nil && c.Now != nil {
 		before := c.Then.(*api.BackupPolicy)
 		edited := before.UID != b.UID || before.Generation != b.Generation || before.DeletionTimestamp.IsZero() != b.DeletionTimestamp.IsZero()
-		if !edited && len(before.Status.Expiring) == len(b.Status.Expiring) {
+		accepted := before.Annotations[api.AnnotationAcceptWeakening] != b.Annotations[api.AnnotationAcceptWeakening]
+		if !edited && !accepted && len(before.Status.Expiring) == len(b.Status.Expiring) {
 			return
 		}
 		if edited {

@@ -31,6 +31,8 @@ type Checker struct {
 	Lossy bool
 	// Released stops the checks for leaks: snapshots were let go of on purpose, with their namespace.
 	Released bool
+	// Changes are what was written of findings that people are to be told of.
+	Changes []FindingChange
 
 	api     *API
 	storage *Storage
@@ -39,18 +41,21 @@ type Checker struct {
 	slots   map[string]time.Time // by policy UID: newest slot that a point was created for
 	marks   map[string]time.Time // by policy UID: highest lastSlot
 	made    map[types.UID]bool   // what the operator created
+	said    map[types.UID]*api.BackupPolicyStatus
+	told    int // writes of policies' statuses so far
 }
 
 // NewChecker watches over an API server and a storage system.
 func NewChecker(a *API, s *Storage, now clock.PassiveClock) *Checker {
 	return &Checker{api: a, storage: s, clock: now,
-		best: map[string]int{}, slots: map[string]time.Time{}, marks: map[string]time.Time{}, made: map[types.UID]bool{}}
+		best: map[string]int{}, slots: map[string]time.Time{}, marks: map[string]time.Time{}, made: map[types.UID]bool{}, said: map[types.UID]*api.BackupPolicyStatus{}}
 }
 
 // Copy is a checker with the same memory over another world.
 func (k *Checker) Copy(a *API, s *Storage, now clock.PassiveClock) *Checker {
 	c := NewChecker(a, s, now)
 	c.best, c.slots, c.marks, c.made = maps.Clone(k.best), maps.Clone(k.slots), maps.Clone(k.marks), maps.Clone(k.made)
+	c.said = maps.Clone(k.said)
 	c.Lossy, c.Released = k.Lossy, k.Released
 	return c
 }
@@ -242,6 +247,7 @@ func (k *Checker) deletesPoint(f facts, c Call) {
 		if !b.DeletionTimestamp.IsZero() && b.Spec.OnDelete == api.OnDeletePrune {
 			return
 		}
+		k.expiresInDoubt(b, c)
 		if slices.ContainsFunc(b.Status.Expiring, func(e api.ExpiringPoint) bool {
 			return e.UID == string(p.UID) && !e.At.After(k.clock.Now())
 		}) && !b.Spec.Suspend {
@@ -273,6 +279,7 @@ func (k *Checker) After(c Call, err error) {
 	k.forward(f)
 	k.smallWritten(f, c)
 	k.afterDrill(c)
+	k.tells(c)
 	if c.Verb == Create && c.Kind == "RecoveryPoint" {
 		for i := range f.points {
 			if f.points[i].Name == c.Key.Name {

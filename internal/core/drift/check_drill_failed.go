@@ -5,8 +5,10 @@ package drift
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
@@ -27,15 +29,29 @@ var checkDrillFailed = check{
 		f := Finding{Breaks: []string{api.ConditionProven}}
 		f.Kind, f.Severity = api.ReasonDrillFailed, api.SeverityHigh
 		newest, first := failed[0], failed[len(failed)-1]
-		f.Since = first.At
+		f.Since = p.sinceDrill(f.Kind, first.At)
 		f.Message = fmt.Sprintf("drill %s failed, and none has passed since: %s", newest.Name, newest.Reason)
-		if len(failed) > 1 {
+		switch {
+		case len(failed) > 1:
 			f.Severity = api.SeverityCritical
 			f.Message = fmt.Sprintf("%d drills failed, and none has passed since; the last, %s: %s", len(failed), newest.Name, newest.Reason)
+		case f.Since.Before(&newest.At):
+			f.Severity = api.SeverityCritical
+			f.Message = fmt.Sprintf("drills have failed since %s; the last, %s: %s", f.Since.UTC().Format(time.RFC3339), newest.Name, newest.Reason)
 		}
 		f.Remedy = "kubectl describe drill " + newest.Name + " says at which volume or check; its throw-away volumes stay for spec.drill.cleanup.onFailure"
 		p.find(f)
 	},
+}
+
+// sinceDrill is since when drills end badly, by what is left of them: the first may have been forgotten since. What was before
+// the newest proof does not count.
+func (p *pass) sinceDrill(kind string, shows metav1.Time) metav1.Time {
+	since := p.sinceBefore(kind, "", shows)
+	if last := p.Status.LastProof; last != nil && !last.At.Before(&since) {
+		return shows
+	}
+	return since
 }
 
 // ended are the drills that ended with a verdict, newest first, with the one that the status remembers.

@@ -27,7 +27,7 @@ var checkDrillInconclusive = check{
 			return
 		}
 		p.find(Finding{Finding: api.Finding{
-			Kind: api.ReasonDrillInconclusive, Severity: api.SeverityHigh, Since: row[len(row)-1].At,
+			Kind: api.ReasonDrillInconclusive, Severity: api.SeverityHigh, Since: p.sinceDrill(api.ReasonDrillInconclusive, row[len(row)-1].At),
 			Message: fmt.Sprintf("%d drills in a row could not be carried out; the last, %s: %s", len(row), row[0].Name, row[0].Reason),
 			Remedy:  "kubectl describe drill " + row[0].Name + " says what was missing: quota, image, node or storage. Nothing is proven meanwhile",
 		}})

@@ -42,6 +42,7 @@ var checkSnapshotStuck = check{
 			}
 		}
 		for _, claim := range open {
+			since[claim] = p.sinceBefore(api.ReasonSnapshotStuck, "pvc/"+claim, since[claim]) // the first points may have gone since
 			p.find(Finding{Finding: api.Finding{
 				Kind: api.ReasonSnapshotStuck, Subject: "pvc/" + claim, Since: since[claim],
 				Severity: p.rising(since[claim].Time, step{0, api.SeverityMedium}, step{stuckHigh, api.SeverityHigh}),

@@ -101,8 +101,10 @@ func (p *pass) unread(needs []Fact) (Fact, string) {
 // evaluationErrorHigh is after how long an evaluation that fails is High.
 const evaluationErrorHigh = 15 * time.Minute
 
-// cannot says that a check could not be made. There is one such finding for each fact, whatever depends on it.
+// cannot says that a check could not be made. There is one such finding for each fact, whatever depends on it. What the check
+// found before stays: nothing says that it is over.
 func (p *pass) cannot(c *check, fact Fact, why string) {
+	p.keep(func(kind string) bool { return slices.Contains(c.kinds, kind) })
 	for i := range p.found {
 		if f := &p.found[i]; f.Kind == api.ReasonEvaluationError && f.Subject == string(fact) {
 			f.Blurs = append(f.Blurs, c.of...)
@@ -117,6 +119,18 @@ func (p *pass) cannot(c *check, fact Fact, why string) {
 			Remedy:   "look at the operator's log, and give its role back what it may have lost: helm upgrade does"},
 		Blurs: slices.Clone(c.of),
 	})
+}
+
+// keep has findings of before stay, of the kinds that are meant. What they say of conditions is not known. Somebody may have
+// written to the status what no check says.
+func (p *pass) keep(meant func(kind string) bool) {
+	for i := range p.Status.Findings {
+		f := p.Status.Findings[i]
+		known := Rank(f.Severity) < Rank(api.SeverityPending) || f.Severity == api.SeverityPending
+		if meant(f.Kind) && known && f.Message != "" && f.Remedy != "" {
+			p.find(Finding{Finding: f})
+		}
+	}
 }
 
 // find records a difference. Since when it holds is asked of what is remembered, where nothing tells, or a clock that runs ahead.

@@ -12,11 +12,7 @@ import (
 // because nothing says that they are over, and that nothing is known.
 func Unevaluable(b *api.BackupPolicy, why string, now time.Time) Answer {
 	p := &pass{Observed: Observed{Policy: b, Status: &b.Status}, now: now}
-	for i := range b.Status.Findings {
-		if f := b.Status.Findings[i]; f.Kind != api.ReasonEvaluationError {
-			p.found = append(p.found, Finding{Finding: f})
-		}
-	}
+	p.keep(func(kind string) bool { return kind != api.ReasonEvaluationError })
 	since := p.since(api.ReasonEvaluationError, "")
 	var all []string
 	for i := range b.Status.Conditions {

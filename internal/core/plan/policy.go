@@ -256,6 +256,9 @@ func highWater(s api.BackupPolicyStatus, f facts) time.Time {
 	return mark
 }
 
+// WakeBy has the policy looked at again by then at the latest.
+func (p *PolicyPlan) WakeBy(t time.Time) { p.wakeAt(t) }
+
 func (p *PolicyPlan) wakeAt(t time.Time) {
 	p.Wake = sooner(p.Wake, t)
 }

@@ -256,9 +256,10 @@ func leftovers(o PolicyObserved, f facts) []drift.Leftover {
 }
 
 // Unevaluable is the status of a policy about which something could not be read that all else depends on: what was true is not
-// known to be true any more.
+// known to be true any more. What was shown as expiring is kept meanwhile, and shown anew before it goes.
 func Unevaluable(b *api.BackupPolicy, why error, now time.Time) PolicyPlan {
 	p := PolicyPlan{Status: *b.Status.DeepCopy()}
+	p.Status.Expiring = nil
 	answer := drift.Unevaluable(b, why.Error(), now)
 	var stated []metav1.Condition
 	for _, c := range b.Status.Conditions {

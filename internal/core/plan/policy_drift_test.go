@@ -162,7 +162,11 @@ func TestWhatIsNotReadHoldsPruning(t *testing.T) {
 // TestUnevaluable: what cannot be judged is Unknown, whatever it was; findings stay, and the error is one more.
 func TestUnevaluable(t *testing.T) {
 	o := settled(seenProofs(func(*api.BackupPolicy) {}, oneEnded("failed", api.VerdictFailed, hour(11))), noon)
+	o.Policy.Status.Expiring = []api.ExpiringPoint{{Name: "web-1", UID: "1", At: metav1.NewTime(noon)}}
 	p := Unevaluable(o.Policy, errors.New("no answer"), noon.Add(time.Minute))
+	if len(p.Status.Expiring) > 0 {
+		t.Errorf("nothing is known, and %v expires", p.Status.Expiring)
+	}
 	for _, c := range p.Status.Conditions {
 		if c.Status != metav1.ConditionUnknown || c.Reason != api.ReasonEvaluationError || !strings.Contains(c.Message, "no answer") {
 			t.Errorf("%s is %s %s: %s", c.Type, c.Status, c.Reason, c.Message)
