@@ -139,8 +139,9 @@ func (p *pass) find(f Finding) {
 		p.wakeAt(f.Since.Time)
 		f.Since = p.since(f.Kind, f.Subject)
 	}
-	// Each command works as it is told, from wherever somebody reads it.
-	f.Remedy = strings.ReplaceAll(f.Remedy, "kubectl ", "kubectl -n "+p.Policy.Namespace+" ")
+	// Each command works as it is told, from wherever somebody reads it. A finding that was kept names its namespace already.
+	here := "kubectl -n " + p.Policy.Namespace + " "
+	f.Remedy = strings.ReplaceAll(strings.ReplaceAll(f.Remedy, here, "kubectl "), "kubectl ", here)
 	f.Message, f.Remedy = conditions.Clip(f.Message, mostText), conditions.Clip(f.Remedy, mostText)
 	p.found = append(p.found, f)
 }
