@@ -69,7 +69,7 @@ func captureFindings() []scenario {
 			// While it is open, two slots would have pushed points out.
 			name: "a volume holds nothing for a while", claims: []string{"data"}, rehearses: true,
 			policy: testkit.Policy(sixHourly, last(4), func(b *api.BackupPolicy) { b.Spec.Fingerprint = api.FingerprintEvery }),
-			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 23,
+			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 11,
 			act: func(w *World) {
 				w.Machine.Files["data"] = 0
 				w.In(6*time.Hour+30*time.Minute, func(w *World) {
@@ -91,7 +91,7 @@ func drillFindings() []scenario {
 	return []scenario{
 		{
 			name: "a drill fails twice and then passes", claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6-8 * * *")), rehearses: true,
-			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 23,
+			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 9,
 			act: func(w *World) {
 				w.Machine.Fates["data"] = testkit.Unreadable
 				w.In(91*time.Minute, func(w *World) { delete(w.Machine.Fates, "data") })
@@ -147,7 +147,7 @@ func unreadFindings() []scenario {
 		{
 			// The edit is applied at half past one, in the middle of it.
 			name: "points cannot be listed for a while", claims: []string{"data"}, policy: testkit.Policy(sixHourly, last(2)),
-			before: 12*time.Hour + 30*time.Minute, window: 100 * time.Minute, sample: 7,
+			before: 12*time.Hour + 30*time.Minute, window: 100 * time.Minute, sample: 2,
 			act: func(w *World) {
 				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Retention.Last = 1 })
 				w.In(50*time.Minute, unreadable("RecoveryPointList", 30*time.Minute))
