@@ -13,8 +13,10 @@ import (
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -37,6 +39,7 @@ type Operator struct {
 	Log     []string
 
 	world    *World
+	number   int // among those that were started
 	around   testkit.Around
 	cache    *testkit.Client // what it sees, past its checks and faults
 	relist   *testkit.Relist // nil while its watches are whole
@@ -97,9 +100,11 @@ func (w *World) StartRelisting(each time.Duration, kinds ...string) *Operator {
 // build makes the reconcilers, and has everything looked at.
 func (o *Operator) build(live, cached *testkit.Client) {
 	w := o.world
+	w.started++
+	o.number = w.started
 	read := &controllers.Reader{Cache: cached, Live: live, API: controllers.ServedSnapshotAPI(testkit.GroupVersion)}
 	write := &apply.Writer{Client: cached, Live: live, Lanes: apply.NewLanes(1)}
-	tell := controllers.Teller{Recorder: w}
+	tell := controllers.Teller{Recorder: o}
 	o.policies = &controllers.PolicyReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings}
 	o.points = &controllers.PointReconciler{Read: read, Write: write, Hooks: o, Tell: tell, Clock: w.Clock, Settings: w.Settings}
 	mover := objects.Mover{Image: "mover"}
@@ -143,6 +148,9 @@ func (o *Operator) call(c testkit.Call, do func() error) error {
 	}
 	checked := func() error {
 		o.world.Checks.Before(c)
+		if until := o.world.Unreadable[c.Kind]; c.Verb == testkit.List && o.world.Clock.Now().Before(until) {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: c.Kind}, "", errors.New("the operator may not list them"))
+		}
 		err := do()
 		o.world.Checks.After(c, err)
 		return err

@@ -118,7 +118,7 @@ func (w *restoreWorld) start() {
 	c := w.api.Client(w.call)
 	read := &controllers.Reader{Cache: c, Live: c, API: controllers.ServedSnapshotAPI("")}
 	write := &apply.Writer{Client: c, Live: c, Lanes: apply.NewLanes(1)}
-	w.restore = &controllers.RestoreReconciler{Read: read, Write: write, Clock: w.clock, Tell: controllers.Teller{Recorder: &World{Clock: w.clock}}, Mover: objects.Mover{Image: "mover"}}
+	w.restore = &controllers.RestoreReconciler{Read: read, Write: write, Clock: w.clock, Tell: controllers.Teller{Recorder: &Operator{world: &World{Clock: w.clock}}}, Mover: objects.Mover{Image: "mover"}}
 	w.sweep = &controllers.Sweeper{Read: read, Write: write, Clock: w.clock}
 }
 

@@ -28,12 +28,15 @@ type scenario struct {
 	act       func(w *World)
 	window    time.Duration // how long it takes from the act to rest
 	expect    func(t *testing.T, w *World)
+
+	sample int  // only each so manieth request is spoiled; zero stands for each
+	rests  bool // nothing is due in the hour after it
 }
 
 var claims3 = []string{"data", "logs", "queue"}
 
 func scenarios() []scenario {
-	return slices.Concat(loneScenarios(), groupScenarios(), drillScenarios(), clusterScenarios())
+	return slices.Concat(loneScenarios(), groupScenarios(), drillScenarios(), clusterScenarios(), findingScenarios())
 }
 
 func loneScenarios() []scenario {
@@ -310,6 +313,9 @@ func TestScenariosWithoutFaults(t *testing.T) {
 			}
 			s.expect(t, w)
 			expectRest(t, w)
+			if _, err := s.told(w, fault{}, testkit.Call{}); err != nil {
+				t.Error(err)
+			}
 			if t.Failed() {
 				for _, l := range o.Log {
 					t.Log(l)

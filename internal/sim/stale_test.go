@@ -117,6 +117,9 @@ func expectSame(t *testing.T, w *World, want, what string) {
 	if got := w.Dump(); got != want {
 		t.Errorf("%s: the end differs:\n%s", what, differences(want, got))
 	}
+	if _, err := (scenario{}).told(w, fault{}, testkit.Call{}); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
 	if n, err := w.Writes(); n > 0 || err != nil {
 		t.Errorf("%s: at rest the operator writes %d times (%v)", what, n, err)
 	}

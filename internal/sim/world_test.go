@@ -5,6 +5,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,10 +36,16 @@ type World struct {
 	Checks   *testkit.Checker
 	Passes   int // reconciliations so far
 
+	// Later is what happens to the cluster by itself, or by its users, at its time; soonest first.
+	Later []Later
+	// Unreadable are kinds that the operator cannot list, and until when.
+	Unreadable map[string]time.Time
+
 	// Rehearses has drills, fingerprints and what they leave looked at. A policy that asks for neither is spared the reads.
 	Rehearses bool
 
 	operators   []*Operator
+	started     int // operators so far
 	storageNext time.Time
 	machineNext time.Time
 	storageSeen int64 // version up to which the storage system has seen all
@@ -47,7 +54,20 @@ type World struct {
 // Told is an event.
 type Told struct {
 	At                      time.Time
+	By                      int // which process told it, counted from one
+	Kind                    string
 	About, Reason, Sentence string
+}
+
+// Later is something that happens at its time.
+type Later struct {
+	At time.Time
+	Do func(*World)
+}
+
+// In has something happen after a time, and after all that was planned so far.
+func (w *World) In(d time.Duration, do func(*World)) {
+	w.Later = append(w.Later, Later{w.Clock.Now().Add(d), do})
 }
 
 // HookRun is one run of a hook.
@@ -84,7 +104,8 @@ func New(at time.Time, claims ...string) *World {
 
 // Copy is the same cluster at the same instant, without an operator. It goes its own way from here.
 func (w *World) Copy() *World {
-	c := &World{Clock: clocktesting.NewFakePassiveClock(w.Clock.Now()), Settings: w.Settings, Hooks: slices.Clone(w.Hooks), Rehearses: w.Rehearses}
+	c := &World{Clock: clocktesting.NewFakePassiveClock(w.Clock.Now()), Settings: w.Settings, Hooks: slices.Clone(w.Hooks), Rehearses: w.Rehearses,
+		Later: slices.Clone(w.Later), Unreadable: maps.Clone(w.Unreadable)}
 	c.API = w.API.Copy(c.Clock)
 	c.User = c.API.Client(nil)
 	c.Storage = w.Storage.Copy(c.API.Client(nil), c.Clock)
@@ -203,8 +224,13 @@ func (w *World) Tick() error {
 	}
 }
 
-// stepStorage lets the storage system work, when something was written or its time has come.
+// stepStorage lets the storage system work, when something was written or its time has come, and what was planned happen.
 func (w *World) stepStorage() (err error) {
+	for len(w.Later) > 0 && !w.Later[0].At.After(w.Clock.Now()) {
+		do := w.Later[0].Do
+		w.Later = w.Later[1:]
+		do(w)
+	}
 	came := func(t time.Time) bool { return !t.IsZero() && !t.After(w.Clock.Now()) }
 	if version := w.API.Version(); version != w.storageSeen || came(w.storageNext) || came(w.machineNext) {
 		w.storageSeen = version
@@ -242,6 +268,9 @@ func (w *World) Run(d time.Duration) error { return w.RunUntil(w.Clock.Now().Add
 
 func (w *World) wakes() []time.Time {
 	out := []time.Time{w.storageNext, w.machineNext}
+	if len(w.Later) > 0 {
+		out = append(out, w.Later[0].At)
+	}
 	for _, o := range w.operators {
 		for _, at := range o.queue {
 			out = append(out, at)
@@ -263,11 +292,11 @@ func (w *World) Writes() (int, error) {
 }
 
 // Eventf is events.EventRecorder.
-func (w *World) Eventf(about runtime.Object, _ runtime.Object, _, reason, _, note string, args ...any) {
-	o, ok := about.(metav1.Object)
+func (o *Operator) Eventf(about runtime.Object, _ runtime.Object, _, reason, _, note string, args ...any) {
 	name := ""
-	if ok {
-		name = o.GetName()
+	if m, ok := about.(metav1.Object); ok {
+		name = m.GetName()
 	}
-	w.Told = append(w.Told, Told{At: w.Clock.Now(), About: name, Reason: reason, Sentence: fmt.Sprintf(note, args...)})
+	w := o.world
+	w.Told = append(w.Told, Told{At: w.Clock.Now(), By: o.number, Kind: fmt.Sprintf("%T", about), About: name, Reason: reason, Sentence: fmt.Sprintf(note, args...)})
 }

@@ -33,6 +33,8 @@ type Checker struct {
 	Released bool
 	// Changes are what was written of findings that people are to be told of.
 	Changes []FindingChange
+	// Notes are what a scenario wants to remember of the meantime.
+	Notes []string
 
 	api     *API
 	storage *Storage
@@ -62,6 +64,11 @@ func (k *Checker) Copy(a *API, s *Storage, now clock.PassiveClock) *Checker {
 
 func (k *Checker) broken(number int, format string, args ...any) {
 	k.Found = append(k.Found, fmt.Sprintf("%s invariant %d: ", k.clock.Now().UTC().Format(time.RFC3339), number)+fmt.Sprintf(format, args...))
+}
+
+// Note remembers something.
+func (k *Checker) Note(format string, args ...any) {
+	k.Notes = append(k.Notes, fmt.Sprintf(format, args...))
 }
 
 // facts are all objects that the promises speak of. They are those of the API server itself, and must not be changed.

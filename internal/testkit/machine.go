@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"time"
 
@@ -51,16 +52,19 @@ type Machine struct {
 	Client client.Client
 	Clock  clock.PassiveClock
 	Fates  map[string]Fate // by captured claim for readers, by image for checks
+
+	// Files is how many files a captured claim holds, if not three.
+	Files map[string]int64
 }
 
 // NewMachine is a machine on which all goes well.
 func NewMachine(c client.Client, now clock.PassiveClock) *Machine {
-	return &Machine{Client: c, Clock: now, Fates: map[string]Fate{}}
+	return &Machine{Client: c, Clock: now, Fates: map[string]Fate{}, Files: map[string]int64{}}
 }
 
 // Copy is a machine with the same fates on another API server.
 func (m *Machine) Copy(c client.Client, now clock.PassiveClock) *Machine {
-	return &Machine{Client: c, Clock: now, Fates: maps.Clone(m.Fates)}
+	return &Machine{Client: c, Clock: now, Fates: maps.Clone(m.Fates), Files: maps.Clone(m.Files)}
 }
 
 // StorageClass is the class of the claims of builders.
@@ -291,15 +295,18 @@ func (m *Machine) end(ctx context.Context, p *corev1.Pod, fate Fate, source stri
 	case Differs, Hangs, NoImage:
 	}
 	if reader && fate != EndsBadly && fate != Lost {
-		ended.Message = readerTells(fate, source)
+		ended.Message = m.readerTells(fate, source)
 	}
 	p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: p.Spec.Containers[0].Name, Image: p.Spec.Containers[0].Image,
 		ImageID: p.Spec.Containers[0].Image + "@" + digestOf(p.Spec.Containers[0].Image), State: corev1.ContainerState{Terminated: &ended}}}
 	return m.Client.Status().Update(ctx, p)
 }
 
-func readerTells(fate Fate, source string) string {
+func (m *Machine) readerTells(fate Fate, source string) string {
 	v := result.Volume{Name: "volume", Digest: digestOf(source), Files: 3, Bytes: 30}
+	if n, is := m.Files[source]; is {
+		v.Digest, v.Files, v.Bytes = digestOf(fmt.Sprint(source, n)), n, 10*n
+	}
 	told := result.Result{}
 	switch fate {
 	case Differs:

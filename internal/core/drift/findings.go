@@ -104,7 +104,7 @@ const evaluationErrorHigh = 15 * time.Minute
 // cannot says that a check could not be made. There is one such finding for each fact, whatever depends on it. What the check
 // found before stays: nothing says that it is over.
 func (p *pass) cannot(c *check, fact Fact, why string) {
-	p.keep(func(kind string) bool { return slices.Contains(c.kinds, kind) })
+	p.keep(func(f *api.Finding) bool { return slices.Contains(c.kinds, f.Kind) })
 	for i := range p.found {
 		if f := &p.found[i]; f.Kind == api.ReasonEvaluationError && f.Subject == string(fact) {
 			f.Blurs = append(f.Blurs, c.of...)
@@ -121,13 +121,13 @@ func (p *pass) cannot(c *check, fact Fact, why string) {
 	})
 }
 
-// keep has findings of before stay, of the kinds that are meant. What they say of conditions is not known. Somebody may have
+// keep has findings of before stay, those that are meant. What they say of conditions is not known. Somebody may have
 // written to the status what no check says.
-func (p *pass) keep(meant func(kind string) bool) {
+func (p *pass) keep(meant func(*api.Finding) bool) {
 	for i := range p.Status.Findings {
 		f := p.Status.Findings[i]
 		known := Rank(f.Severity) < Rank(api.SeverityPending) || f.Severity == api.SeverityPending
-		if meant(f.Kind) && known && f.Message != "" && f.Remedy != "" {
+		if meant(&f) && known && f.Message != "" && f.Remedy != "" {
 			p.find(Finding{Finding: f})
 		}
 	}

@@ -91,3 +91,16 @@ func TestUnreadClearsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingReadAtAllClearsNothing: that one fact could not be read is not over when all the others cannot be either.
+func TestNothingReadAtAllClearsNothing(t *testing.T) {
+	o := healthy()
+	was(&o, api.ReasonEvaluationError, string(FactStack), high, -5*hour)
+	was(&o, api.ReasonSizeAnomaly, "pvc/data", high, -5*hour)
+	o.Policy.Status = *o.Status
+	listed, _ := List(Unevaluable(o.Policy, "no answer", noon).Findings)
+	changes := Changes(o.Status.Findings, listed)
+	if len(changes) != 1 || changes[0].Cleared || changes[0].Subject != "" || changes[0].Kind != api.ReasonEvaluationError {
+		t.Errorf("it is told %+v", changes)
+	}
+}

@@ -12,7 +12,7 @@ import (
 // because nothing says that they are over, and that nothing is known.
 func Unevaluable(b *api.BackupPolicy, why string, now time.Time) Answer {
 	p := &pass{Observed: Observed{Policy: b, Status: &b.Status}, now: now}
-	p.keep(func(kind string) bool { return kind != api.ReasonEvaluationError })
+	p.keep(func(f *api.Finding) bool { return f.Kind != api.ReasonEvaluationError || f.Subject != "" })
 	since := p.since(api.ReasonEvaluationError, "")
 	var all []string
 	for i := range b.Status.Conditions {

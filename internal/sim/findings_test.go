@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/testkit"
+)
+
+// sixHourly leaves most hours without a slot.
+var sixHourly = schedule("0 */6 * * *", "UTC")
+
+func findingScenarios() []scenario {
+	out := slices.Concat(captureFindings(), drillFindings(), policyFindings(), unreadFindings())
+	for i := range out {
+		out[i].rests = true
+	}
+	return out
+}
+
+func captureFindings() []scenario {
+	return []scenario{
+		{
+			name: "a snapshot is deleted behind our back, and then its point", claims: []string{"data"}, policy: testkit.Policy(sixHourly),
+			before: 12*time.Hour + 30*time.Minute, window: 25 * time.Minute,
+			act: func(w *World) {
+				w.Checks.Lossy = true
+				s := w.Snapshots()
+				must(w.Storage.Lose(context.Background(), &s[len(s)-1]))
+				w.In(10*time.Minute, func(w *World) { p := w.Points()[1]; w.Delete(&p) })
+			},
+			expect: expectAll(completePoints(1), tale(api.ReasonRecoveryPointVanished, "Critical, cleared")),
+		},
+		{
+			name: "the storage system fails one volume for a while", claims: []string{"data", "logs"},
+			policy: testkit.Policy(schedule("0 */2 * * *", "UTC"), recoveryPoint(150*time.Minute)),
+			before: 5*time.Hour + 30*time.Minute, window: 4*time.Hour + 50*time.Minute, sample: 5,
+			act: func(w *World) {
+				w.Storage.Scripts["logs"] = testkit.Script{Never: true}
+				w.In(3*time.Hour+40*time.Minute, func(w *World) { delete(w.Storage.Scripts, "logs") })
+			},
+			expect: expectAll(tale(api.ReasonPartialPoint, "High, High, cleared, cleared"), tale(api.ReasonSnapshotStuck, "Medium, High, cleared"),
+				tale(api.ReasonObjectiveMissed, "High, Critical, cleared"), noneOpen),
+		},
+		{
+			name: "a claim is made anew, and captured with the next slot", claims: []string{"data"}, policy: testkit.Policy(sixHourly),
+			before: 12*time.Hour + 30*time.Minute, window: 5*time.Hour + 50*time.Minute,
+			act: func(w *World) {
+				w.Delete(testkit.Claim("data")[0])
+				w.Delete(testkit.Claim("data")[1])
+				w.AddClaim("data")
+			},
+			expect: expectAll(completePoints(3), tale(api.ReasonVolumeReplaced, "High, cleared"), tale(api.ReasonVolumeNotCaptured, ""), noneOpen),
+		},
+		{
+			// While it is open, two slots would have pushed points out.
+			name: "a volume holds nothing for a while", claims: []string{"data"}, rehearses: true,
+			policy: testkit.Policy(sixHourly, last(4), func(b *api.BackupPolicy) { b.Spec.Fingerprint = api.FingerprintEvery }),
+			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 11,
+			act: func(w *World) {
+				w.Machine.Files["data"] = 0
+				w.In(6*time.Hour+30*time.Minute, func(w *World) {
+					w.Checks.Note("%d points", len(w.Points()))
+					delete(w.Machine.Files, "data")
+				})
+			},
+			expect: expectAll(completePoints(4), tale(api.ReasonSizeAnomaly, "High, cleared"), noneOpen),
+		},
+	}
+}
+
+func drillFindings() []scenario {
+	drill := func(cron string) testkit.Mod[api.BackupPolicy] {
+		return func(b *api.BackupPolicy) {
+			b.Spec.Drill = &api.Drill{Cron: cron, Select: api.SelectLatest, History: new(int32)}
+		}
+	}
+	return []scenario{
+		{
+			name: "a drill fails twice and then passes", claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6-8 * * *")), rehearses: true,
+			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 9,
+			act: func(w *World) {
+				w.Machine.Fates["data"] = testkit.Unreadable
+				w.In(91*time.Minute, func(w *World) { delete(w.Machine.Fates, "data") })
+			},
+			expect: expectAll(tale(api.ReasonDrillFailed, "High, Critical, cleared"), noneOpen, drillsPassed(1)),
+		},
+		{
+			name: "a storage class changes after a proof", claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6 * * *")), rehearses: true,
+			before: 7 * time.Hour, window: 15 * time.Minute, sample: 5, act: editClass,
+			expect: expectAll(tale(api.ReasonStorageStackChanged, "Medium, cleared"), noneOpen, drillsPassed(2)),
+		},
+	}
+}
+
+func policyFindings() []scenario {
+	return []scenario{
+		{
+			name: "a policy is weakened, which is then accepted", claims: []string{"data"}, policy: testkit.Policy(sixHourly, recoveryPoint(8*time.Hour)),
+			before: 12*time.Hour + 30*time.Minute, window: 25 * time.Minute,
+			act: func(w *World) {
+				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Objectives = nil })
+				w.In(10*time.Minute, func(w *World) {
+					w.Edit("web", func(b *api.BackupPolicy) {
+						b.Annotations = map[string]string{api.AnnotationAcceptWeakening: strconv.FormatInt(b.Generation, 10)}
+					})
+				})
+			},
+			expect: expectAll(tale(api.ReasonPolicyWeakened, "High, cleared"), noneOpen),
+		},
+		{
+			name: "a policy is suspended for long, and resumed", claims: []string{"data"}, policy: testkit.Policy(sixHourly),
+			before: 12*time.Hour + 30*time.Minute, window: 198 * time.Hour, sample: 2,
+			act: func(w *World) {
+				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Suspend = true })
+				w.In(8*24*time.Hour, func(w *World) { w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Suspend = false }) })
+			},
+			expect: expectAll(tale(api.ReasonPolicySuspended, "Medium, High, cleared"), tale(api.ReasonObjectiveMissed, "High, Critical, cleared"), noneOpen),
+		},
+	}
+}
+
+func unreadFindings() []scenario {
+	unreadable := func(kind string, d time.Duration) func(*World) {
+		return func(w *World) { w.Unreadable = map[string]time.Time{kind: w.Clock.Now().Add(d)} }
+	}
+	return []scenario{
+		{
+			name: "storage classes cannot be listed for a while", claims: []string{"data"}, policy: testkit.Policy(sixHourly),
+			before: 17*time.Hour + 50*time.Minute, window: time.Hour, sample: 7,
+			act:    unreadable("StorageClassList", 40*time.Minute),
+			expect: expectAll(completePoints(3), unread("stack"), noneOpen),
+		},
+		{
+			// The edit is applied at half past one, in the middle of it.
+			name: "points cannot be listed for a while", claims: []string{"data"}, policy: testkit.Policy(sixHourly, last(2)),
+			before: 12*time.Hour + 30*time.Minute, window: 100 * time.Minute, sample: 2,
+			act: func(w *World) {
+				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Retention.Last = 1 })
+				w.In(50*time.Minute, unreadable("RecoveryPointList", 30*time.Minute))
+				w.In(79*time.Minute, func(w *World) {
+					b := w.Policy("web")
+					for _, c := range b.Status.Conditions {
+						w.Checks.Note("%s %s", c.Type, c.Status)
+					}
+					w.Checks.Note("%d points, %d expire", len(w.Points()), len(b.Status.Expiring))
+				})
+			},
+			expect: expectAll(completePoints(1), unread(""),
+				noted("Protected Unknown", "Ready Unknown", "2 points, 0 expire")),
+		},
+	}
+}
+
+func recoveryPoint(d time.Duration) testkit.Mod[api.BackupPolicy] {
+	return func(b *api.BackupPolicy) {
+		b.Spec.Objectives = &api.Objectives{RecoveryPoint: &metav1.Duration{Duration: d}}
+	}
+}
+
+// editClass makes the class of the claims anew with other parameters, as an administrator does: they cannot be edited.
+func editClass(w *World) {
+	var c storagev1.StorageClass
+	c.Name = testkit.Class
+	w.Delete(&c)
+	other := testkit.StorageClass()
+	other.Parameters = map[string]string{"encrypted": "true"}
+	w.Apply(other)
+}
+
+func expectAll(all ...func(*testing.T, *World)) func(*testing.T, *World) {
+	return func(t *testing.T, w *World) {
+		t.Helper()
+		for _, expect := range all {
+			expect(t, w)
+		}
+	}
+}
+
+// tale expects what became of the findings of a kind.
+func tale(kind, want string) func(*testing.T, *World) {
+	return func(t *testing.T, w *World) {
+		t.Helper()
+		if is := w.tale(kind, "*"); is != want {
+			t.Errorf("of %s it was said %q, want %q", kind, is, want)
+		}
+	}
+}
+
+// tale is what became of the findings of a kind and a subject; of any subject when it is a star.
+func (w *World) tale(kind, subject string) string {
+	var out []string
+	for _, c := range w.Checks.Changes {
+		switch {
+		case c.Kind != kind || (subject != "*" && c.Subject != subject):
+		case c.Cleared:
+			out = append(out, "cleared")
+		default:
+			out = append(out, string(c.Severity))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// unread expects that a fact could not be read for long, besides what a fault adds.
+func unread(fact string) func(*testing.T, *World) {
+	return func(t *testing.T, w *World) {
+		t.Helper()
+		if is := w.tale(api.ReasonEvaluationError, fact); !strings.Contains(is, "Medium, High, cleared") {
+			t.Errorf("of what could not be read it was said %q", is)
+		}
+	}
+}
+
+// noneOpen expects that all is well again.
+func noneOpen(t *testing.T, w *World) {
+	t.Helper()
+	s := w.Policy("web").Status
+	if len(s.Findings) > 0 || s.FindingCounts.Total > 0 {
+		t.Errorf("findings are left: %+v", s.Findings)
+	}
+	for _, c := range s.Conditions {
+		if c.Status != metav1.ConditionTrue {
+			t.Errorf("%s is %s", c.Type, c.Status)
+		}
+	}
+}
+
+func drillsPassed(n int64) func(*testing.T, *World) {
+	return func(t *testing.T, w *World) {
+		t.Helper()
+		s := w.Policy("web").Status
+		if s.Drills.Passed != n || !meta.IsStatusConditionTrue(s.Conditions, api.ConditionProven) {
+			t.Errorf("drills: %+v, want %d that passed", s.Drills, n)
+		}
+		nothingLeft(t, w)
+	}
+}
+
+func noted(want ...string) func(*testing.T, *World) {
+	return func(t *testing.T, w *World) {
+		t.Helper()
+		if !slices.Equal(w.Checks.Notes, want) {
+			t.Errorf("meanwhile it was %q, want %q", w.Checks.Notes, want)
+		}
+	}
+}
+
+// ofFinding is how an event about a finding begins.
+var ofFinding = regexp.MustCompile(`^(cleared, )?(?:(\S+): )?(Critical|High|Medium|Low): `)
+
+// mostErrors is how many events more than without it a fault may bring: that something could not be read, for one fact or for all, and that it is over.
+const mostErrors = 4
+
+// told holds the events about findings against what was written of them, and counts them. Each change is told once, by the
+// process that wrote it, and nothing else is. An event comes after the write, and is not made up for: it is lost when the
+// operator is killed in between, and when it does not hear that its write was done.
+func (s scenario) told(w *World, f fault, hit testkit.Call) (int, error) {
+	type key struct {
+		policy, kind, subject string
+		severity              api.Severity
+		cleared               bool
+	}
+	told, count := map[key]int{}, 0
+	for _, e := range w.Told {
+		m := ofFinding.FindStringSubmatch(e.Sentence)
+		if e.Kind != "*v1alpha1.BackupPolicy" || m == nil {
+			continue
+		}
+		told[key{e.About, e.Reason, m[2], api.Severity(m[3]), m[1] != ""}]++
+		count++
+	}
+	lost := 0 // the write that nobody was told of
+	for _, c := range w.Checks.Changes {
+		k := key{c.Policy, c.Kind, c.Subject, c.Severity, c.Cleared}
+		if told[k] > 0 {
+			told[k]--
+			continue
+		}
+		excused := f.mute && hit.Verb == testkit.Status && hit.Kind == policyKind && (lost == 0 || lost == c.Write)
+		if lost = c.Write; !excused {
+			return count, fmt.Errorf("nobody was told of %+v", c)
+		}
+	}
+	for k, n := range told {
+		if n > 0 {
+			return count, fmt.Errorf("%d events tell what did not come to be: %+v", n, k)
+		}
+	}
+	if s.rests {
+		return count, w.quietHour()
+	}
+	return count, nil
+}
+
+// quietHour lets an hour pass in which nothing is due.
+func (w *World) quietHour() error {
+	o := w.operators[0]
+	changes, calls := o.Changes, o.Calls
+	if err := w.Run(time.Hour); err != nil {
+		return err
+	}
+	if n := o.Changes - changes; n > 0 {
+		return fmt.Errorf("invariant 9: in an hour of rest it writes %d times: %v", n, o.Log[len(o.Log)-n:])
+	}
+	if n := o.Calls - calls; n > mostIdle {
+		return fmt.Errorf("in an hour of rest it reads %d times", n)
+	}
+	return nil
+}
+
+// mostIdle is how many requests an hour of rest may take: something may be looked at twice, at an instant at which it could have changed.
+const mostIdle = 40
