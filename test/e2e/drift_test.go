@@ -162,11 +162,11 @@ func TestDriftOfAScheduleThatStands(t *testing.T) {
 	s.cleared("sync", api.ReasonSlotMissed, 4*time.Minute)
 }
 
-// What becomes of points behind our back: a content deleted, a snapshot that is not ready any more, a content that points elsewhere.
+// What becomes of points behind our back: a snapshot deleted, and one that is not ready any more.
 func TestDriftOfPoints(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t)
-	s.claims(storageA, "contacts")
+	volumes := s.claims(storageA, "contacts")
 	s.policy("sync", keep(api.Retention{Last: 10}))
 	s.take("first", "sync")
 	s.take("second", "sync")
@@ -184,18 +184,22 @@ func TestDriftOfPoints(t *testing.T) {
 	s.kubectl("delete", "rp", "first", "--timeout=90s")
 	s.cleared("sync", api.ReasonRecoveryPointVanished, soonEnough)
 
-	// Whoever may write the status of snapshots says that one is not ready.
+	// The storage system takes back that a snapshot is ready, and says so when it is asked.
 	second := s.snapshots("second")["contacts"]
-	if err := kube.Status().Patch(s.ctx, &second, client.RawPatch(types.MergePatchType, []byte(`{"status":{"readyToUse":false}}`))); err != nil {
-		t.Fatal(err)
-	}
-	s.await("either the finding or the controller's correction", soonEnough, func() string {
-		events := s.kubectl("events", "--for=backuppolicy.lifeboat.dev/sync")
-		if !strings.Contains(events, api.ReasonReadinessRegressed) {
-			return events
+	end := storageA.fault(t, faultNeverReady, volumes...)
+	says := func(ready bool) {
+		for _, o := range []client.Object{s.content(second), &second} {
+			if err := kube.Status().Patch(s.ctx, o, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"status":{"readyToUse":%t}}`, ready))); err != nil {
+				t.Fatal(err)
+			}
 		}
-		return ""
-	})
+	}
+	says(false)
+	if f := s.finding("sync", api.ReasonReadinessRegressed, api.SeverityHigh, soonEnough); f.Subject != "rp/second" {
+		t.Errorf("it is about %s", f.Subject)
+	}
+	end()
+	says(true) // which the sidecar would find out at its next look, in up to a quarter of an hour
 	s.cleared("sync", api.ReasonReadinessRegressed, soonEnough)
 }
 
