@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
@@ -47,7 +47,7 @@ func captureFindings() []scenario {
 		{
 			name: "the storage system fails one volume for a while", claims: []string{"data", "logs"},
 			policy: testkit.Policy(schedule("0 */2 * * *", "UTC"), recoveryPoint(150*time.Minute)),
-			before: 5*time.Hour + 30*time.Minute, window: 4*time.Hour + 50*time.Minute, sample: 5,
+			before: 5*time.Hour + 30*time.Minute, window: 4*time.Hour + 50*time.Minute, sample: 16,
 			act: func(w *World) {
 				w.Storage.Scripts["logs"] = testkit.Script{Never: true}
 				w.In(3*time.Hour+40*time.Minute, func(w *World) { delete(w.Storage.Scripts, "logs") })
@@ -69,7 +69,7 @@ func captureFindings() []scenario {
 			// While it is open, two slots would have pushed points out.
 			name: "a volume holds nothing for a while", claims: []string{"data"}, rehearses: true,
 			policy: testkit.Policy(sixHourly, last(4), func(b *api.BackupPolicy) { b.Spec.Fingerprint = api.FingerprintEvery }),
-			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 11,
+			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 40,
 			act: func(w *World) {
 				w.Machine.Files["data"] = 0
 				w.In(6*time.Hour+30*time.Minute, func(w *World) {
@@ -82,6 +82,8 @@ func captureFindings() []scenario {
 	}
 }
 
+const classChanges = "a storage class changes after a proof"
+
 func drillFindings() []scenario {
 	drill := func(cron string) testkit.Mod[api.BackupPolicy] {
 		return func(b *api.BackupPolicy) {
@@ -91,7 +93,7 @@ func drillFindings() []scenario {
 	return []scenario{
 		{
 			name: "a drill fails twice and then passes", claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6-8 * * *")), rehearses: true,
-			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 9,
+			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 32,
 			act: func(w *World) {
 				w.Machine.Fates["data"] = testkit.Unreadable
 				w.In(91*time.Minute, func(w *World) { delete(w.Machine.Fates, "data") })
@@ -99,8 +101,8 @@ func drillFindings() []scenario {
 			expect: expectAll(tale(api.ReasonDrillFailed, "High, Critical, cleared"), noneOpen, drillsPassed(1)),
 		},
 		{
-			name: "a storage class changes after a proof", claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6 * * *")), rehearses: true,
-			before: 7 * time.Hour, window: 15 * time.Minute, sample: 5, act: editClass,
+			name: classChanges, claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6 * * *")), rehearses: true,
+			before: 7 * time.Hour, window: 15 * time.Minute, sample: 9, act: editClass,
 			expect: expectAll(tale(api.ReasonStorageStackChanged, "Medium, cleared"), noneOpen, drillsPassed(2)),
 		},
 	}
@@ -123,7 +125,7 @@ func policyFindings() []scenario {
 		},
 		{
 			name: "a policy is suspended for long, and resumed", claims: []string{"data"}, policy: testkit.Policy(sixHourly),
-			before: 12*time.Hour + 30*time.Minute, window: 198 * time.Hour, sample: 2,
+			before: 12*time.Hour + 30*time.Minute, window: 198 * time.Hour, sample: 4,
 			act: func(w *World) {
 				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Suspend = true })
 				w.In(8*24*time.Hour, func(w *World) { w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Suspend = false }) })
@@ -140,14 +142,14 @@ func unreadFindings() []scenario {
 	return []scenario{
 		{
 			name: "storage classes cannot be listed for a while", claims: []string{"data"}, policy: testkit.Policy(sixHourly),
-			before: 17*time.Hour + 50*time.Minute, window: time.Hour, sample: 7,
+			before: 17*time.Hour + 50*time.Minute, window: time.Hour, sample: 17,
 			act:    unreadable("StorageClassList", 40*time.Minute),
 			expect: expectAll(completePoints(3), unread("stack"), noneOpen),
 		},
 		{
 			// The edit is applied at half past one, in the middle of it.
 			name: "points cannot be listed for a while", claims: []string{"data"}, policy: testkit.Policy(sixHourly, last(2)),
-			before: 12*time.Hour + 30*time.Minute, window: 100 * time.Minute, sample: 2,
+			before: 12*time.Hour + 30*time.Minute, window: 100 * time.Minute, sample: 3,
 			act: func(w *World) {
 				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Retention.Last = 1 })
 				w.In(50*time.Minute, unreadable("RecoveryPointList", 30*time.Minute))
@@ -171,14 +173,36 @@ func recoveryPoint(d time.Duration) testkit.Mod[api.BackupPolicy] {
 	}
 }
 
-// editClass makes the class of the claims anew with other parameters, as an administrator does: they cannot be edited.
+// editClass changes the class of the claims in what can be edited.
 func editClass(w *World) {
-	var c storagev1.StorageClass
-	c.Name = testkit.Class
-	w.Delete(&c)
+	c := testkit.StorageClass()
+	must(w.User.Get(context.Background(), client.ObjectKeyFromObject(c), c))
+	c.MountOptions = []string{"noatime"}
+	must(w.User.Update(context.Background(), c))
+}
+
+// classAnew makes the class of the claims anew with other parameters, as an administrator does: they cannot be edited.
+func classAnew(w *World) {
+	w.Delete(testkit.StorageClass())
 	other := testkit.StorageClass()
 	other.Parameters = map[string]string{"encrypted": "true"}
 	w.Apply(other)
+}
+
+// TestClassMadeAnew: one fresh drill, also where it is seen that the class was gone in between.
+func TestClassMadeAnew(t *testing.T) {
+	all := drillFindings()
+	s := all[slices.IndexFunc(all, func(s scenario) bool { return s.name == classChanges })]
+	from := s.begin(t)
+	s.act = classAnew
+	for _, k := range []int{0, 1, 2, 4} {
+		w, err := s.behind(from, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.expect(t, w)
+		expectRest(t, w)
+	}
 }
 
 func expectAll(all ...func(*testing.T, *World)) func(*testing.T, *World) {
