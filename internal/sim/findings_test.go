@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -87,7 +88,7 @@ const classChanges = "a storage class changes after a proof"
 func drillFindings() []scenario {
 	drill := func(cron string) testkit.Mod[api.BackupPolicy] {
 		return func(b *api.BackupPolicy) {
-			b.Spec.Drill = &api.Drill{Cron: cron, Select: api.SelectLatest, History: new(int32)}
+			b.Spec.Drill = &api.Drill{Cron: cron, Select: api.SelectLatest, History: ptr.To[int32](1)}
 		}
 	}
 	return []scenario{
@@ -201,6 +202,28 @@ func TestClassMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.expect(t, w)
+		expectRest(t, w)
+	}
+}
+
+// TestFreshDrillIsAskedForOnce: whatever becomes of it, no other follows before the schedule has one. It kills: asking for one
+// for as long as no drill has passed; going by drills that history forgets.
+func TestFreshDrillIsAskedForOnce(t *testing.T) {
+	all := drillFindings()
+	s := all[slices.IndexFunc(all, func(s scenario) bool { return s.name == classChanges })]
+	from := s.begin(t)
+	for _, fate := range []testkit.Fate{testkit.Unreadable, testkit.Lost} {
+		w := from.Copy()
+		w.Machine.Fates["data"] = fate
+		editClass(w)
+		w.Start(nil, nil)
+		run(t, w, 4*time.Hour)
+		if d := w.Policy("web").Status.Drills; d.Failed+d.Inconclusive != 1 || d.Passed != 1 {
+			t.Errorf("%s: drills ended as %+v", fate, d)
+		}
+		if is := w.tale(api.ReasonStorageStackChanged, "*"); is != "Medium" {
+			t.Errorf("%s: of the stack it is said %q", fate, is)
+		}
 		expectRest(t, w)
 	}
 }
