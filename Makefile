@@ -166,6 +166,6 @@ e2e: $(HELM) ## Test on the real cluster: starts it, installs Lifeboat, runs tes
 	@go test -tags mtree -count=1 -run NetBSD ./internal/mover/manifest
 else
 e2e:
-	@$(MAKE) install HELM_ARGS="--set hooks.enabled=true --set retention.gracePeriod=20s $(HELM_ARGS)"
+	@$(MAKE) install HELM_ARGS="--values test/e2e/values.yaml $(HELM_ARGS)"
 	@$(E2E) -installed
 endif

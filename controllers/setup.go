@@ -88,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health, s.clusterPolicies, s.notifiers} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health, s.clusterPolicies, s.notifiers, s.reports} {
 		if err := add(); err != nil {
 			return err
 		}
@@ -262,6 +262,29 @@ func (s *setup) clusterPolicies() error {
 			c.Watch(source.Kind[client.Object](cache, &appsv1.Deployment{}, scope, afterStart, specChanged)))
 	}
 	return nil
+}
+
+// reportsAtOnce is how many reports are written side by side.
+const reportsAtOnce = 2
+
+// reports has findings repeated as reports, if that is wanted, once there is an API for them.
+func (s *setup) reports() error {
+	if !s.options.Reports {
+		return nil
+	}
+	return s.mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		served := awaitReportAPIs(ctx, s.mgr.GetRESTMapper(), askForAPI)
+		if len(served) == 0 {
+			return nil
+		}
+		ctrl.LoggerFrom(ctx).Info("findings are reported", "api", served[0].GroupVersion.String())
+		r := &ReportReconciler{Read: s.read, Write: s.write, Clock: s.clock, In: served[0], Not: served[1:]}
+		return ctrl.NewControllerManagedBy(s.mgr).Named("report").
+			Watches(&api.BackupPolicy{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(reportChanged)).
+			Watches(&api.ClusterBackupPolicy{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(reportChanged)).
+			WithOptions(sideBySide(reportsAtOnce)).
+			Complete(r)
+	}))
 }
 
 func sideBySide(n int) controller.Options {

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,6 +59,26 @@ var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{Upd
 	return len(before.Status.Expiring) != len(after.Status.Expiring) ||
 		before.Annotations[api.AnnotationAcceptWeakening] != after.Annotations[api.AnnotationAcceptWeakening]
 }})
+
+// reportChanged lets pass what a report on a policy may say: findings, conditions, and what is promised at all.
+var reportChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return !equality.Semantic.DeepEqual(reportedOf(e.ObjectOld), reportedOf(e.ObjectNew))
+}})
+
+// reportedOf is what of a status goes into a report.
+func reportedOf(o client.Object) (out struct {
+	Findings   []api.Finding
+	Counts     api.FindingCounts
+	Conditions []metav1.Condition
+}) {
+	switch x := o.(type) {
+	case *api.BackupPolicy:
+		out.Findings, out.Counts, out.Conditions = x.Status.Findings, x.Status.FindingCounts, x.Status.Conditions
+	case *api.ClusterBackupPolicy:
+		out.Findings, out.Counts, out.Conditions = x.Status.Findings, x.Status.FindingCounts, x.Status.Conditions
+	}
+	return out
+}
 
 // findingsChanged lets pass what people may have to be told.
 var findingsChanged = predicate.Funcs{

@@ -22,6 +22,10 @@ render --set hooks.enabled=true >"$work/helm-hooks.yaml"
 "$KUBECTL" kustomize config/with-hooks >"$work/kustomize-hooks.yaml"
 go run ./hack/chart compare "$work/helm-hooks.yaml" "$work/kustomize-hooks.yaml"
 
+render --set reports.enabled=true >"$work/helm-reports.yaml"
+"$KUBECTL" kustomize config/with-reports >"$work/kustomize-reports.yaml"
+go run ./hack/chart compare "$work/helm-reports.yaml" "$work/kustomize-reports.yaml"
+
 render --set serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true >"$work/helm-monitoring.yaml"
 "$KUBECTL" kustomize config/monitoring >"$work/kustomize-monitoring.yaml"
 go run ./hack/chart compare "$work/helm-monitoring.yaml" "$work/kustomize-monitoring.yaml"
@@ -65,11 +69,12 @@ rule ProofExpired | grep -q '^ *severity: ticket$' || fail "an alert that nobody
 [[ -z $(rule FindingMedium) && -n $(rule FindingHigh) ]] || fail "prometheusRule.alerts.FindingMedium.enabled=false has another effect than to leave it out"
 grep -q '^    team: storage$' "$work/alerts.yaml" || fail "prometheusRule.labels has no effect"
 
-# Power that nothing but hooks needs stays away unless asked for.
+# Power that nothing but hooks, or reports, needs stays away unless asked for.
 ! grep -Eq '^ *- "?pods/exec|resources:.*pods/exec' "$work/helm.yaml" || fail "pods/exec is granted although hooks are disabled"
+! grep -Eq 'openreports|wgpolicy' "$work/helm.yaml" || fail "something is granted for reports although they are disabled"
 
 # The schema refuses what it should.
-for wrong in replicas=-1 retention.gracePeriod=soon hooks.enabledd=true image.pullPolicy=Sometimes \
+for wrong in replicas=-1 retention.gracePeriod=soon hooks.enabledd=true reports.enabled=perhaps image.pullPolicy=Sometimes \
 	prometheusRule.alerts.SlotMissed.for=soon prometheusRule.alerts.SlotMissed.level=page prometheusRule.enabled=true,prometheusRule.alerts.Slotmissed.for=1h; do
 	! render --set "$wrong" >/dev/null 2>&1 || fail "values.schema.json accepts $wrong"
 done

@@ -52,6 +52,7 @@ main() {
 	prove_equal
 	bring_back
 	rehearse
+	notice
 	say_goodbye
 }
 
@@ -273,6 +274,26 @@ verify_evidence() {
 	kubectl get configmap -n sync -l "lifeboat.dev/evidence-policy-uid=$uid" -o json |
 		bin/mover evidence verify --key "$work/public.pem" - | indent
 }
+
+notice() {
+	chapter "Somebody deletes a snapshot behind our back"
+	local snapshot
+	snapshot=$(kubectl get volumesnapshots -n sync -l "lifeboat.dev/recovery-point=$moment" -o name | head -n 1)
+	[[ -n $snapshot ]] || { take_point; moment=$point; snapshot=$(kubectl get volumesnapshots -n sync -l "lifeboat.dev/recovery-point=$moment" -o name); }
+	run kubectl delete -n sync "$snapshot"
+	await "the finding" 30 finds RecoveryPointVanished
+	run kubectl get bp -n sync
+	run kubectl get bp -n sync sync-store -o 'jsonpath={.status.findings[0].message}{"\n"}{.status.findings[0].remedy}{"\n"}'
+	say "Alerts, notifications and reports tell the same. The data did not go: Lifeboat keeps what it captured until it expires itself." \
+		"Whoever has understood what happened removes the point:"
+	run kubectl delete rp -n sync "$moment"
+	await "the finding to clear" 30 lacks RecoveryPointVanished
+	proved "the loss was noticed at once, and told until somebody dealt with it"
+}
+
+readonly findings='jsonpath={.status.findings[*].kind}'
+finds() { kubectl get bp -n sync sync-store -o "$findings" | grep -qw "$1"; }
+lacks() { ! finds "$1"; }
 
 has_fingerprint() { [[ $(kubectl get rp -n sync "$1" -o 'jsonpath={.status.fingerprint.state}') == Recorded ]]; }
 

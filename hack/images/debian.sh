@@ -6,6 +6,7 @@
 #
 #   debian.sh radicale   lifeboat.test/radicale:latest, a CalDAV and CardDAV server, with the client vdirsyncer
 #   debian.sh postgres   lifeboat.test/postgres:latest, PostgreSQL 15, with user and group 10002
+#   debian.sh alertmanager   lifeboat.test/alertmanager:latest, Prometheus' Alertmanager
 #
 # The tar is kept in ~/.cache/lifeboat/images under a hash of its recipe, so that
 # it is built once. DEBIAN_MIRROR names another mirror than the machine's own.
@@ -16,8 +17,9 @@ readonly suite=bookworm
 case ${1:-} in
 radicale) packages=radicale,vdirsyncer entrypoint=/usr/bin/radicale ;;
 postgres) packages=postgresql-15 entrypoint=/usr/lib/postgresql/15/bin/postgres ;;
+alertmanager) packages=prometheus-alertmanager entrypoint=/usr/bin/prometheus-alertmanager ;;
 *)
-	echo "usage: debian.sh radicale|postgres" >&2
+	echo "usage: debian.sh radicale|postgres|alertmanager" >&2
 	exit 2
 	;;
 esac

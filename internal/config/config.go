@@ -20,6 +20,7 @@ type Options struct {
 	RetentionGrace    time.Duration
 	RetainContents    bool
 	EnableHooks       bool
+	Reports           bool
 	ConcurrentPoints  int
 	ConcurrentCreates int
 	ConcurrentDrills  int
@@ -44,6 +45,7 @@ func (o *Options) Bind(f *flag.FlagSet) {
 	f.DurationVar(&o.RetentionGrace, "retention-grace", time.Hour, "for how long after an edit of a policy's retention nothing expires")
 	f.StringVar(&o.deletionPolicy, "snapshot-deletion-policy", "Retain", "Retain switches contents to Retain once captured, so that deleting a namespace destroys no backup; Keep leaves what the class says")
 	f.BoolVar(&o.EnableHooks, "enable-hooks", false, "run the hooks of policies; needs the right to exec in pods")
+	f.BoolVar(&o.Reports, "reports", false, "repeat the findings on policies as Reports of openreports.io, or PolicyReports of wgpolicyk8s.io, once one of them is served; needs the right to write them")
 	f.IntVar(&o.ConcurrentPoints, "max-concurrent-points", 16, "how many recovery points are looked at side by side")
 	f.IntVar(&o.ConcurrentCreates, "max-concurrent-creates", 32, "how many snapshots are created side by side")
 	f.IntVar(&o.ConcurrentDrills, "max-concurrent-drills", 4, "how many drills, and how many recordings of fingerprints, are under way at once in the cluster")

@@ -117,7 +117,12 @@ func (s *Server) InstallSnapshotAPI() error {
 	if err != nil {
 		return err
 	}
-	_, err = envtest.InstallCRDs(s.Config, envtest.CRDInstallOptions{Paths: []string{path}, ErrorIfPathMissing: true})
+	return s.Install(path)
+}
+
+// Install installs the definitions in a file or folder on a running server and waits until they are served.
+func (s *Server) Install(path string) error {
+	_, err := envtest.InstallCRDs(s.Config, envtest.CRDInstallOptions{Paths: []string{path}, ErrorIfPathMissing: true})
 	return err
 }
 

@@ -351,7 +351,9 @@ func TestDriftOfPromises(t *testing.T) {
 	if at < 0 {
 		t.Fatalf("the remedy names no command: %s", f.Remedy)
 	}
-	s.kubectl(strings.Fields(f.Remedy[at:])[1:]...)
+	if out, err := kubectl(s.ctx, strings.Fields(f.Remedy[at:])[1:]...); err != nil {
+		t.Fatal(out, err)
+	}
 	s.cleared("sync", api.ReasonPolicyWeakened, soonEnough)
 	s.edit("sync", func(b *api.BackupPolicySpec) { b.Retention.Last = 1 })
 	s.finding("sync", api.ReasonPolicyWeakened, api.SeverityHigh, soonEnough)

@@ -26,7 +26,7 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
-// grace is the operator's retention grace in these tests.
+// grace is the operator's retention grace in these tests, as in values.yaml.
 const grace = 20 * time.Second
 
 // manyAtOnce is how many tests run side by side: they wait far more than they compute.
@@ -94,11 +94,11 @@ func prepare() error {
 	return nil
 }
 
-// install brings the cluster up and Lifeboat into it, with hooks and a short grace.
+// install brings the cluster up and Lifeboat into it, as values.yaml says.
 func install() error {
 	for _, args := range [][]string{
 		{"cluster-up"},
-		{"install", "HELM_ARGS=--set hooks.enabled=true --set retention.gracePeriod=" + grace.String()},
+		{"install", "HELM_ARGS=--values test/e2e/values.yaml"},
 	} {
 		ctx, cancel := context.WithTimeout(context.Background(), 40*time.Minute)
 		cmd := exec.CommandContext(ctx, "make", append([]string{"-C", repository}, args...)...)

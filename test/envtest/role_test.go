@@ -51,15 +51,15 @@ func (r request) right() right {
 // requests are those of the operator since an instant.
 func requests(t *testing.T, since time.Time) []request {
 	t.Helper()
-	out, err := readRequests(since)
+	out, err := readRequests(suite.server, since)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-func readRequests(since time.Time) ([]request, error) {
-	f, err := os.Open(suite.server.AuditLog)
+func readRequests(of *apiserver.Server, since time.Time) ([]request, error) {
+	f, err := os.Open(of.AuditLog)
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +100,11 @@ var listed = map[string]bool{"recoverypoints": true, "persistentvolumeclaims": t
 
 // verifyRole is called once all tests have run: nothing was forbidden, no right is left over, and no law was broken.
 func verifyRole() error {
-	all, err := readRequests(time.Time{})
+	all, err := readRequests(suite.server, time.Time{})
 	if err != nil {
 		return err
 	}
-	granted, err := roleRights()
+	granted, err := roleRights("config/rbac/role.yaml")
 	if err != nil {
 		return err
 	}
@@ -136,8 +136,9 @@ func verifyRole() error {
 	return errors.Join(append(errs, suite.laws.verdict())...)
 }
 
-func roleRights() ([]right, error) {
-	raw, err := read("config/rbac/role.yaml")
+// roleRights are those of the first role in a file.
+func roleRights(path string) ([]right, error) {
+	raw, err := read(path)
 	if err != nil {
 		return nil, err
 	}

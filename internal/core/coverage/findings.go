@@ -31,7 +31,7 @@ func (p *pass) reportFindings() {
 		return cmp.Or(cmp.Compare(drift.Rank(a.Severity), drift.Rank(b.Severity)), cmp.Compare(a.Kind, b.Kind))
 	})
 	p.Status.Findings, p.Status.FindingCounts = drift.List(found)
-	p.tell(found)
+	p.Notes = append(p.Notes, plan.FindingNotes(drift.News(p.Policy.Status.Findings, p.Policy.Status.FindingCounts.Total, found))...)
 }
 
 // unprotected finds the claims that nobody looks after, those first that have been so for the longest.
@@ -133,60 +133,6 @@ func (p *pass) sinceListed(kind, subject string) metav1.Time {
 	return at(p.now)
 }
 
-// subject tells findings apart.
-type subject struct{ kind, of string }
-
-// tell notes what people should hear of: what appeared, became louder, or cleared. There is one note for each kind, since a
-// selector that is edited can change thousands at once. What only moved out of the list has not cleared, and what only
-// moved into it has not appeared.
-func (p *pass) tell(found []drift.Finding) {
-	there := make(map[subject]bool, len(found))
-	for i := range found {
-		there[subject{found[i].Kind, found[i].Subject}] = true
-	}
-	before := &p.Policy.Status
-	hidden := int(before.FindingCounts.Total) > len(before.Findings)
-	var appeared, cleared []api.Finding
-	for _, c := range drift.Changes(before.Findings, p.Status.Findings) {
-		switch {
-		case c.Cleared && !there[subject{c.Kind, c.Subject}]:
-			cleared = append(cleared, c.Finding)
-		case !c.Cleared && !(hidden && unknown(before.Findings, c.Kind, c.Subject)):
-			appeared = append(appeared, c.Finding)
-		}
-	}
-	p.note(appeared, true)
-	p.note(cleared, false)
-}
-
-// unknown says that a list which does not hold all findings does not tell whether it held this one. The worst of each kind is
-// always listed, so that of a kind of which there is none there was none.
-func unknown(list []api.Finding, kind, of string) bool {
-	ofKind := func(f api.Finding) bool { return f.Kind == kind }
-	return slices.ContainsFunc(list, ofKind) && !slices.ContainsFunc(list, func(f api.Finding) bool { return ofKind(f) && f.Subject == of })
-}
-
-func (p *pass) note(list []api.Finding, warning bool) {
-	for len(list) > 0 {
-		first := list[0]
-		var names []string
-		list = slices.DeleteFunc(list, func(f api.Finding) bool {
-			if f.Kind == first.Kind {
-				names = append(names, f.Subject)
-			}
-			return f.Kind == first.Kind
-		})
-		n := plan.Note{Warning: warning, Reason: first.Kind, Message: "cleared: " + some(names)}
-		if warning {
-			n.Message = first.Message + "; " + first.Remedy
-		}
-		if warning && len(names) > 1 {
-			n.Message = some(names) + ": of the first: " + n.Message
-		}
-		p.Notes = append(p.Notes, n)
-	}
-}
-
 // Deeds tell what was done of a plan, but for what was refused.
 func (p *Plan) Deeds(refused map[string]string) []plan.Note {
 	var out []plan.Note
@@ -198,7 +144,7 @@ func (p *Plan) Deeds(refused map[string]string) []plan.Note {
 			}
 		}
 		if len(done) > 0 {
-			out = append(out, plan.Note{Reason: reason, Message: fmt.Sprintf("%s in %s: %s", what, several(len(done), "namespace"), some(done))})
+			out = append(out, plan.Note{Reason: reason, Message: fmt.Sprintf("%s in %s: %s", what, several(len(done), "namespace"), drift.Some(done))})
 		}
 	}
 	say(p.Create, api.ReasonStamped, "a policy was made from the template")

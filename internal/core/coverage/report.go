@@ -13,6 +13,7 @@ import (
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 )
 
 // mostListed bounds every list of names in the status, so that it stays small at any number of claims.
@@ -114,7 +115,7 @@ func (p *pass) covered(judged bool) metav1.Condition {
 	case p.Status.Namespaces == 0:
 		return is(metav1.ConditionUnknown, api.ReasonNothingInScope, "spec.namespaceSelector selects no namespace; check the labels of the namespaces")
 	case n.Uncovered > 0:
-		return is(metav1.ConditionFalse, api.ReasonUncovered, "%d of %s in %s are neither covered nor exempt: %s", n.Uncovered, claims, namespaces, some(p.names()))
+		return is(metav1.ConditionFalse, api.ReasonUncovered, "%d of %s in %s are neither covered nor exempt: %s", n.Uncovered, claims, namespaces, drift.Some(p.names()))
 	case n.Exempt > 0:
 		return is(metav1.ConditionTrue, api.ReasonCovered, "of %s in %s %d are covered and %d exempt", claims, namespaces, n.Covered, n.Exempt)
 	}
@@ -135,13 +136,4 @@ func (p *pass) names() []string {
 		out[i] = p.uncovered[i].String()
 	}
 	return out
-}
-
-// some names a few of many.
-func some(names []string) string {
-	const most = 3
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }

@@ -26,7 +26,7 @@ var checkDiesWithNamespace = check{
 		}
 		p.find(Finding{Finding: api.Finding{
 			Kind: api.ReasonSnapshotsDieWithNamespace, Severity: api.SeverityHigh, Since: p.since(api.ReasonSnapshotsDieWithNamespace, ""),
-			Message: "whoever deletes the namespace deletes all snapshots with it: contents are not switched to Retain, and these classes have deletionPolicy Delete: " + some(classes),
+			Message: "whoever deletes the namespace deletes all snapshots with it: contents are not switched to Retain, and these classes have deletionPolicy Delete: " + Some(classes),
 			Remedy:  "install the chart with snapshots.retainContents=true, or use a VolumeSnapshotClass with deletionPolicy Retain; it holds for the points taken afterwards",
 		}})
 	},

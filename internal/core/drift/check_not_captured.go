@@ -41,7 +41,7 @@ var checkNotCaptured = check{
 			f.Since = at(oldest)
 		}
 		f.Severity = p.rising(f.Since.Time, step{p.twoSlots(f.Since.Time), api.SeverityHigh})
-		f.Message = fmt.Sprintf("%d of %d volumes are in no complete recovery point: %s", len(claims), len(p.Volumes), some(claims))
+		f.Message = fmt.Sprintf("%d of %d volumes are in no complete recovery point: %s", len(claims), len(p.Volumes), Some(claims))
 		f.Remedy = "wait for the next slot, or create a RecoveryPoint with spec.policy alone to capture them now"
 		p.find(f)
 	},

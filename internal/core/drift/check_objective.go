@@ -41,7 +41,7 @@ var checkObjective = check{
 		p.find(Finding{
 			Finding: api.Finding{Kind: api.ReasonObjectiveMissed, Since: at(worst.ProtectedUntil),
 				Severity: p.rising(worst.ProtectedUntil, step{0, api.SeverityHigh}, step{allowed, api.SeverityCritical}),
-				Message: fmt.Sprintf("%d of %d volumes are not protected: %s; the data of %s are from %s, and may be %s old", len(late), len(p.Volumes), some(late),
+				Message: fmt.Sprintf("%d of %d volumes are not protected: %s; the data of %s are from %s, and may be %s old", len(late), len(p.Volumes), Some(late),
 					worst.Claim, worst.CapturedAt.UTC().Format(time.RFC3339), allowed.Round(time.Second)),
 				Remedy: "look at the newest recovery points and follow the page of their reason; to capture now, create a RecoveryPoint with spec.policy alone"},
 			Breaks: []string{api.ConditionProtected},

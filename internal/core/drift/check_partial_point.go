@@ -32,7 +32,7 @@ var checkPartialPoint = check{
 			if len(missing) == 0 {
 				return
 			}
-			message = fmt.Sprintf("the newest recovery point lacks %s, which was there when it was begun", some(missing))
+			message = fmt.Sprintf("the newest recovery point lacks %s, which was there when it was begun", Some(missing))
 		}
 		p.find(Finding{Finding: api.Finding{
 			Kind: api.ReasonPartialPoint, Severity: api.SeverityHigh, Subject: "rp/" + newest.Name, Since: *newest.Status.FinishedAt,

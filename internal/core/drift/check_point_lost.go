@@ -65,12 +65,12 @@ func damage(q *api.RecoveryPoint) (kind string, claims []string) {
 func tellDamage(kind, point string, claims []string) (message, remedy string) {
 	switch kind {
 	case api.ReasonRecoveryPointVanished:
-		return fmt.Sprintf("recovery point %s lost the snapshots of %s before its time", point, some(claims)),
+		return fmt.Sprintf("recovery point %s lost the snapshots of %s before its time", point, Some(claims)),
 			"find out who deleted them, in the audit log and on the storage system; capture anew with a RecoveryPoint that has spec.policy alone"
 	case api.ReasonReadinessRegressed:
-		return fmt.Sprintf("snapshots of recovery point %s were ready and are not any more: %s", point, some(claims)),
+		return fmt.Sprintf("snapshots of recovery point %s were ready and are not any more: %s", point, Some(claims)),
 			"ask the storage system whether the snapshots are there; rehearse the point with a RestoreDrill before you rely on it"
 	}
-	return fmt.Sprintf("snapshots of recovery point %s and their contents do not point at each other: %s", point, some(claims)),
+	return fmt.Sprintf("snapshots of recovery point %s and their contents do not point at each other: %s", point, Some(claims)),
 		"kubectl get volumesnapshot,volumesnapshotcontent -o yaml shows who points where; do not restore from it before that is clear"
 }

@@ -31,8 +31,8 @@ var checkPolicyWeakened = check{
 			f.Since = *was.Since
 		} // else it is noticed now
 		f.Message = "the policy promises less than before: " + strings.Join(less, "; ")
-		f.Remedy = fmt.Sprintf("put back what was not meant to go. If all of it was meant: kubectl annotate bp %s -n %s --overwrite %s=%d",
-			p.Policy.Name, p.Policy.Namespace, api.AnnotationAcceptWeakening, generation)
+		f.Remedy = fmt.Sprintf("put back what was not meant to go. If all of it was meant: kubectl annotate bp %s --overwrite %s=%d",
+			p.Policy.Name, api.AnnotationAcceptWeakening, generation)
 		p.find(f)
 	},
 }

@@ -28,11 +28,11 @@ var checkReclaim = check{
 			}
 		}
 		if len(deletes) > 0 {
-			what = append(what, fmt.Sprintf("deleting the claim deletes the data of %d of %d volumes: %s", len(deletes), len(p.Volumes), some(deletes)))
+			what = append(what, fmt.Sprintf("deleting the claim deletes the data of %d of %d volumes: %s", len(deletes), len(p.Volumes), Some(deletes)))
 			remedy = append(remedy, `kubectl patch pv "$(kubectl get pvc `+deletes[0]+` -o jsonpath={.spec.volumeName})" -p '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'`)
 		}
 		if len(drops) > 0 {
-			what = append(what, fmt.Sprintf("deleting or scaling down StatefulSet %s deletes claims: %s", set, some(drops)))
+			what = append(what, fmt.Sprintf("deleting or scaling down StatefulSet %s deletes claims: %s", set, Some(drops)))
 			remedy = append(remedy, `kubectl patch statefulset `+set+` -p '{"spec":{"persistentVolumeClaimRetentionPolicy":{"whenDeleted":"Retain","whenScaled":"Retain"}}}'`)
 		}
 		if len(what) == 0 {

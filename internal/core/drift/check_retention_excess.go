@@ -44,7 +44,7 @@ var checkRetentionExcess = check{
 		}
 		p.find(Finding{Finding: api.Finding{
 			Kind: api.ReasonRetentionExcess, Severity: api.SeverityMedium, Since: oldest,
-			Message: fmt.Sprintf("%d recovery points should be gone for more than %s and are still there: %s", len(stay), excessAfter, some(stay)),
+			Message: fmt.Sprintf("%d recovery points should be gone for more than %s and are still there: %s", len(stay), excessAfter, Some(stay)),
 			Remedy:  "kubectl describe rp " + stay[0] + " tells what holds it: a hold, a drill or a restore that reads it, or a snapshot that the storage system does not let go",
 		}})
 	},

@@ -62,6 +62,13 @@ func (p *pass) short(t *tally, rule retention.Rule, number int) string {
 	if needed > number {
 		return ""
 	}
+	if !byPoint(rule) {
+		if lacking := needed - t.spanned(rule); lacking > 0 { // whatever the calendar says, it cannot be so many yet
+			at := t.clock.Buckets(t.upTo)
+			p.wakeAt(t.clock.Begin(rule, at.Of(rule)+int64(lacking)).Add(p.Jitter + p.Timeout))
+			return ""
+		}
+	}
 	expected, newest := t.expected(rule, number)
 	short := expected >= needed
 	switch {
@@ -83,7 +90,7 @@ type tally struct {
 	after, upTo time.Time         // slots after the one and up to the other count
 	points      int               // complete ones
 	buckets     retention.Buckets // how many of each rule have a complete point
-	slots       []time.Time       // those that count and have led to a complete point, oldest first
+	slots       []time.Time       // those that count and have led to a complete point, oldest first; nil until somebody asks
 }
 
 func (p *pass) tally() *tally {
@@ -97,7 +104,7 @@ func (p *pass) tally() *tally {
 	}
 	var last retention.Buckets
 	for _, q := range p.Points {
-		if q.Status.PointInTime == nil || !q.DeletionTimestamp.IsZero() || !complete(q) {
+		if !standing(q) {
 			continue
 		}
 		is := t.clock.Buckets(q.Status.PointInTime.Time)
@@ -108,11 +115,27 @@ func (p *pass) tally() *tally {
 		}
 		t.points++
 		last = is
-		if s := q.Spec.Slot; s != nil && s.After(t.after) && !s.After(t.upTo) {
+	}
+	return t
+}
+
+// led are the slots that count and have led to a complete point. Of a policy that has all it promises nobody asks.
+func (t *tally) led() []time.Time {
+	if t.slots != nil {
+		return t.slots
+	}
+	t.slots = make([]time.Time, 0, t.points)
+	for _, q := range t.Points {
+		if s := q.Spec.Slot; s != nil && s.After(t.after) && !s.After(t.upTo) && standing(q) {
 			t.slots = append(t.slots, s.Time)
 		}
 	}
-	return t
+	return t.slots
+}
+
+// standing says whether a point counts towards what is promised.
+func standing(q *api.RecoveryPoint) bool {
+	return q.Status.PointInTime != nil && q.DeletionTimestamp.IsZero() && complete(q)
 }
 
 // byPoint says whether a rule counts points, and not the buckets of time that have one.
@@ -126,6 +149,12 @@ func (t *tally) have(rule retention.Rule) int {
 	return int(t.buckets.Of(rule))
 }
 
+// spanned is in how many buckets of a rule there is any of the time in which slots count.
+func (t *tally) spanned(rule retention.Rule) int {
+	from, to := t.clock.Buckets(t.after), t.clock.Buckets(t.upTo)
+	return int(to.Of(rule)-from.Of(rule)) + 1
+}
+
 // expected is how many there should be by a rule, up to a number, and the newest slot that counts; zero when none does. It
 // asks the calendar only where no point tells that there was a slot, as asking is what takes time.
 func (t *tally) expected(rule retention.Rule, number int) (int, time.Time) {
@@ -133,7 +162,7 @@ func (t *tally) expected(rule retention.Rule, number int) (int, time.Time) {
 	if newest.IsZero() || !newest.After(t.after) {
 		return 0, time.Time{}
 	}
-	known := len(t.slots)
+	known := len(t.led())
 	count := 1
 	for slot := newest; count < number; count++ {
 		if byPoint(rule) {

@@ -27,7 +27,7 @@ var checkStackChanged = check{
 		}
 		p.find(Finding{Finding: api.Finding{
 			Kind: api.ReasonStorageStackChanged, Severity: api.SeverityMedium, Since: p.since(api.ReasonStorageStackChanged, ""),
-			Message: "the storage stack is not the one that drill " + last.Drill + " proved the restore with: " + some(changed),
+			Message: "the storage stack is not the one that drill " + last.Drill + " proved the restore with: " + Some(changed),
 			Remedy:  "a drill under the new one clears this; it is asked for by itself where spec.drill is set. To rehearse now, create a RestoreDrill with spec.policy alone",
 		}})
 	},

@@ -78,6 +78,17 @@ func Kinds() []string {
 	return slices.Compact(out)
 }
 
+// Needs are the facts without which nobody knows whether there are findings of a kind.
+func Needs(kind string) []Fact {
+	var out []Fact
+	for i := range checks {
+		if slices.Contains(checks[i].kinds, kind) {
+			out = append(out, checks[i].needs...)
+		}
+	}
+	return out
+}
+
 func (p *pass) unread(needs []Fact) (Fact, string) {
 	for _, f := range needs {
 		if why, is := p.Unread[f]; is {
@@ -128,6 +139,9 @@ func (p *pass) find(f Finding) {
 		p.wakeAt(f.Since.Time)
 		f.Since = p.since(f.Kind, f.Subject)
 	}
+	// Each command works as it is told, from wherever somebody reads it. A finding that was kept names its namespace already.
+	here := "kubectl -n " + p.Policy.Namespace + " "
+	f.Remedy = strings.ReplaceAll(strings.ReplaceAll(f.Remedy, here, "kubectl "), "kubectl ", here)
 	f.Message, f.Remedy = conditions.Clip(f.Message, mostText), conditions.Clip(f.Remedy, mostText)
 	p.found = append(p.found, f)
 }
@@ -291,6 +305,30 @@ func Changes(before, after []api.Finding) []Change {
 	return out
 }
 
+// News are the changes of all that was found, though a status lists only some of it, against what it listed of how many before:
+// what only moved out of the list has not cleared, and what only moved into it has not appeared.
+func News(before []api.Finding, total int32, found []Finding) []Change {
+	listed, _ := List(found)
+	still := map[key]bool{}
+	for i := range found {
+		still[keyOf(&found[i].Finding)] = found[i].Severity != api.SeverityPending
+	}
+	hidden := int(total) > len(before)
+	return slices.DeleteFunc(Changes(before, listed), func(c Change) bool {
+		if c.Cleared {
+			return still[keyOf(&c.Finding)]
+		}
+		return hidden && untold(before, keyOf(&c.Finding))
+	})
+}
+
+// untold says that a list which does not hold all findings does not tell whether it held this one. The worst of each kind is
+// always listed, so that of a kind of which there is none there was none.
+func untold(list []api.Finding, k key) bool {
+	ofKind := func(f api.Finding) bool { return f.Kind == k.kind }
+	return slices.ContainsFunc(list, ofKind) && !slices.ContainsFunc(list, func(f api.Finding) bool { return keyOf(&f) == k })
+}
+
 // key tells findings apart.
 type key struct{ kind, subject string }
 
@@ -334,8 +372,8 @@ func HoldsPruning(found []Finding) bool {
 	})
 }
 
-// some names a few of many.
-func some(names []string) string {
+// Some names a few of many.
+func Some(names []string) string {
 	const most = 3
 	if len(names) <= most {
 		return strings.Join(names, ", ")

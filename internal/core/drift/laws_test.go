@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,9 @@ func saysAll(evaluate evaluator, o Observed, now time.Time, _ float64) error {
 			return fmt.Errorf("%s: %d bytes of message, %d of remedy", f.Kind, len(f.Message), len(f.Remedy))
 		case f.Since.IsZero() || f.Since.After(now) || f.Since.Nanosecond() != 0:
 			return fmt.Errorf("%s: since %s, and it is %s", f.Kind, f.Since, now)
+		}
+		if n := strings.Count(f.Remedy, "kubectl "); n != strings.Count(f.Remedy, "kubectl -n ") {
+			return fmt.Errorf("%s: a command without its namespace: %s", f.Kind, f.Remedy)
 		}
 	}
 	if !a.Wake.IsZero() && !a.Wake.After(now) {

@@ -49,6 +49,11 @@ func GroupSnapshot(policyName, policyUID, run, driver string) string {
 	return lock(policyName, shown(run), "group", policyUID, run, driver)
 }
 
+// Report names the report on a policy.
+func Report(policyName, policyUID string) string {
+	return lock(policyName, "report", "report", policyUID)
+}
+
 // shown is the part of a run that a name shows: all of a slot's stamp, the beginning of a UID.
 func shown(run string) string {
 	run = plain(run)

@@ -51,6 +51,8 @@ func TestGolden(t *testing.T) {
 		{"network policy of a drill", Isolation("nightly-now", pointUID), "nightly-now-isolation-evinkzt4gk"},
 		{"evidence", Evidence("nightly", pointUID), "nightly-evidence-x6ubbi3ov4"},
 		{"safety point", SafetyPoint("undo", pointUID), "undo-before-zqbm2yk23o"},
+		{"report", Report("nightly", policyUID), "nightly-report-wukkwwyb7i"},
+		{"report on a policy of a long name", Report(long, policyUID), "a-very-long-name-a-very-long-name-a-very-long-report-wukkwwyb7i"},
 		{"number", strconv.FormatUint(Hash("rotate", "nightly-drill"), 10), "1606201353345964554"},
 		{"claim", ClaimHash(claimUID), "8WYwP32F"},
 		{"claims", ClaimSet([]string{policyUID, claimUID, pointUID, claimUID}), "8WYwP32FGGwobxS3b11kwWMC"},

@@ -195,7 +195,7 @@ func (p *PolicyPlan) planTake(o PolicyObserved, f facts, now time.Time) {
 	if f.active != nil {
 		p.Status.ActiveRecoveryPoint = f.active.Name
 	}
-	if m := p.Status.Missed; m != nil && f.newestDone.After(m.Last.Time) {
+	if m := p.Status.Missed; m != nil && newestSlot(o.Policy, f.points, Complete).After(m.Last.Time) {
 		p.Status.Missed = nil
 	}
 	if f.newestSlot.After(lastSlot(p.Status)) { // its point was created, and the operator killed before it wrote this down

@@ -4,7 +4,6 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -68,24 +67,37 @@ func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Fin
 // reportFindings shows the findings, and tells what became of them.
 func (p *PolicyPlan) reportFindings(b *api.BackupPolicy, found []drift.Finding) {
 	p.Status.Findings, p.Status.FindingCounts = drift.List(found)
-	p.Notes = append(p.Notes, FindingNotes(drift.Changes(b.Status.Findings, p.Status.Findings))...)
+	p.Notes = append(p.Notes, FindingNotes(drift.News(b.Status.Findings, b.Status.FindingCounts.Total, found))...)
 }
 
-// FindingNotes tell what became of findings.
+// FindingNotes tell what became of findings, in one note for each kind: one cause can bring thousands at once.
 func FindingNotes(changes []drift.Change) []Note {
 	var out []Note
-	for i := range changes {
-		c := &changes[i]
-		n := Note{Warning: !c.Cleared, Reason: c.Kind, Message: fmt.Sprintf("%s: %s", c.Severity, c.Message)}
-		if c.Subject != "" {
-			n.Message = c.Subject + ": " + n.Message
-		}
-		if c.Cleared {
-			n.Message = "cleared, " + n.Message
-		}
-		out = append(out, n)
+	for len(changes) > 0 {
+		first := changes[0]
+		var subjects []string
+		changes = slices.DeleteFunc(changes, func(c drift.Change) bool {
+			same := c.Kind == first.Kind && c.Cleared == first.Cleared
+			if same && c.Subject != "" {
+				subjects = append(subjects, c.Subject)
+			}
+			return same
+		})
+		out = append(out, Note{Warning: !first.Cleared, Reason: first.Kind, Message: newsOf(first, subjects)})
 	}
 	return out
+}
+
+func newsOf(first drift.Change, subjects []string) string {
+	switch about := drift.Some(subjects); {
+	case first.Cleared && about == "":
+		return "cleared: " + first.Message
+	case first.Cleared:
+		return "cleared: " + about
+	case len(subjects) > 1:
+		return about + ": of the first: " + first.Message + "; " + first.Remedy
+	}
+	return first.Message + "; " + first.Remedy
 }
 
 func obstacle(o PolicyObserved, f facts) *drift.Obstacle {
@@ -222,9 +234,7 @@ const cleanupPatience = 10 * time.Minute
 // with every policy of the namespace.
 func leftovers(o PolicyObserved, f facts) []drift.Leftover {
 	var out []drift.Leftover
-	runs := map[string]bool{}
 	for _, d := range f.drills {
-		runs[string(d.UID)] = true
 		s := d.Status
 		if s.FinishedAt == nil || s.Run == nil || meta.IsStatusConditionTrue(s.Conditions, api.ConditionCleanedUp) {
 			continue
@@ -235,11 +245,10 @@ func leftovers(o PolicyObserved, f facts) []drift.Leftover {
 		}
 		out = append(out, drift.Leftover{Subject: "drill/" + d.Name, Since: s.FinishedAt.Add(delay + cleanupPatience)})
 	}
-	for _, q := range f.points {
-		runs[string(q.UID)] = true
-	}
 	for _, t := range o.Throwaways {
-		if runs[t.RunUID] || t.Lost {
+		ours := slices.ContainsFunc(f.drills, func(d *api.RestoreDrill) bool { return string(d.UID) == t.RunUID }) ||
+			slices.ContainsFunc(f.points, func(q *api.RecoveryPoint) bool { return string(q.UID) == t.RunUID })
+		if ours || t.Lost {
 			out = append(out, drift.Leftover{Subject: "pvc/" + t.Claim, Since: t.Expires})
 		}
 	}

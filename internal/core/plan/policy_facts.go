@@ -29,7 +29,6 @@ type facts struct {
 	active        *api.RecoveryPoint   // being captured
 	activeUntil   time.Time            // when it no longer holds the schedule up
 	newestSlot    time.Time
-	newestDone    time.Time          // the newest slot that led to a complete point
 	newest        *api.RecoveryPoint // the newest complete one
 	protection    []protection       // one for each selected claim
 }
@@ -60,7 +59,6 @@ func policyFacts(o PolicyObserved, now time.Time) facts {
 		}
 	}
 	f.newestSlot = newestSlot(b, f.points, func(*api.RecoveryPoint) bool { return true })
-	f.newestDone = newestSlot(b, f.points, Complete)
 	f.protection = protect(f.selection.Claims, f.points, func(at time.Time) time.Time { return objectiveEnd(b, f, at) })
 	return f
 }
