@@ -5,7 +5,6 @@ package sim
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
@@ -48,7 +48,7 @@ func captureFindings() []scenario {
 		{
 			name: "the storage system fails one volume for a while", claims: []string{"data", "logs"},
 			policy: testkit.Policy(schedule("0 */2 * * *", "UTC"), recoveryPoint(150*time.Minute)),
-			before: 5*time.Hour + 30*time.Minute, window: 4*time.Hour + 50*time.Minute, sample: 16,
+			before: 5*time.Hour + 30*time.Minute, window: 4*time.Hour + 50*time.Minute, sample: 24,
 			act: func(w *World) {
 				w.Storage.Scripts["logs"] = testkit.Script{Never: true}
 				w.In(3*time.Hour+40*time.Minute, func(w *World) { delete(w.Storage.Scripts, "logs") })
@@ -70,7 +70,7 @@ func captureFindings() []scenario {
 			// While it is open, two slots would have pushed points out.
 			name: "a volume holds nothing for a while", claims: []string{"data"}, rehearses: true,
 			policy: testkit.Policy(sixHourly, last(4), func(b *api.BackupPolicy) { b.Spec.Fingerprint = api.FingerprintEvery }),
-			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 40,
+			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 64,
 			act: func(w *World) {
 				w.Machine.Files["data"] = 0
 				w.In(6*time.Hour+30*time.Minute, func(w *World) {
@@ -94,7 +94,7 @@ func drillFindings() []scenario {
 	return []scenario{
 		{
 			name: "a drill fails twice and then passes", claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6-8 * * *")), rehearses: true,
-			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 32,
+			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 64,
 			act: func(w *World) {
 				w.Machine.Fates["data"] = testkit.Unreadable
 				w.In(91*time.Minute, func(w *World) { delete(w.Machine.Fates, "data") })
@@ -306,34 +306,37 @@ func noted(want ...string) func(*testing.T, *World) {
 	}
 }
 
-// ofFinding is how an event about a finding begins.
-var ofFinding = regexp.MustCompile(`^(cleared, )?(?:(\S+): )?(Critical|High|Medium|Low): `)
+// slotsPassed is what an event says that bears the reason of a finding, and is not about one.
+const slotsPassed = " slots up to "
 
 // mostErrors is how many events more than without it a fault may bring: that something could not be read, for one fact or for all, and that it is over.
 const mostErrors = 4
 
-// told holds the events about findings against what was written of them, and counts them. Each change is told once, by the
-// process that wrote it, and nothing else is. An event comes after the write, and is not made up for: it is lost when the
-// operator is killed in between, and when it does not hear that its write was done.
+// told holds the events about findings against what was written of them, and counts them. What a write changed in findings of
+// a kind is told once, at that instant, and nothing else is. An event comes after the write, and is not made up for: it is
+// lost when the operator is killed in between, and when it does not hear that its write was done.
 func (s scenario) told(w *World, f fault, hit testkit.Call) (int, error) {
 	type key struct {
-		policy, kind, subject string
-		severity              api.Severity
-		cleared               bool
+		at           time.Time
+		policy, kind string
+		cleared      bool
 	}
-	told, count := map[key]int{}, 0
+	told, count, kinds := map[key]int{}, 0, drift.Kinds()
 	for _, e := range w.Told {
-		m := ofFinding.FindStringSubmatch(e.Sentence)
-		if e.Kind != "*v1alpha1.BackupPolicy" || m == nil {
+		if e.Kind != "*v1alpha1.BackupPolicy" || !slices.Contains(kinds, e.Reason) || strings.Contains(e.Sentence, slotsPassed) {
 			continue
 		}
-		told[key{e.About, e.Reason, m[2], api.Severity(m[3]), m[1] != ""}]++
+		told[key{e.At, e.About, e.Reason, strings.HasPrefix(e.Sentence, "cleared: ")}]++
 		count++
 	}
 	lost := 0 // the write that nobody was told of
+	written := map[key]int{}
 	for _, c := range w.Checks.Changes {
-		k := key{c.Policy, c.Kind, c.Subject, c.Severity, c.Cleared}
-		if told[k] > 0 {
+		k := key{c.At, c.Policy, c.Kind, c.Cleared}
+		if written[k] == c.Write {
+			continue // the same event tells of it
+		}
+		if written[k] = c.Write; told[k] > 0 {
 			told[k]--
 			continue
 		}
