@@ -95,7 +95,8 @@ func TestEveryRequestMayFail(t *testing.T) {
 			most, _ := s.told(calm, fault{}, testkit.Call{})
 			most += mostErrors
 			for i, f := range faults() {
-				for n := 1 + i%max(1, s.sample); ; n += max(1, s.sample) {
+				step := s.step(f)
+				for n := 1 + i%step; ; n += step {
 					hit := s.strike(t, from, f, n, want, most)
 					if runs++; !hit || t.Failed() {
 						break
@@ -105,6 +106,15 @@ func TestEveryRequestMayFail(t *testing.T) {
 			t.Logf("%d runs", runs)
 		})
 	}
+}
+
+// step is each how manieth request a fault strikes. Reads are many, and mostly alike.
+func (s scenario) step(f fault) int {
+	const oftener = 8 // than reads
+	if f.reads {
+		return max(1, s.sample)
+	}
+	return max(1, s.sample/oftener)
 }
 
 // strike plays a scenario with one fault and reports what is wrong in the end. It says whether the fault struck at all.

@@ -176,7 +176,6 @@ func (o *Operator) direct(c testkit.Call, do func() error) error {
 }
 
 const (
-	fortyDays   = 40 * 24 * time.Hour
 	mostWrites  = 20 // writes of the policy's status in a day, of four slots and a dozen changes
 	mostMinutes = 14 // minutes of a day in which the operator asks the API server anything
 )
@@ -186,21 +185,22 @@ const (
 func TestFortyDaysOfAFindingThatComesAndGoes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
+		days  int
 		plant plant
 		says  string
 	}{
-		"as it is": {func(*Operator, testkit.Call) {}, ""},
-		"looking each half hour": {onPass(func(o *Operator) {
+		"as it is": {40, func(*Operator, testkit.Call) {}, ""},
+		"looking each half hour": {6, onPass(func(o *Operator) {
 			o.add(request{policyKind, testkit.Namespace, "web"}, o.world.Clock.Now().Add(30*time.Minute))
 		}), "minutes"},
-		"since is never the same": {written(func(o *Operator, f []api.Finding) {
+		"since is never the same": {6, written(func(o *Operator, f []api.Finding) {
 			for i := range f {
 				f[i].Since.Time = o.world.Clock.Now()
 			}
 		}), "writes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found := fortyDaysWith(t, c.plant)
+			found := daysWith(t, c.days, c.plant)
 			if (len(found) > 0) != (c.says != "") || (c.says != "" && !slices.ContainsFunc(found, func(f string) bool { return strings.Contains(f, c.says) })) {
 				t.Errorf("it is found that %q, want one with %q", found[:min(len(found), 5)], c.says)
 			}
@@ -208,12 +208,12 @@ func TestFortyDaysOfAFindingThatComesAndGoes(t *testing.T) {
 	}
 }
 
-// fortyDaysWith lets forty days pass with a fault, and says what is wrong with them.
-func fortyDaysWith(t *testing.T, p plant) (found []string) {
+// daysWith lets days pass with a fault, and says what is wrong with them.
+func daysWith(t *testing.T, days int, p plant) (found []string) {
 	t.Helper()
 	w := New(monday, "data", "logs")
 	w.Apply(testkit.Policy(sixHourly, last(8), recoveryPoint(8*time.Hour)))
-	for day := range 20 {
+	for day := range days / 2 {
 		from := time.Duration(2*day+1) * 24 * time.Hour
 		w.In(from+5*time.Hour, func(w *World) { w.Storage.Scripts["logs"] = testkit.Script{Never: true} })
 		w.In(from+17*time.Hour, func(w *World) { delete(w.Storage.Scripts, "logs") })
@@ -228,19 +228,19 @@ func fortyDaysWith(t *testing.T, p plant) (found []string) {
 		}
 		return do()
 	}, nil)
-	must(w.Run(fortyDays))
+	must(w.Run(time.Duration(days) * 24 * time.Hour))
 	t.Logf("%d writes, %d minutes, %d changes, %d passes", writes, len(minutes), len(w.Checks.Changes), w.Passes)
-	if writes > 40*mostWrites {
+	if writes > days*mostWrites {
 		found = append(found, fmt.Sprintf("%d writes of the status", writes))
 	}
-	if len(minutes) > 40*mostMinutes {
+	if len(minutes) > days*mostMinutes {
 		found = append(found, fmt.Sprintf("requests in %d minutes", len(minutes)))
 	}
 	if _, err := (scenario{}).told(w, fault{}, testkit.Call{}); err != nil {
 		found = append(found, err.Error())
 	}
 	for _, kind := range []string{api.ReasonPartialPoint, api.ReasonSnapshotStuck, api.ReasonObjectiveMissed} {
-		if n := strings.Count(w.tale(kind, "*"), "cleared"); n < 20 {
+		if n := strings.Count(w.tale(kind, "*"), "cleared"); n < days/2 {
 			found = append(found, fmt.Sprintf("%s cleared %d times", kind, n))
 		}
 	}

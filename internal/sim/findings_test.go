@@ -5,18 +5,19 @@ package sim
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
@@ -47,7 +48,7 @@ func captureFindings() []scenario {
 		{
 			name: "the storage system fails one volume for a while", claims: []string{"data", "logs"},
 			policy: testkit.Policy(schedule("0 */2 * * *", "UTC"), recoveryPoint(150*time.Minute)),
-			before: 5*time.Hour + 30*time.Minute, window: 4*time.Hour + 50*time.Minute, sample: 5,
+			before: 5*time.Hour + 30*time.Minute, window: 4*time.Hour + 50*time.Minute, sample: 24,
 			act: func(w *World) {
 				w.Storage.Scripts["logs"] = testkit.Script{Never: true}
 				w.In(3*time.Hour+40*time.Minute, func(w *World) { delete(w.Storage.Scripts, "logs") })
@@ -69,7 +70,7 @@ func captureFindings() []scenario {
 			// While it is open, two slots would have pushed points out.
 			name: "a volume holds nothing for a while", claims: []string{"data"}, rehearses: true,
 			policy: testkit.Policy(sixHourly, last(4), func(b *api.BackupPolicy) { b.Spec.Fingerprint = api.FingerprintEvery }),
-			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 11,
+			before: 29*time.Hour + 55*time.Minute, window: 12*time.Hour + 25*time.Minute, sample: 64,
 			act: func(w *World) {
 				w.Machine.Files["data"] = 0
 				w.In(6*time.Hour+30*time.Minute, func(w *World) {
@@ -82,16 +83,18 @@ func captureFindings() []scenario {
 	}
 }
 
+const classChanges = "a storage class changes after a proof"
+
 func drillFindings() []scenario {
 	drill := func(cron string) testkit.Mod[api.BackupPolicy] {
 		return func(b *api.BackupPolicy) {
-			b.Spec.Drill = &api.Drill{Cron: cron, Select: api.SelectLatest, History: new(int32)}
+			b.Spec.Drill = &api.Drill{Cron: cron, Select: api.SelectLatest, History: ptr.To[int32](1)}
 		}
 	}
 	return []scenario{
 		{
 			name: "a drill fails twice and then passes", claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6-8 * * *")), rehearses: true,
-			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 9,
+			before: 6*time.Hour + 29*time.Minute, window: 2*time.Hour + 10*time.Minute, sample: 64,
 			act: func(w *World) {
 				w.Machine.Fates["data"] = testkit.Unreadable
 				w.In(91*time.Minute, func(w *World) { delete(w.Machine.Fates, "data") })
@@ -99,8 +102,8 @@ func drillFindings() []scenario {
 			expect: expectAll(tale(api.ReasonDrillFailed, "High, Critical, cleared"), noneOpen, drillsPassed(1)),
 		},
 		{
-			name: "a storage class changes after a proof", claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6 * * *")), rehearses: true,
-			before: 7 * time.Hour, window: 15 * time.Minute, sample: 5, act: editClass,
+			name: classChanges, claims: []string{"data"}, policy: testkit.Policy(sixHourly, drill("30 6 * * *")), rehearses: true,
+			before: 7 * time.Hour, window: 15 * time.Minute, sample: 9, act: editClass,
 			expect: expectAll(tale(api.ReasonStorageStackChanged, "Medium, cleared"), noneOpen, drillsPassed(2)),
 		},
 	}
@@ -123,7 +126,7 @@ func policyFindings() []scenario {
 		},
 		{
 			name: "a policy is suspended for long, and resumed", claims: []string{"data"}, policy: testkit.Policy(sixHourly),
-			before: 12*time.Hour + 30*time.Minute, window: 198 * time.Hour, sample: 2,
+			before: 12*time.Hour + 30*time.Minute, window: 198 * time.Hour, sample: 4,
 			act: func(w *World) {
 				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Suspend = true })
 				w.In(8*24*time.Hour, func(w *World) { w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Suspend = false }) })
@@ -140,14 +143,14 @@ func unreadFindings() []scenario {
 	return []scenario{
 		{
 			name: "storage classes cannot be listed for a while", claims: []string{"data"}, policy: testkit.Policy(sixHourly),
-			before: 17*time.Hour + 50*time.Minute, window: time.Hour, sample: 7,
+			before: 17*time.Hour + 50*time.Minute, window: time.Hour, sample: 17,
 			act:    unreadable("StorageClassList", 40*time.Minute),
 			expect: expectAll(completePoints(3), unread("stack"), noneOpen),
 		},
 		{
 			// The edit is applied at half past one, in the middle of it.
 			name: "points cannot be listed for a while", claims: []string{"data"}, policy: testkit.Policy(sixHourly, last(2)),
-			before: 12*time.Hour + 30*time.Minute, window: 100 * time.Minute, sample: 2,
+			before: 12*time.Hour + 30*time.Minute, window: 100 * time.Minute, sample: 3,
 			act: func(w *World) {
 				w.Edit("web", func(b *api.BackupPolicy) { b.Spec.Retention.Last = 1 })
 				w.In(50*time.Minute, unreadable("RecoveryPointList", 30*time.Minute))
@@ -171,14 +174,58 @@ func recoveryPoint(d time.Duration) testkit.Mod[api.BackupPolicy] {
 	}
 }
 
-// editClass makes the class of the claims anew with other parameters, as an administrator does: they cannot be edited.
+// editClass changes the class of the claims in what can be edited.
 func editClass(w *World) {
-	var c storagev1.StorageClass
-	c.Name = testkit.Class
-	w.Delete(&c)
+	c := testkit.StorageClass()
+	must(w.User.Get(context.Background(), client.ObjectKeyFromObject(c), c))
+	c.MountOptions = []string{"noatime"}
+	must(w.User.Update(context.Background(), c))
+}
+
+// classAnew makes the class of the claims anew with other parameters, as an administrator does: they cannot be edited.
+func classAnew(w *World) {
+	w.Delete(testkit.StorageClass())
 	other := testkit.StorageClass()
 	other.Parameters = map[string]string{"encrypted": "true"}
 	w.Apply(other)
+}
+
+// TestClassMadeAnew: one fresh drill, also where it is seen that the class was gone in between.
+func TestClassMadeAnew(t *testing.T) {
+	all := drillFindings()
+	s := all[slices.IndexFunc(all, func(s scenario) bool { return s.name == classChanges })]
+	from := s.begin(t)
+	s.act = classAnew
+	for _, k := range []int{0, 1, 2, 4} {
+		w, err := s.behind(from, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.expect(t, w)
+		expectRest(t, w)
+	}
+}
+
+// TestFreshDrillIsAskedForOnce: whatever becomes of it, no other follows before the schedule has one. It kills: asking for one
+// for as long as no drill has passed; going by drills that history forgets.
+func TestFreshDrillIsAskedForOnce(t *testing.T) {
+	all := drillFindings()
+	s := all[slices.IndexFunc(all, func(s scenario) bool { return s.name == classChanges })]
+	from := s.begin(t)
+	for _, fate := range []testkit.Fate{testkit.Unreadable, testkit.Lost} {
+		w := from.Copy()
+		w.Machine.Fates["data"] = fate
+		editClass(w)
+		w.Start(nil, nil)
+		run(t, w, 4*time.Hour)
+		if d := w.Policy("web").Status.Drills; d.Failed+d.Inconclusive != 1 || d.Passed != 1 {
+			t.Errorf("%s: drills ended as %+v", fate, d)
+		}
+		if is := w.tale(api.ReasonStorageStackChanged, "*"); is != "Medium" {
+			t.Errorf("%s: of the stack it is said %q", fate, is)
+		}
+		expectRest(t, w)
+	}
 }
 
 func expectAll(all ...func(*testing.T, *World)) func(*testing.T, *World) {
@@ -259,34 +306,37 @@ func noted(want ...string) func(*testing.T, *World) {
 	}
 }
 
-// ofFinding is how an event about a finding begins.
-var ofFinding = regexp.MustCompile(`^(cleared, )?(?:(\S+): )?(Critical|High|Medium|Low): `)
+// slotsPassed is what an event says that bears the reason of a finding, and is not about one.
+const slotsPassed = " slots up to "
 
 // mostErrors is how many events more than without it a fault may bring: that something could not be read, for one fact or for all, and that it is over.
 const mostErrors = 4
 
-// told holds the events about findings against what was written of them, and counts them. Each change is told once, by the
-// process that wrote it, and nothing else is. An event comes after the write, and is not made up for: it is lost when the
-// operator is killed in between, and when it does not hear that its write was done.
+// told holds the events about findings against what was written of them, and counts them. What a write changed in findings of
+// a kind is told once, at that instant, and nothing else is. An event comes after the write, and is not made up for: it is
+// lost when the operator is killed in between, and when it does not hear that its write was done.
 func (s scenario) told(w *World, f fault, hit testkit.Call) (int, error) {
 	type key struct {
-		policy, kind, subject string
-		severity              api.Severity
-		cleared               bool
+		at           time.Time
+		policy, kind string
+		cleared      bool
 	}
-	told, count := map[key]int{}, 0
+	told, count, kinds := map[key]int{}, 0, drift.Kinds()
 	for _, e := range w.Told {
-		m := ofFinding.FindStringSubmatch(e.Sentence)
-		if e.Kind != "*v1alpha1.BackupPolicy" || m == nil {
+		if e.Kind != "*v1alpha1.BackupPolicy" || !slices.Contains(kinds, e.Reason) || strings.Contains(e.Sentence, slotsPassed) {
 			continue
 		}
-		told[key{e.About, e.Reason, m[2], api.Severity(m[3]), m[1] != ""}]++
+		told[key{e.At, e.About, e.Reason, strings.HasPrefix(e.Sentence, "cleared: ")}]++
 		count++
 	}
 	lost := 0 // the write that nobody was told of
+	written := map[key]int{}
 	for _, c := range w.Checks.Changes {
-		k := key{c.Policy, c.Kind, c.Subject, c.Severity, c.Cleared}
-		if told[k] > 0 {
+		k := key{c.At, c.Policy, c.Kind, c.Cleared}
+		if written[k] == c.Write {
+			continue // the same event tells of it
+		}
+		if written[k] = c.Write; told[k] > 0 {
 			told[k]--
 			continue
 		}

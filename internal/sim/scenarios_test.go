@@ -29,7 +29,7 @@ type scenario struct {
 	window    time.Duration // how long it takes from the act to rest
 	expect    func(t *testing.T, w *World)
 
-	sample int  // only each so manieth request is spoiled; zero stands for each
+	sample int  // only each so manieth request is spoiled, of writes eight times as many; zero stands for each
 	rests  bool // nothing is due in the hour after it
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +22,7 @@ const (
 
 // FindingChange is what a written status changed in a finding that people are told of: it appeared, became louder, or cleared.
 type FindingChange struct {
+	At                    time.Time
 	Write                 int // by which write of a policy's status, counted from one
 	Policy, Kind, Subject string
 	Severity              api.Severity
@@ -216,12 +218,12 @@ func (k *Checker) noteChanges(policy string, before, now []api.Finding) {
 	}
 	for i := range now {
 		if f := &now[i]; loudness(f.Severity) > is(before, f) {
-			k.Changes = append(k.Changes, FindingChange{Write: k.told, Policy: policy, Kind: f.Kind, Subject: f.Subject, Severity: f.Severity})
+			k.Changes = append(k.Changes, FindingChange{At: k.clock.Now(), Write: k.told, Policy: policy, Kind: f.Kind, Subject: f.Subject, Severity: f.Severity})
 		}
 	}
 	for i := range before {
 		if f := &before[i]; loudness(f.Severity) > 0 && is(now, f) == 0 {
-			k.Changes = append(k.Changes, FindingChange{Write: k.told, Policy: policy, Kind: f.Kind, Subject: f.Subject, Severity: f.Severity, Cleared: true})
+			k.Changes = append(k.Changes, FindingChange{At: k.clock.Now(), Write: k.told, Policy: policy, Kind: f.Kind, Subject: f.Subject, Severity: f.Severity, Cleared: true})
 		}
 	}
 }
