@@ -194,7 +194,8 @@ type Drill struct {
 	// +optional
 	Cleanup *DrillCleanup `json:"cleanup,omitempty"`
 
-	// history is how many ended drills are kept, besides the newest that passed and the newest that failed since. Their evidence is kept longer. When absent it is 10.
+	// history is how many ended drills are kept, besides the newest that passed, the newest that failed since, and up to three newer that could not be carried out.
+	// Their evidence is kept longer. When absent it is 10.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100

@@ -9,8 +9,8 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
-// inconclusiveInARow is from how many drills in a row on it is told that they cannot run.
-const inconclusiveInARow = 3
+// InconclusiveInARow is from how many drills in a row on it is told that they cannot run.
+const InconclusiveInARow = 3
 
 // checkDrillInconclusive finds that the last drills could not be carried out. Skipped is not passed.
 var checkDrillInconclusive = check{
@@ -23,7 +23,7 @@ var checkDrillInconclusive = check{
 				row = slices.DeleteFunc(row, func(d api.DrillSummary) bool { return !decided[0].At.Before(&d.At) })
 			}
 		}
-		if len(row) < inconclusiveInARow {
+		if len(row) < InconclusiveInARow {
 			return
 		}
 		p.find(Finding{Finding: api.Finding{

@@ -291,3 +291,24 @@ func TestNoEditAcceptsItself(t *testing.T) {
 		t.Errorf("accepted, and findings are %v", kindsOf(o.Policy.Status))
 	}
 }
+
+// TestAShortHistoryHidesNothing: drills that cannot run are told of in the end, however few drills are kept.
+func TestAShortHistoryHidesNothing(t *testing.T) {
+	history := int32(1)
+	o := seenProofs(func(b *api.BackupPolicy) { b.Spec.Drill.History = &history }, oneEnded("passed", api.VerdictPassed, hour(7)))
+	for i := range 5 {
+		at := hour(8).Add(time.Duration(i) * 30 * time.Minute)
+		o.Drills = append(o.Drills, oneEnded("cannot-"+string(rune('a'+i)), api.VerdictInconclusive, at))
+		p := ForPolicy(o, at.Add(time.Minute))
+		o.Policy.Status = p.Status
+		o.Drills = slices.DeleteFunc(o.Drills, func(d *api.RestoreDrill) bool {
+			return slices.ContainsFunc(p.Forget, func(f Target) bool { return f.UID == string(d.UID) })
+		})
+		if told := slices.Contains(kindsOf(p.Status), "High "+api.ReasonDrillInconclusive); told != (i >= 2) {
+			t.Errorf("after %d drills findings are %v, and %d drills are left", i+1, kindsOf(p.Status), len(o.Drills))
+		}
+	}
+	if len(o.Drills) != 4 {
+		t.Errorf("%d drills are kept", len(o.Drills))
+	}
+}

@@ -96,7 +96,8 @@ func newestDrillSlot(b *api.BackupPolicy, drills []*api.RestoreDrill) (newest ti
 }
 
 // planHistory forgets ended drills beyond the policy's history, oldest first. The newest that passed stays, and the newest
-// that failed since: what takes a proof back must not be forgotten for drills that could not run.
+// that failed since: what takes a proof back must not be forgotten for drills that could not run. So many of those stay as
+// make a finding.
 func (p *PolicyPlan) planHistory(o PolicyObserved, f facts) {
 	keep := defaultHistory
 	if d := o.Policy.Spec.Drill; d != nil && d.History != nil {
@@ -115,12 +116,16 @@ func (p *PolicyPlan) planHistory(o PolicyObserved, f facts) {
 		}
 		return ended[i].Name > ended[j].Name
 	})
-	passed, failed := false, false
+	passed, failed, inconclusive := false, false, 0
 	for i, d := range ended {
 		newestPassed := !passed && d.Status.Verdict == api.VerdictPassed
 		newestFailed := !passed && !failed && d.Status.Verdict == api.VerdictFailed
+		oneOfARow := !passed && !failed && d.Status.Verdict == api.VerdictInconclusive && inconclusive < drift.InconclusiveInARow
+		if oneOfARow {
+			inconclusive++
+		}
 		passed, failed = passed || newestPassed, failed || newestFailed
-		if i >= keep && !newestPassed && !newestFailed {
+		if i >= keep && !newestPassed && !newestFailed && !oneOfARow {
 			p.Forget = append(p.Forget, Target{Name: d.Name, UID: string(d.UID)})
 		}
 	}

@@ -25,7 +25,8 @@ type DrillApplyConfiguration struct {
 	Timeout *v1.Duration `json:"timeout,omitempty"`
 	// cleanup says how long the throw-away volumes stay. When absent they go at once.
 	Cleanup *DrillCleanupApplyConfiguration `json:"cleanup,omitempty"`
-	// history is how many ended drills are kept, besides the newest that passed and the newest that failed since. Their evidence is kept longer. When absent it is 10.
+	// history is how many ended drills are kept, besides the newest that passed, the newest that failed since, and up to three newer that could not be carried out.
+	// Their evidence is kept longer. When absent it is 10.
 	History *int32 `json:"history,omitempty"`
 }
 
