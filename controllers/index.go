@@ -18,6 +18,7 @@ import (
 const (
 	indexPointPolicy     = "spec.policy.name"
 	indexPointGroup      = "status.groupSnapshot"
+	indexPointCapturing  = "capturing"
 	indexSnapshotPoint   = "point-uid"
 	indexSnapshotUnready = "unready"
 	indexSnapshotGroup   = "group-uid"
@@ -59,6 +60,13 @@ func indexPoints(ctx context.Context, x client.FieldIndexer) error {
 	}
 	err = x.IndexField(ctx, &api.RecoveryPoint{}, indexPointPolicy, func(o client.Object) []string {
 		return []string{o.(*api.RecoveryPoint).Spec.Policy.Name}
+	})
+	if err != nil {
+		return err
+	}
+	err = x.IndexField(ctx, &api.RecoveryPoint{}, indexPointCapturing, func(o client.Object) []string {
+		p := o.(*api.RecoveryPoint)
+		return when(p.Status.Capture != nil && !plan.Finished(p))
 	})
 	if err != nil {
 		return err

@@ -326,7 +326,7 @@ func (s *setup) watchSnapshots(ctx context.Context, policies, points controller.
 	for _, err := range []error{
 		s.read.API.findGroups(),
 		policies.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshotClass{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies), afterStart)),
-		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshot{}, batched(s.pointOfSnapshot), afterStart)),
+		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshot{}, batched(s.pointsOfSnapshot), afterStart)),
 		points.Watch(source.Kind[client.Object](cache, &snapshotv1.VolumeSnapshotContent{}, batched(s.pointOfContent), afterStart)),
 	} {
 		if err != nil {

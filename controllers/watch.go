@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
@@ -205,6 +206,25 @@ func (s *setup) pointOfSnapshot(ctx context.Context, o client.Object) []reconcil
 		return nil
 	}
 	return request(o.GetNamespace(), list.Items[0].Name)
+}
+
+// pointsOfSnapshot are the point of a snapshot and, once that is ready or on its way out, those that are being captured beside it:
+// a claim has one unready snapshot at a time, and the point of another policy may wait for this one.
+func (s *setup) pointsOfSnapshot(ctx context.Context, o client.Object) []reconcile.Request {
+	out := s.pointOfSnapshot(ctx, o)
+	if len(unreadyIndex(o)) > 0 && o.GetDeletionTimestamp().IsZero() {
+		return out
+	}
+	var list api.RecoveryPointList
+	if err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexPointCapturing: yes}); err != nil {
+		return out
+	}
+	for i := range list.Items {
+		if r := request(list.Items[i].Namespace, list.Items[i].Name); !slices.Contains(out, r[0]) {
+			out = append(out, r...)
+		}
+	}
+	return out
 }
 
 // pointOfContent finds the point by our label on the content, or on the VolumeSnapshot it points back at.

@@ -3,12 +3,18 @@
 package controllers
 
 import (
+	"context"
+	"slices"
 	"testing"
+	"time"
 
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -70,3 +76,56 @@ func TestWhatAScopeDependsOn(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoWaitsForASnapshot: once a snapshot is ready, or on its way out, the points that are being captured beside its own are
+// looked at: a claim has one unready snapshot at a time, and that of one policy holds up another's.
+func TestWhoWaitsForASnapshot(t *testing.T) {
+	point := func(name string, capturing bool) *api.RecoveryPoint {
+		p := &api.RecoveryPoint{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+		p.Status.Capture = &api.Capture{}
+		if !capturing {
+			p.Status.FinishedAt = &metav1.Time{Time: time.Unix(1, 0)}
+		}
+		return p
+	}
+	ready, going := true, metav1.Unix(1, 0)
+	for name, c := range map[string]struct {
+		change func(*snapshotv1.VolumeSnapshot)
+		want   []string
+	}{
+		"ready":   {func(s *snapshotv1.VolumeSnapshot) { s.Status = &snapshotv1.VolumeSnapshotStatus{ReadyToUse: &ready} }, []string{"own", "waiting"}},
+		"going":   {func(s *snapshotv1.VolumeSnapshot) { s.DeletionTimestamp = &going }, []string{"own", "waiting"}},
+		"unready": {func(*snapshotv1.VolumeSnapshot) {}, []string{"own"}},
+	} {
+		world := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(point("own", true), point("waiting", true), point("ended", false))
+		if err := indexPoints(t.Context(), indexer{world}); err != nil {
+			t.Fatal(err)
+		}
+		s := &setup{mgr: managed{client: world.Build()}}
+		snapshot := &snapshotv1.VolumeSnapshot{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "s", Labels: map[string]string{api.LabelPoint: "own", api.LabelClaimUID: "u"}}}
+		c.change(snapshot)
+		var got []string
+		for _, r := range s.pointsOfSnapshot(t.Context(), snapshot) {
+			got = append(got, r.Name)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v are looked at, want %v", name, got, c.want)
+		}
+	}
+}
+
+// indexer makes indexes in a fake client.
+type indexer struct{ *fake.ClientBuilder }
+
+func (i indexer) IndexField(_ context.Context, o client.Object, field string, value client.IndexerFunc) error {
+	i.WithIndex(o, field, value)
+	return nil
+}
+
+// managed is a manager of which only the client is asked for.
+type managed struct {
+	ctrl.Manager
+	client client.Client
+}
+
+func (m managed) GetClient() client.Client { return m.client }

@@ -110,6 +110,8 @@ func TestDriftOfCoverage(t *testing.T) {
 	s.now("partial", "sync")
 	s.finding("sync", api.ReasonPartialPoint, api.SeverityHigh, soonEnough)
 	end()
+	// Who asked in vain asks again only after a while.
+	s.edit("sync", func(b *api.BackupPolicySpec) { b.Snapshot.Timeout = &metav1.Duration{Duration: 2 * time.Minute} })
 	s.take("whole", "sync")
 	s.cleared("sync", api.ReasonPartialPoint, soonEnough)
 
@@ -141,6 +143,7 @@ func TestDriftOfTime(t *testing.T) {
 	s.kubectl("wait", "--for=condition=Protected=False", "bp/sync", "--timeout=60s")
 	s.finding("sync", api.ReasonObjectiveMissed, api.SeverityCritical, 2*time.Minute)
 	end()
+	s.edit("sync", func(b *api.BackupPolicySpec) { b.Snapshot.Timeout = &metav1.Duration{Duration: 2 * time.Minute} })
 	s.take("second", "sync")
 	s.cleared("sync", api.ReasonSnapshotStuck, soonEnough)
 	s.cleared("sync", api.ReasonObjectiveMissed, soonEnough)
@@ -295,6 +298,7 @@ func TestDriftOfDrills(t *testing.T) {
 	s.drillEnds("passes", api.VerdictPassed, api.LevelIntact, api.ReasonDrillPassed)
 	s.cleared("sync", api.ReasonDrillFailed, soonEnough)
 
+	time.Sleep(1100 * time.Millisecond) // drills are told apart by the second in which they ended
 	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "full", Namespace: s.name}, Spec: corev1.ResourceQuotaSpec{
 		Hard: corev1.ResourceList{"count/persistentvolumeclaims": resource.MustParse("1")},
 	}}

@@ -20,7 +20,7 @@ var checkDrillInconclusive = check{
 		row := p.ended(api.VerdictInconclusive)
 		for _, v := range []api.Verdict{api.VerdictPassed, api.VerdictFailed} {
 			if decided := p.ended(v); len(decided) > 0 {
-				row = slices.DeleteFunc(row, func(d api.DrillSummary) bool { return !decided[0].At.Before(&d.At) })
+				row = slices.DeleteFunc(row, func(d api.DrillSummary) bool { return d.At.Before(&decided[0].At) })
 			}
 		}
 		if len(row) < InconclusiveInARow {
