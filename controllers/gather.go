@@ -64,18 +64,15 @@ func (r *Reader) throwaway(ctx context.Context, c *corev1.PersistentVolumeClaim,
 	if at, err := time.Parse(time.RFC3339, expires); err == nil {
 		t.Expires = at
 	}
-	var run client.Object
-	switch c.Labels[api.LabelRunKind] {
-	case "RecoveryPoint":
-		run = &api.RecoveryPoint{}
-	case "Restore":
-		run = &api.Restore{}
-	default:
-		run = &api.RestoreDrill{}
+	run := objects.Run{Kind: c.Labels[api.LabelRunKind], Namespace: c.Namespace, Name: c.Labels[api.LabelRun], UID: t.RunUID}
+	o := blankRun(run.Kind)
+	if o == nil {
+		t.Lost = true // nobody would remove it
+		return t, nil
 	}
-	err := r.Cache.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: c.Labels[api.LabelRun]}, run)
-	t.Lost = apierrors.IsNotFound(err) || (err == nil && string(run.GetUID()) != t.RunUID)
-	return t, client.IgnoreNotFound(err)
+	var err error
+	t.Lost, err = gone(ctx, r.Cache, run, o)
+	return t, err
 }
 
 func (r *Reader) claim(ctx context.Context, c *corev1.PersistentVolumeClaim) (plan.Claim, error) {

@@ -116,18 +116,29 @@ func (r *Reader) expiry(ctx context.Context, namespace string, l plan.Leftover) 
 
 // runGone says whether the very run is not there any more, or no longer needs what it threw away.
 func (r *Reader) runGone(ctx context.Context, run objects.Run) (bool, error) {
-	var o client.Object
-	switch run.Kind {
-	case "RestoreDrill":
-		o = &api.RestoreDrill{}
-	case "Restore":
-		o = &api.Restore{}
-	case "RecoveryPoint":
-		o = &api.RecoveryPoint{}
-	default:
+	o := blankRun(run.Kind)
+	if o == nil {
 		return false, nil // not ours to judge
 	}
-	if err := r.Live.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Name}, o); err != nil {
+	return gone(ctx, r.Live, run, o)
+}
+
+// blankRun is an object of a kind of runs, to be read into; nil for what is none.
+func blankRun(kind string) client.Object {
+	switch kind {
+	case "RestoreDrill":
+		return &api.RestoreDrill{}
+	case "Restore":
+		return &api.Restore{}
+	case "RecoveryPoint":
+		return &api.RecoveryPoint{}
+	}
+	return nil
+}
+
+// gone says whether a very object is not there any more.
+func gone(ctx context.Context, from client.Reader, run objects.Run, o client.Object) (bool, error) {
+	if err := from.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Name}, o); err != nil {
 		return client.IgnoreNotFound(err) == nil, client.IgnoreNotFound(err)
 	}
 	return string(o.GetUID()) != run.UID, nil

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 )
 
 // readTimeout ends a scrape while the cache is not filled yet, so that scrapes do not pile up.
@@ -130,7 +130,7 @@ func (b policy) promise() {
 		b.tellDuration(objective, o.RecoveryPoint, "recoveryPoint")
 		b.tellDuration(objective, o.RecoveryTime, "recoveryTime")
 	}
-	if within := plan.ProofWithin(b.BackupPolicy); within > 0 {
+	if within := levels.ProofWithin(b.BackupPolicy); within > 0 {
 		b.tell(objective, within.Seconds(), "proofWithin")
 	}
 }

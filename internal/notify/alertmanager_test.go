@@ -4,7 +4,6 @@ package notify
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,6 +27,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/config"
 	"github.com/lifeboat-dev/lifeboat/internal/core/tell"
 	"github.com/lifeboat-dev/lifeboat/test/apiserver"
+	"github.com/lifeboat-dev/lifeboat/test/monitoring"
 )
 
 // pager is what a real Alertmanager notifies: the end of the line.
@@ -60,16 +60,11 @@ func (p *pager) heard(want string) bool {
 	return slices.Contains(p.got, want)
 }
 
-// alertmanager starts Debian's, if it has been unpacked by hack/monitoring/tools.sh, and tells where it answers.
+// alertmanager starts Debian's, which is unpacked where it is not there yet, and tells where it answers.
 func alertmanager(t *testing.T, to string) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tools := cmp.Or(os.Getenv("MONITORING_TOOLS"), filepath.Join(cache, "lifeboat/monitoring/usr/bin"))
-	if _, err := os.Stat(filepath.Join(tools, "amtool")); err != nil {
-		t.Skip("there is no Alertmanager here; hack/monitoring/tools.sh unpacks one")
+	if _, err := monitoring.Tools(); err != nil {
+		t.Skipf("NOTHING OF THE ALERTMANAGER WAS TESTED: it could not be had: %v", err)
 	}
 	root, err := apiserver.Root()
 	if err != nil {

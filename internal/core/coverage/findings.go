@@ -19,8 +19,7 @@ import (
 const (
 	// unprotectedHigh is after how long an unprotected volume is High.
 	unprotectedHigh = 24 * time.Hour
-	// mostText is the longest message or remedy, mostSubject the longest subject, in bytes.
-	mostText    = 512
+	// mostSubject is the longest subject, in bytes.
 	mostSubject = 320
 )
 
@@ -31,7 +30,7 @@ func (p *pass) reportFindings() {
 		return cmp.Or(cmp.Compare(drift.Rank(a.Severity), drift.Rank(b.Severity)), cmp.Compare(a.Kind, b.Kind))
 	})
 	p.Status.Findings, p.Status.FindingCounts = drift.List(found)
-	p.Notes = append(p.Notes, plan.FindingNotes(drift.News(p.Policy.Status.Findings, p.Policy.Status.FindingCounts.Total, found))...)
+	p.Notes = append(p.Notes, plan.FindingNotes(drift.News(p.Policy.Status.Findings, p.Policy.Status.FindingCounts.Total, p.Status.Findings, found))...)
 }
 
 // unprotected finds the claims that nobody looks after, those first that have been so for the longest.
@@ -55,7 +54,7 @@ func (p *pass) unprotected() []drift.Finding {
 func finding(kind string, severity api.Severity, subject string, since metav1.Time, message, remedy string) drift.Finding {
 	return drift.Finding{Finding: api.Finding{
 		Kind: kind, Severity: severity, Subject: conditions.Clip(subject, mostSubject), Since: since,
-		Message: conditions.Clip(message, mostText), Remedy: conditions.Clip(remedy, mostText),
+		Message: conditions.Clip(message, drift.MostText), Remedy: conditions.Clip(remedy, drift.MostText),
 	}}
 }
 

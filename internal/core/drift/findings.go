@@ -21,8 +21,8 @@ const MostListed = 20
 // mostBytes bounds what more than one finding of a kind may take in a status, so that it stays below 32 KiB.
 const mostBytes = 11 << 10
 
-// mostText is the longest message or remedy, in bytes.
-const mostText = 512
+// MostText is the longest message or remedy, in bytes.
+const MostText = 512
 
 // Finding is a difference, with the conditions that it speaks against.
 type Finding struct {
@@ -142,7 +142,7 @@ func (p *pass) find(f Finding) {
 	// Each command works as it is told, from wherever somebody reads it. A finding that was kept names its namespace already.
 	here := "kubectl -n " + p.Policy.Namespace + " "
 	f.Remedy = strings.ReplaceAll(strings.ReplaceAll(f.Remedy, here, "kubectl "), "kubectl ", here)
-	f.Message, f.Remedy = conditions.Clip(f.Message, mostText), conditions.Clip(f.Remedy, mostText)
+	f.Message, f.Remedy = conditions.Clip(f.Message, MostText), conditions.Clip(f.Remedy, MostText)
 	p.found = append(p.found, f)
 }
 
@@ -307,8 +307,7 @@ func Changes(before, after []api.Finding) []Change {
 
 // News are the changes of all that was found, though a status lists only some of it, against what it listed of how many before:
 // what only moved out of the list has not cleared, and what only moved into it has not appeared.
-func News(before []api.Finding, total int32, found []Finding) []Change {
-	listed, _ := List(found)
+func News(before []api.Finding, total int32, listed []api.Finding, found []Finding) []Change {
 	still := map[key]bool{}
 	for i := range found {
 		still[keyOf(&found[i].Finding)] = found[i].Severity != api.SeverityPending

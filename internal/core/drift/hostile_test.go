@@ -77,7 +77,7 @@ func judges(evaluate evaluator, o Observed, now time.Time) (err error) {
 	kinds := map[string]bool{}
 	for _, f := range evaluate(o, now).Findings {
 		kinds[f.Kind] = true
-		if f.Kind == "" || f.Message == "" || f.Remedy == "" || len(f.Message) > mostText || len(f.Remedy) > mostText || f.Since.IsZero() || f.Since.After(now) {
+		if f.Kind == "" || f.Message == "" || f.Remedy == "" || len(f.Message) > MostText || len(f.Remedy) > MostText || f.Since.IsZero() || f.Since.After(now) {
 			return fmt.Errorf("%+v", f)
 		}
 	}

@@ -83,7 +83,7 @@ func saysAll(evaluate evaluator, o Observed, now time.Time, _ float64) error {
 			return fmt.Errorf("kind %q is not listed", f.Kind)
 		case f.Severity != pending && Rank(f.Severity) == Rank(pending):
 			return fmt.Errorf("%s: severity %q", f.Kind, f.Severity)
-		case f.Message == "" || f.Remedy == "" || len(f.Message) > mostText || len(f.Remedy) > mostText:
+		case f.Message == "" || f.Remedy == "" || len(f.Message) > MostText || len(f.Remedy) > MostText:
 			return fmt.Errorf("%s: %d bytes of message, %d of remedy", f.Kind, len(f.Message), len(f.Remedy))
 		case f.Since.IsZero() || f.Since.After(now) || f.Since.Nanosecond() != 0:
 			return fmt.Errorf("%s: since %s, and it is %s", f.Kind, f.Since, now)
@@ -184,7 +184,7 @@ func TestLawsKillFaults(t *testing.T) {
 	convicts := map[string]bool{}
 	for name, faulty := range map[string]evaluator{
 		"remedies are forgotten": each(func(f *Finding, _ time.Time) { f.Remedy = "" }),
-		"messages are not cut":   each(func(f *Finding, _ time.Time) { f.Message += string(make([]byte, mostText)) }),
+		"messages are not cut":   each(func(f *Finding, _ time.Time) { f.Message += string(make([]byte, MostText)) }),
 		"they begin tomorrow":    each(func(f *Finding, now time.Time) { f.Since = at(now.Add(day)) }),
 		"they never began":       each(func(f *Finding, _ time.Time) { f.Since = metav1.Time{} }),
 		"the least come first":   answer(func(a *Answer, _ time.Time) { slices.Reverse(a.Findings) }),
@@ -436,7 +436,7 @@ func TestListIsSmall(t *testing.T) {
 	var all []Finding
 	for i := range 100 {
 		f := Finding{Finding: api.Finding{Kind: fmt.Sprintf("Kind%d", i%4), Subject: fmt.Sprintf("pvc/%d", i), Severity: high, Since: at(noon),
-			Message: string(make([]byte, mostText)), Remedy: string(make([]byte, mostText))}}
+			Message: string(make([]byte, MostText)), Remedy: string(make([]byte, MostText))}}
 		all = append(all, f)
 	}
 	sortFindings(all)

@@ -14,9 +14,6 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/schedule"
 )
 
-// weekOfProof is how old a proof may get where drills are promised and nothing else is said.
-const weekOfProof = 7 * day
-
 // PromiseOf is what a policy promises, with the level that its drills are held to.
 func PromiseOf(b *api.BackupPolicy, required api.ProofLevel) api.Promise {
 	s := &b.Spec
@@ -28,11 +25,9 @@ func PromiseOf(b *api.BackupPolicy, required api.ProofLevel) api.Promise {
 	if s.Drill != nil {
 		out.DrillInterval = longest(s.Drill.Cron, s.Schedule.TimeZone)
 	}
-	if s.Drill != nil || out.Objectives.ProofWithin != nil || out.Objectives.RequiredProof != "" {
+	if within := levels.ProofWithin(b); within > 0 {
 		out.Objectives.RequiredProof = required
-		if out.Objectives.ProofWithin == nil {
-			out.Objectives.ProofWithin = &metav1.Duration{Duration: weekOfProof}
-		}
+		out.Objectives.ProofWithin = &metav1.Duration{Duration: within}
 	}
 	return out
 }

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package levels orders the levels of proofs, and how many points have the fingerprint that the deeper ones need.
+// Package levels orders the levels of proofs, and says what of proofs a policy promises where it leaves it open.
 package levels
 
-import api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+import (
+	"time"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+)
+
+// DefaultProofWithin is how old the newest proof may get where one is promised and the policy does not say.
+const DefaultProofWithin = 7 * 24 * time.Hour
 
 // Depth orders levels: each stands for all below it. What is not known proves nothing.
 func Depth(l api.ProofLevel) int {
@@ -42,4 +49,16 @@ func Fingerprints(b *api.BackupPolicy) api.FingerprintMode {
 		return api.FingerprintEvery
 	}
 	return api.FingerprintNone
+}
+
+// ProofWithin is how old the newest proof of a policy may get; zero when it promises none.
+func ProofWithin(b *api.BackupPolicy) time.Duration {
+	o := b.Spec.Objectives
+	switch {
+	case o != nil && o.ProofWithin != nil:
+		return o.ProofWithin.Duration
+	case b.Spec.Drill != nil, o != nil && o.RequiredProof != "":
+		return DefaultProofWithin
+	}
+	return 0
 }

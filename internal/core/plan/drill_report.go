@@ -122,11 +122,16 @@ func (p *DrillPlan) cleanupDue(o DrillObserved) time.Time {
 	if p.Status.Run == nil || !o.Drill.DeletionTimestamp.IsZero() || o.NamespaceTerminating {
 		return time.Time{}
 	}
-	stay := p.Status.Run.Cleanup.OnFailure
-	if p.Status.Verdict == api.VerdictPassed {
-		stay = p.Status.Run.Cleanup.OnSuccess
+	return cleanupAt(p.Status)
+}
+
+// cleanupAt is when what a drill that ended created is to go, as it was asked for.
+func cleanupAt(s api.RestoreDrillStatus) time.Time {
+	stay := s.Run.Cleanup.OnFailure
+	if s.Verdict == api.VerdictPassed {
+		stay = s.Run.Cleanup.OnSuccess
 	}
-	return p.Status.FinishedAt.Add(duration(stay, 0))
+	return s.FinishedAt.Add(duration(stay, 0))
 }
 
 // reportDrill states every condition.

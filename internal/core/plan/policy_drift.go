@@ -14,6 +14,7 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 )
 
 // Orphan is a snapshot of a policy, with the point that it was made for.
@@ -54,9 +55,8 @@ func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Fin
 		Policy: b, Status: &p.Status, Unread: o.Unread, Obstacle: obstacle(o, f),
 		Calendar: f.calendar, Jitter: f.jitter, Timeout: timeout(b.Spec.Snapshot),
 		Volumes: driftVolumes(o, f), Points: f.points, Drills: f.drills,
-		Drilled: toProve(b, p.Status), Required: required(b), Within: cmp.Or(ProofWithin(b), defaultProofWithin),
-		Retain: o.Settings.Retain, Classes: classesInUse(b, f.selection.Claims, o.Cluster.Classes),
-		Stack:   storageStack(b, f.selection.Claims, o.Cluster, o.Storage),
+		Drilled: toProve(b, p.Status), Required: required(b), Within: cmp.Or(levels.ProofWithin(b), levels.DefaultProofWithin),
+		Retain: o.Settings.Retain, Classes: classesInUse(f.used), Stack: f.stack,
 		Orphans: orphans(o.Orphans, o.Points), Leftovers: leftovers(o, f),
 	}
 	answer := drift.Evaluate(seen, now)
@@ -67,7 +67,7 @@ func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Fin
 // reportFindings shows the findings, and tells what became of them.
 func (p *PolicyPlan) reportFindings(b *api.BackupPolicy, found []drift.Finding) {
 	p.Status.Findings, p.Status.FindingCounts = drift.List(found)
-	p.Notes = append(p.Notes, FindingNotes(drift.News(b.Status.Findings, b.Status.FindingCounts.Total, found))...)
+	p.Notes = append(p.Notes, FindingNotes(drift.News(b.Status.Findings, b.Status.FindingCounts.Total, p.Status.Findings, found))...)
 }
 
 // FindingNotes tell what became of findings, in one note for each kind: one cause can bring thousands at once.
@@ -144,15 +144,15 @@ func droppedBy(claim string, sets []Workload) string {
 	return ""
 }
 
-// classesInUse are the snapshot classes by which the selected claims are captured.
-func classesInUse(b *api.BackupPolicy, claims []Claim, classes []Class) []drift.Class {
+func classesInUse(used []Class) []drift.Class {
 	var out []drift.Class
-	for _, c := range usedClasses(b, claims, classes) {
+	for _, c := range used {
 		out = append(out, drift.Class{Name: c.Name, Deletes: c.Deletes})
 	}
 	return out
 }
 
+// usedClasses are the snapshot classes by which claims are captured.
 func usedClasses(b *api.BackupPolicy, claims []Claim, classes []Class) []Class {
 	named := ""
 	if b.Spec.Snapshot != nil {
@@ -176,7 +176,7 @@ const mostStack = 32
 
 // storageStack is what stands between the selected claims and their bytes, one line for each part: KIND/NAME=HASH. A drill's
 // own storage class belongs to it.
-func storageStack(b *api.BackupPolicy, claims []Claim, k Cluster, s Storage) []string {
+func storageStack(b *api.BackupPolicy, claims []Claim, used []Class, s Storage) []string {
 	classes, drivers := map[string]bool{}, map[string]bool{}
 	for _, c := range claims {
 		if c.Driver != "" {
@@ -197,7 +197,7 @@ func storageStack(b *api.BackupPolicy, claims []Claim, k Cluster, s Storage) []s
 			out = append(out, "CSIDriver/"+d.Name+"="+d.Digest)
 		}
 	}
-	for _, c := range usedClasses(b, claims, k.Classes) {
+	for _, c := range used {
 		out = append(out, "VolumeSnapshotClass/"+c.Name+"="+c.Digest)
 	}
 	slices.SortFunc(out, strings.Compare)
@@ -206,7 +206,8 @@ func storageStack(b *api.BackupPolicy, claims []Claim, k Cluster, s Storage) []s
 
 // StorageStack is the storage stack of a policy, for a drill that starts.
 func StorageStack(b *api.BackupPolicy, claims []Claim, w *Workload, k Cluster, s Storage) []string {
-	return storageStack(b, Select(b.Spec.Volumes, claims, w).Claims, k, s)
+	selected := Select(b.Spec.Volumes, claims, w).Claims
+	return storageStack(b, selected, usedClasses(b, selected, k.Classes), s)
 }
 
 // orphans are the snapshots whose point is not there.
@@ -239,11 +240,7 @@ func leftovers(o PolicyObserved, f facts) []drift.Leftover {
 		if s.FinishedAt == nil || s.Run == nil || meta.IsStatusConditionTrue(s.Conditions, api.ConditionCleanedUp) {
 			continue
 		}
-		delay := duration(s.Run.Cleanup.OnSuccess, 0)
-		if s.Verdict != api.VerdictPassed {
-			delay = duration(s.Run.Cleanup.OnFailure, 0)
-		}
-		out = append(out, drift.Leftover{Subject: "drill/" + d.Name, Since: s.FinishedAt.Add(delay + cleanupPatience)})
+		out = append(out, drift.Leftover{Subject: "drill/" + d.Name, Since: cleanupAt(s).Add(cleanupPatience)})
 	}
 	for _, t := range o.Throwaways {
 		ours := slices.ContainsFunc(f.drills, func(d *api.RestoreDrill) bool { return string(d.UID) == t.RunUID }) ||

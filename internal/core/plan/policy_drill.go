@@ -70,7 +70,7 @@ func (p *PolicyPlan) planDrill(o PolicyObserved, f facts, now time.Time) {
 // planFreshDrill rehearses once more, outside of the schedule, when the storage stack is not the one of the last proof: what was
 // proven then says little now. It is asked for once for each stack.
 func (p *PolicyPlan) planFreshDrill(o PolicyObserved, f facts, busy bool) {
-	last, stack := p.Status.LastProof, storageStack(o.Policy, f.selection.Claims, o.Cluster, o.Storage)
+	last, stack := p.Status.LastProof, f.stack
 	if last == nil || busy || o.Unread[drift.FactStack] != "" || len(drift.StackChanged(last.Storage, stack)) == 0 {
 		return
 	}

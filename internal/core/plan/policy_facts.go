@@ -24,6 +24,8 @@ type facts struct {
 	drillErr      error
 	drills        []*api.RestoreDrill // of this very policy
 	selection     Selection
+	used          []Class  // the snapshot classes by which the selected claims are captured
+	stack         []string // what stands between them and their bytes
 	problems      []api.VolumeProblem
 	points        []*api.RecoveryPoint // of this very policy, oldest first
 	active        *api.RecoveryPoint   // being captured
@@ -49,6 +51,8 @@ func policyFacts(o PolicyObserved, now time.Time) facts {
 	}
 	f.drills = drillsOf(b, o.Drills)
 	f.selection = Select(b.Spec.Volumes, o.Claims, o.Workload)
+	f.used = usedClasses(b, f.selection.Claims, o.Cluster.Classes)
+	f.stack = storageStack(b, f.selection.Claims, f.used, o.Storage)
 	f.problems = volumeProblems(b, f.selection, o.Cluster)
 	for _, p := range f.points {
 		if until := activeUntil(p); f.active == nil && until.After(now) {

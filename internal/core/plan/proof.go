@@ -10,10 +10,8 @@ import (
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 )
-
-// defaultProofWithin is how old the newest proof may get when the policy does not say.
-const defaultProofWithin = 7 * 24 * time.Hour
 
 // mostProofs is how many proofs a point lists.
 const mostProofs = 5
@@ -83,8 +81,7 @@ func (p *PolicyPlan) keepProof(proof api.ProofSummary) {
 
 // toProve says whether there is a proof to judge: one is promised, or a drill has ended.
 func toProve(b *api.BackupPolicy, s api.BackupPolicyStatus) bool {
-	o := b.Spec.Objectives
-	return s.LastProof != nil || s.LastDrill != nil || b.Spec.Drill != nil || (o != nil && (o.ProofWithin != nil || o.RequiredProof != ""))
+	return s.LastProof != nil || s.LastDrill != nil || levels.ProofWithin(b) > 0
 }
 
 // countDrill counts a drill that ended after the newest that was counted before this pass. Drills of a policy end one after the other.

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
@@ -77,25 +78,25 @@ func TestProvenOfAPolicy(t *testing.T) {
 		{"promised without a schedule", func(b *api.BackupPolicy) {
 			b.Spec.Drill, b.Spec.Objectives = nil, &api.Objectives{RequiredProof: api.LevelRestored}
 		}, nil, "False NeverProven", time.Time{}},
-		{"proven", nothing, drills{passed(day(1))}, "True Proven", day(1).Add(defaultProofWithin)},
-		{"proven by hand, with nothing promised", func(b *api.BackupPolicy) { b.Spec.Drill = nil }, drills{passed(day(1))}, "True Proven", day(1).Add(defaultProofWithin)},
+		{"proven", nothing, drills{passed(day(1))}, "True Proven", day(1).Add(levels.DefaultProofWithin)},
+		{"proven by hand, with nothing promised", func(b *api.BackupPolicy) { b.Spec.Drill = nil }, drills{passed(day(1))}, "True Proven", day(1).Add(levels.DefaultProofWithin)},
 		{"passed, and the evidence is not recorded", nothing, drills{passed(day(1), func(d *api.RestoreDrill) { d.Status.Evidence = nil })}, "False NeverProven", time.Time{}},
 		{"too old by default", nothing, drills{passed(day(7))}, "False ProofExpired", time.Time{}},
 		{"too old for what is asked", within(time.Hour), drills{passed(noon.Add(-time.Hour))}, "False ProofExpired", time.Time{}},
 		{"young enough for what is asked", within(time.Hour), drills{passed(noon.Add(time.Second - time.Hour))}, "True Proven", noon.Add(time.Second)},
-		{"too shallow", objectives(api.Objectives{RequiredProof: api.LevelConsistent}), drills{passed(day(1))}, "False ProofTooShallow", day(1).Add(defaultProofWithin)},
-		{"too shallow for the checks", withChecks(bothChecks...), drills{passed(day(1), reached(api.LevelConsistent))}, "False ProofTooShallow", day(1).Add(defaultProofWithin)},
-		{"deep enough for the checks", withChecks(bothChecks...), drills{passed(day(1), reached(api.LevelAnswering))}, "True Proven", day(1).Add(defaultProofWithin)},
-		{"deeper than asked", objectives(api.Objectives{RequiredProof: api.LevelRestored}), drills{passed(day(1), reached(api.LevelAnswering))}, "True Proven", day(1).Add(defaultProofWithin)},
-		{"too slow", quick(3*time.Minute - time.Second), drills{passed(day(1))}, "False RecoveryTooSlow", day(1).Add(defaultProofWithin)},
-		{"just quick enough", quick(3 * time.Minute), drills{passed(day(1))}, "True Proven", day(1).Add(defaultProofWithin)},
-		{"not measured", quick(time.Minute), drills{passed(day(1), func(d *api.RestoreDrill) { d.Status.RecoveryTime = nil })}, "Unknown RecoveryTooSlow", day(1).Add(defaultProofWithin)},
+		{"too shallow", objectives(api.Objectives{RequiredProof: api.LevelConsistent}), drills{passed(day(1))}, "False ProofTooShallow", day(1).Add(levels.DefaultProofWithin)},
+		{"too shallow for the checks", withChecks(bothChecks...), drills{passed(day(1), reached(api.LevelConsistent))}, "False ProofTooShallow", day(1).Add(levels.DefaultProofWithin)},
+		{"deep enough for the checks", withChecks(bothChecks...), drills{passed(day(1), reached(api.LevelAnswering))}, "True Proven", day(1).Add(levels.DefaultProofWithin)},
+		{"deeper than asked", objectives(api.Objectives{RequiredProof: api.LevelRestored}), drills{passed(day(1), reached(api.LevelAnswering))}, "True Proven", day(1).Add(levels.DefaultProofWithin)},
+		{"too slow", quick(3*time.Minute - time.Second), drills{passed(day(1))}, "False RecoveryTooSlow", day(1).Add(levels.DefaultProofWithin)},
+		{"just quick enough", quick(3 * time.Minute), drills{passed(day(1))}, "True Proven", day(1).Add(levels.DefaultProofWithin)},
+		{"not measured", quick(time.Minute), drills{passed(day(1), func(d *api.RestoreDrill) { d.Status.RecoveryTime = nil })}, "Unknown RecoveryTooSlow", day(1).Add(levels.DefaultProofWithin)},
 		{"failed since", nothing, drills{passed(day(2)), oneEnded("failed", api.VerdictFailed, day(1))}, "False DrillFailed", time.Time{}},
-		{"failed before", nothing, drills{passed(day(1)), oneEnded("failed", api.VerdictFailed, day(2))}, "True Proven", day(1).Add(defaultProofWithin)},
+		{"failed before", nothing, drills{passed(day(1)), oneEnded("failed", api.VerdictFailed, day(2))}, "True Proven", day(1).Add(levels.DefaultProofWithin)},
 		{"failed, and never proven", nothing, drills{oneEnded("failed", api.VerdictFailed, day(2))}, "False DrillFailed", time.Time{}},
 		{"failed without having chosen a point", nothing, drills{passed(day(2)), oneEnded("failed", api.VerdictFailed, day(1), func(d *api.RestoreDrill) { d.Status.Run, d.Status.Evidence = nil, nil })}, "False DrillFailed", time.Time{}},
-		{"could not run since", nothing, drills{passed(day(2)), oneEnded("stuck", api.VerdictInconclusive, day(1))}, "True Proven", day(2).Add(defaultProofWithin)},
-		{"aborted since", nothing, drills{passed(day(2)), oneEnded("stopped", api.VerdictAborted, day(1))}, "True Proven", day(2).Add(defaultProofWithin)},
+		{"could not run since", nothing, drills{passed(day(2)), oneEnded("stuck", api.VerdictInconclusive, day(1))}, "True Proven", day(2).Add(levels.DefaultProofWithin)},
+		{"aborted since", nothing, drills{passed(day(2)), oneEnded("stopped", api.VerdictAborted, day(1))}, "True Proven", day(2).Add(levels.DefaultProofWithin)},
 		{"failed since, and then could not run", nothing, drills{passed(day(3)), oneEnded("failed", api.VerdictFailed, day(2)), oneEnded("stuck", api.VerdictInconclusive, day(1))}, "False DrillFailed", time.Time{}},
 		{"could not run, and never proven", nothing, drills{oneEnded("stuck", api.VerdictInconclusive, day(1))}, "False NeverProven", time.Time{}},
 		{"a namesake's drill", nothing, drills{passed(day(1), func(d *api.RestoreDrill) { d.Status.Run.PolicyUID = "another" })}, "False NeverProven", time.Time{}},
