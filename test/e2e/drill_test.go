@@ -38,7 +38,7 @@ func TestDrillProves(t *testing.T) {
 	s := newSpace(t)
 	s.claims(storageA, "contacts", "photos")
 	s.pod("writer", "contacts")
-	s.sh("writer", "chmod 777 /data && echo kept > /data/file && mkdir -p '/data/odd names' && echo x > '/data/odd names/a b' && ln -s file /data/link && sync")
+	s.sh("writer", "chmod 777 /data && echo kept > /data/file && mkdir -p '/data/odd names' && echo x > '/data/odd names/a b' && ln -sfn file /data/link && sync")
 	s.policy("sync", keep(api.Retention{Last: 1}), drilled(
 		check("files", api.LevelConsistent, "[ $(cat /restore/contacts/file) = kept ] && touch /restore/contacts/scratch"),
 		check("answer", api.LevelAnswering, "[ \"$(wget -q -O - http://127.0.0.1:8080/file)\" = kept ]", func(c *api.Check) {
