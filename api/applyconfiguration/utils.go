@@ -18,6 +18,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=lifeboat.dev, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("AppliedSpec"):
 		return &apiv1alpha1.AppliedSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AzureLocation"):
+		return &apiv1alpha1.AzureLocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BackupPolicy"):
 		return &apiv1alpha1.BackupPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BackupPolicySpec"):
@@ -46,6 +48,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ClusterBackupPolicyStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClusterPolicyTemplate"):
 		return &apiv1alpha1.ClusterPolicyTemplateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CopiedVolume"):
+		return &apiv1alpha1.CopiedVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CopyProgress"):
+		return &apiv1alpha1.CopyProgressApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CopyRecord"):
+		return &apiv1alpha1.CopyRecordApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CopySummary"):
+		return &apiv1alpha1.CopySummaryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CopyTarget"):
+		return &apiv1alpha1.CopyTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Drill"):
 		return &apiv1alpha1.DrillApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DrillCleanup"):
@@ -72,12 +84,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExemptionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExpiringPoint"):
 		return &apiv1alpha1.ExpiringPointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FilesystemLocation"):
+		return &apiv1alpha1.FilesystemLocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Finding"):
 		return &apiv1alpha1.FindingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FindingCounts"):
 		return &apiv1alpha1.FindingCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Fingerprint"):
 		return &apiv1alpha1.FingerprintApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GCSLocation"):
+		return &apiv1alpha1.GCSLocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Hook"):
 		return &apiv1alpha1.HookApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HookRecord"):
@@ -92,14 +108,20 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.MissedRunApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MoverOptions"):
 		return &apiv1alpha1.MoverOptionsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePlacement"):
+		return &apiv1alpha1.NodePlacementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NotifierMark"):
 		return &apiv1alpha1.NotifierMarkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Objectives"):
 		return &apiv1alpha1.ObjectivesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ObjectLock"):
+		return &apiv1alpha1.ObjectLockApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PointCounts"):
 		return &apiv1alpha1.PointCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PointFingerprint"):
 		return &apiv1alpha1.PointFingerprintApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PointOrigin"):
+		return &apiv1alpha1.PointOriginApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PointReference"):
 		return &apiv1alpha1.PointReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PointSummary"):
@@ -116,6 +138,22 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RecoveryPointSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecoveryPointStatus"):
 		return &apiv1alpha1.RecoveryPointStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReleasedPart"):
+		return &apiv1alpha1.ReleasedPartApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Repository"):
+		return &apiv1alpha1.RepositoryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RepositoryDamage"):
+		return &apiv1alpha1.RepositoryDamageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RepositoryLimits"):
+		return &apiv1alpha1.RepositoryLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RepositoryReference"):
+		return &apiv1alpha1.RepositoryReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RepositoryRun"):
+		return &apiv1alpha1.RepositoryRunApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RepositorySpec"):
+		return &apiv1alpha1.RepositorySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RepositoryStatus"):
+		return &apiv1alpha1.RepositoryStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Restore"):
 		return &apiv1alpha1.RestoreApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RestoreDrill"):
@@ -136,8 +174,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RestoreVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retention"):
 		return &apiv1alpha1.RetentionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("S3Location"):
+		return &apiv1alpha1.S3LocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Schedule"):
 		return &apiv1alpha1.ScheduleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretReference"):
+		return &apiv1alpha1.SecretReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SFTPLocation"):
+		return &apiv1alpha1.SFTPLocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SnapshotOptions"):
 		return &apiv1alpha1.SnapshotOptionsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StampConflict"):
@@ -160,6 +204,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.VolumeSelectionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeSwap"):
 		return &apiv1alpha1.VolumeSwapApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebDAVLocation"):
+		return &apiv1alpha1.WebDAVLocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadReference"):
 		return &apiv1alpha1.WorkloadReferenceApplyConfiguration{}
 

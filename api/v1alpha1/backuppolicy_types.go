@@ -84,6 +84,13 @@ type BackupPolicySpec struct {
 	// +required
 	Retention Retention `json:"retention"`
 
+	// copies say where points are copied to, so that they outlive the storage system. When absent there are only snapshots.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=4
+	Copies []CopyTarget `json:"copies,omitempty"`
+
 	// objectives say how much may be lost, and what must be proven.
 	// When absent, Protected holds until two consecutive slots have passed without a complete recovery point.
 	// +optional
@@ -165,11 +172,18 @@ type Drill struct {
 	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('[a-z]-[0-9]|[0-9]-[a-z]')",message="a range in cron must not mix a name and a number; write both as names or both as numbers"
 	Cron string `json:"cron"`
 
+	// from says what is restored: Snapshot, or Copy for a copy of the point, which proves that it can be done without the storage
+	// system. When absent it is Snapshot.
+	// +optional
+	// +kubebuilder:validation:Enum=Snapshot;Copy
+	From RestoreSource `json:"from,omitempty"`
+
 	// select says which complete point is rehearsed. When absent it is Rotate.
 	// +optional
 	Select DrillSelect `json:"select,omitempty"`
 
-	// storageClassName is the class of the throw-away volumes. Its provisioner must be the driver of the snapshots.
+	// storageClassName is the class of the throw-away volumes. From snapshots its provisioner must be their driver; from copies it
+	// may be any.
 	// When absent, the class of each captured claim.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
@@ -549,6 +563,15 @@ type Objectives struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1s'))",message="recoveryTime must be at least 1s"
 	RecoveryTime *metav1.Duration `json:"recoveryTime,omitempty"`
 
+	// copyWithin is how old the data of the newest independent copy may get. At least 1m. When absent no age is too old, but
+	// where spec.copies are promised there must be one.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="copyWithin must be a duration such as 90m, 24h or 168h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1m'))",message="copyWithin must be at least 1m"
+	CopyWithin *metav1.Duration `json:"copyWithin,omitempty"`
+
 	// proofWithin is how old the newest proof may get. At least 1m. When absent it is 168h, a week.
 	// +optional
 	// +kubebuilder:validation:Type=string
@@ -620,6 +643,15 @@ type BackupPolicyStatus struct {
 	// +optional
 	LastRecoveryPoint *PointSummary `json:"lastRecoveryPoint,omitempty"`
 
+	// lastCopy is the newest complete copy in another failure domain. Absent until there is one.
+	// +optional
+	LastCopy *CopySummary `json:"lastCopy,omitempty"`
+
+	// copySlots are the newest slots of spec.copies that were run or passed over, by the target's name.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	CopySlots map[string]metav1.Time `json:"copySlots,omitempty"`
+
 	// activeRecoveryPoint is the name of the point that is being captured. Absent when there is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
@@ -654,6 +686,7 @@ type BackupPolicyStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=uid
+	// +listMapKey=part
 	// +kubebuilder:validation:MaxItems=20
 	Expiring []ExpiringPoint `json:"expiring,omitempty"`
 
@@ -728,6 +761,13 @@ type ProofSummary struct {
 	// recoveryTime is how long the recovery took, to that level.
 	// +optional
 	RecoveryTime *metav1.Duration `json:"recoveryTime,omitempty"`
+	// from is what was restored: the snapshots, or a copy.
+	// +optional
+	From RestoreSource `json:"from,omitempty"`
+	// independent says that it was restored without the failure domain of the captured volumes: neither the repository nor the
+	// storage class shares it.
+	// +optional
+	Independent bool `json:"independent,omitempty"`
 	// storage is the storage stack under which it was restored, one line for each part: KIND/NAME=HASH of what it says.
 	// +optional
 	// +listType=atomic
@@ -803,6 +843,21 @@ type PointSummary struct {
 	CaptureTime *metav1.Duration `json:"captureTime,omitempty"`
 }
 
+// CopySummary is the essence of one copy.
+type CopySummary struct {
+	// recoveryPoint is the point that was copied.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	RecoveryPoint string `json:"recoveryPoint"`
+	// repository is the Repository that holds it.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Repository string `json:"repository"`
+	// pointInTime is the moment its data are from.
+	// +required
+	PointInTime metav1.Time `json:"pointInTime"`
+}
+
 // PointCounts counts recovery points by state.
 type PointCounts struct {
 	// complete points can be restored whole.
@@ -867,6 +922,11 @@ type ExpiringPoint struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid"`
+	// part is what of the point expires: empty for all of it, snapshots, or copy/NAME.
+	// +optional
+	// +kubebuilder:default=""
+	// +kubebuilder:validation:MaxLength=64
+	Part string `json:"part"`
 	// at is when it may be expired.
 	// +required
 	At metav1.Time `json:"at"`

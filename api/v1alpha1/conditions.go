@@ -25,6 +25,19 @@ const (
 	// domain of its volumes. Absent while no copies are promised.
 	ConditionIndependent = "Independent"
 
+	// ConditionReachable of a Repository is True while the last probe could open it.
+	ConditionReachable = "Reachable"
+
+	// ConditionVerified of a Repository is True while every byte of it was read back within spec.verifyWithin, and no damage is known.
+	ConditionVerified = "Verified"
+
+	// ConditionImmutable of a Repository is True when a probe found that its bucket refuses to delete what was written. Absent
+	// unless spec.objectLock promises it.
+	ConditionImmutable = "Immutable"
+
+	// ConditionCopied of a RecoveryPoint is True when all promised copies of it are complete. Absent while none are promised.
+	ConditionCopied = "Copied"
+
 	// ConditionCovered of a ClusterBackupPolicy is True while every claim in scope is selected by an active policy, or exempt.
 	ConditionCovered = "Covered"
 

@@ -28,6 +28,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&RecoveryPoint{}, &RecoveryPointList{},
 		&RestoreDrill{}, &RestoreDrillList{},
 		&Restore{}, &RestoreList{},
+		&Repository{}, &RepositoryList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -47,6 +47,25 @@ const (
 	// AnnotationPrivilegedMovers, on a Namespace, is "true" where the pods that read restored volumes may run as root with
 	// the one capability to read every file. Whoever may edit a Namespace decides it.
 	AnnotationPrivilegedMovers = "lifeboat.dev/privileged-movers"
+	// AnnotationAllowWorkloadIdentity, on a Namespace, is "true" where repositories may be reached with the identity that the
+	// environment gives a pod. Whoever may edit a Namespace decides it.
+	AnnotationAllowWorkloadIdentity = "lifeboat.dev/allow-workload-identity"
+	// AnnotationAllowInsecure, on a Namespace, is "true" where repositories may be reached without TLS.
+	AnnotationAllowInsecure = "lifeboat.dev/allow-insecure-repositories"
+	// AnnotationFailureDomain, on a StorageClass, is the failure domain of its volumes, as ROOT or ROOT/PART.
+	AnnotationFailureDomain = "lifeboat.dev/failure-domain"
+	// AnnotationProbeRequested, AnnotationVerifyRequested and AnnotationMaintainRequested, on a Repository, ask for a run that
+	// starts at or after this time, RFC 3339, whether or not one is due.
+	AnnotationProbeRequested    = "lifeboat.dev/probe-requested-at"
+	AnnotationVerifyRequested   = "lifeboat.dev/verify-requested-at"
+	AnnotationMaintainRequested = "lifeboat.dev/maintain-requested-at"
+	// AnnotationOrder, on a pod that speaks to a repository, is what it is to do, in JSON. It holds no credentials.
+	AnnotationOrder = "lifeboat.dev/order"
+	// LabelReachesRepository, on a pod, is "true" when it may speak to a repository. All other pods of a run speak to nobody.
+	LabelReachesRepository = "lifeboat.dev/reaches-repository"
+	// LabelRepository is the name of the repository that a pod speaks to.
+	LabelRepository = "lifeboat.dev/repository"
+
 	// AnnotationKeepUntil, on a PersistentVolume that a restore in place replaced, is until when it is kept, RFC 3339.
 	AnnotationKeepUntil = "lifeboat.dev/keep-until"
 
@@ -75,6 +94,8 @@ const (
 
 	// FinalizerSnapshots, on a RecoveryPoint, holds its deletion until its snapshots are gone or released.
 	FinalizerSnapshots = "lifeboat.dev/snapshots"
+	// FinalizerCopies, on a RecoveryPoint, holds its deletion until its copies are removed from their repositories, or kept.
+	FinalizerCopies = "lifeboat.dev/copies"
 	// FinalizerThrowaways, on a RestoreDrill or a Restore, holds its deletion until what it threw away is verified to be gone.
 	FinalizerThrowaways = "lifeboat.dev/throwaways"
 	// FinalizerPoints, on a BackupPolicy with onDelete Prune, holds its deletion until its points were told to go.

@@ -286,6 +286,81 @@ const (
 	// ReasonClockSkew says that the clocks of the storage system and of the cluster differ.
 	ReasonClockSkew = "ClockSkew"
 
+	// Repositories and copies.
+
+	// ReasonRepositoryReady says that copies can be made in a repository, and brought back from it.
+	ReasonRepositoryReady = "RepositoryReady"
+	// ReasonRepositoryProbing says that a repository is being looked at, or made, for the first time.
+	ReasonRepositoryProbing = "RepositoryProbing"
+	// ReasonRepositoryNotFound says that a policy or a point names a Repository that does not exist.
+	ReasonRepositoryNotFound = "RepositoryNotFound"
+	// ReasonRepositoryMissing says that there is no repository where one is expected.
+	ReasonRepositoryMissing = "RepositoryMissing"
+	// ReasonRepositoryExists says that there is a repository, or something else, where one was to be made.
+	ReasonRepositoryExists = "RepositoryExists"
+	// ReasonRepositoryIDMismatch says that another repository was found than the one that is pinned.
+	ReasonRepositoryIDMismatch = "RepositoryIDMismatch"
+	// ReasonRepositoryFull says that the store takes no more.
+	ReasonRepositoryFull = "RepositoryFull"
+	// ReasonCredentialsRefused says that the store refused the credentials, or that there are none.
+	ReasonCredentialsRefused = "CredentialsRefused"
+	// ReasonPasswordWrong says that the password does not open the repository.
+	ReasonPasswordWrong = "PasswordWrong"
+	// ReasonPasswordCreated says that a Secret with a random password was created.
+	ReasonPasswordCreated = "PasswordCreated"
+	// ReasonSecretMissing says that a Secret that a pod needs is not there, or lacks a key.
+	ReasonSecretMissing = "SecretMissing"
+	// ReasonInvalidSpec says that the spec asks for something that this release does not know.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonIdentityNotAllowed says that the namespace's admin does not allow workload identity.
+	ReasonIdentityNotAllowed = "IdentityNotAllowed"
+	// ReasonInsecureNotAllowed says that the namespace's admin does not allow to speak without TLS.
+	ReasonInsecureNotAllowed = "InsecureNotAllowed"
+	// ReasonLockEnforced says that a probe found that the bucket refuses to delete what was written.
+	ReasonLockEnforced = "LockEnforced"
+	// ReasonNotVerified says that not every byte of a repository was read back yet.
+	ReasonNotVerified = "NotVerified"
+	// ReasonRepositoryVerified says that every byte was read back.
+	ReasonRepositoryVerified = "RepositoryVerified"
+	// ReasonMaintenanceFailed says that a repository could not be tidied up.
+	ReasonMaintenanceFailed = "MaintenanceFailed"
+	// ReasonPointsImported says that recovery points were made of what a repository holds.
+	ReasonPointsImported = "PointsImported"
+	// ReasonCopying says that a point is being copied.
+	ReasonCopying = "Copying"
+	// ReasonCopyPending says that a copy waits for its turn.
+	ReasonCopyPending = "CopyPending"
+	// ReasonCopied says that a point was copied, and the copy found to be all there.
+	ReasonCopied = "Copied"
+	// ReasonCopyMissing says that a repository does not hold a copy that it should.
+	ReasonCopyMissing = "CopyMissing"
+	// ReasonCopyTimedOut says that a copy took too long.
+	ReasonCopyTimedOut = "CopyTimedOut"
+	// ReasonCopyRemoved says that a copy was removed from its repository.
+	ReasonCopyRemoved = "CopyRemoved"
+	// ReasonCopiesOnly says that a point has no snapshots any more, and lives on in its copies.
+	ReasonCopiesOnly = "CopiesOnly"
+	// ReasonCopyNotVerified says that a snapshot is kept because the promised copy of it is not complete.
+	ReasonCopyNotVerified = "CopyNotVerified"
+	// ReasonNoCompleteCopy says that a point has no complete copy to restore from.
+	ReasonNoCompleteCopy = "NoCompleteCopy"
+	// ReasonFidelityLost says that a volume holds what cannot be carried, and fidelity is Strict.
+	ReasonFidelityLost = "FidelityLost"
+	// ReasonOwnershipNotKept says that owners could not be set on what was restored, for want of the right to do so.
+	ReasonOwnershipNotKept = "OwnershipNotKept"
+	// ReasonOutOfMemory says that a pod ran out of memory, twice.
+	ReasonOutOfMemory = "OutOfMemory"
+	// ReasonVolumeTooSmall says that the restored volume is full.
+	ReasonVolumeTooSmall = "VolumeTooSmall"
+	// ReasonWriteFailed says that the restored volume could not be written.
+	ReasonWriteFailed = "WriteFailed"
+	// ReasonMoverFailed says that a pod of the mover ended for a reason that it did not tell.
+	ReasonMoverFailed = "MoverFailed"
+	// ReasonIndependent says that the newest independent copy is young enough.
+	ReasonIndependent = "IndependentCopy"
+	// ReasonPointImported says that a point came from a repository.
+	ReasonPointImported = "PointImported"
+
 	// Events, and reasons of expiry.
 
 	// ReasonPointCreated says that a recovery point was begun for a slot.

@@ -22,6 +22,7 @@ import (
 // +kubebuilder:printcolumn:name="Volumes",type=string,JSONPath=`.status.progress`,description="Captured volumes of those selected."
 // +kubebuilder:printcolumn:name="Taken",type=date,JSONPath=`.status.pointInTime`,description="Age of the data, by the storage system's clock."
 // +kubebuilder:printcolumn:name="Proof",type=string,JSONPath=`.status.proofs[0].level`,description="How deep the newest proof of this point goes."
+// +kubebuilder:printcolumn:name="Copies",type=string,JSONPath=`.status.copies[*].state`,description="How far its copies are."
 // +kubebuilder:printcolumn:name="Keep",type=string,JSONPath=`.status.keep`,description="Why retention keeps it."
 // +kubebuilder:printcolumn:name="Hold",type=boolean,priority=1,JSONPath=`.spec.hold`
 // +kubebuilder:printcolumn:name="Slot",type=string,priority=1,JSONPath=`.spec.slot`
@@ -157,6 +158,28 @@ type RecoveryPointStatus struct {
 	// fingerprint is what the volumes held at the capture, recorded from their snapshots. Absent when the policy records none.
 	// +optional
 	Fingerprint *PointFingerprint `json:"fingerprint,omitempty"`
+
+	// copies are the copies of this point, by the name of their target in the policy.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Copies []CopyRecord `json:"copies,omitempty"`
+
+	// release are the parts of this point that retention lets go while another part is kept.
+	// +optional
+	// +listType=map
+	// +listMapKey=part
+	// +kubebuilder:validation:MaxItems=9
+	Release []ReleasedPart `json:"release,omitempty"`
+
+	// snapshotsReleasedAt is when the snapshots of a point that lives on in its copies were gone. Absent while it has snapshots.
+	// +optional
+	SnapshotsReleasedAt *metav1.Time `json:"snapshotsReleasedAt,omitempty"`
+
+	// origin says where a point that was imported came from. Absent for a point of this cluster.
+	// +optional
+	Origin *PointOrigin `json:"origin,omitempty"`
 
 	// proofs are the drills that passed on this point, newest first, at most 5.
 	// +optional

@@ -76,6 +76,27 @@ type RestoreSpec struct {
 	// +kubebuilder:validation:Enum=Complete;Proven
 	Latest PointStanding `json:"latest,omitempty"`
 
+	// from says what is restored: Snapshot, Copy, or Any for the snapshots where they can be restored, and else a complete copy.
+	// When absent it is Any.
+	// +optional
+	// +kubebuilder:validation:Enum=Any;Snapshot;Copy
+	From RestoreSource `json:"from,omitempty"`
+
+	// copy is the name of the copy to restore, as status.copies of the point names it. When absent, the first that is complete
+	// and whose repository can be reached.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Copy string `json:"copy,omitempty"`
+
+	// paths restores only these files and folders, such as photos/2009, from a copy. When absent, all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MaxLength=4096
+	// +kubebuilder:validation:items:MinLength=1
+	Paths []string `json:"paths,omitempty"`
+
 	// volumes are those to bring back. When absent, all volumes of the point, of which there may be at most 50.
 	// +optional
 	// +listType=map
@@ -91,7 +112,7 @@ type RestoreSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.contains('{claim}') && self.replace('{claim}', 'a').replace('{restore}', 'a').matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="namePattern must contain {claim}, may contain {restore}, and otherwise be made of lower case letters, digits, dots and dashes"
 	NamePattern string `json:"namePattern,omitempty"`
 
-	// storageClassName is the class of the new claims. Its provisioner must be the driver of the snapshots.
+	// storageClassName is the class of the new claims. From snapshots its provisioner must be their driver; from copies it may be any.
 	// When absent, the class of each captured claim.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
@@ -132,6 +153,20 @@ type RestoreSpec struct {
 	// +optional
 	DryRun bool `json:"dryRun,omitempty"`
 }
+
+// RestoreSource says what is restored.
+//
+// +kubebuilder:validation:Enum=Any;Snapshot;Copy
+type RestoreSource string
+
+const (
+	// FromAny is the snapshots where they can be restored, and else a complete copy.
+	FromAny RestoreSource = "Any"
+	// FromSnapshot is the snapshots.
+	FromSnapshot RestoreSource = "Snapshot"
+	// FromCopy is a complete copy.
+	FromCopy RestoreSource = "Copy"
+)
 
 // PointStanding says which points count.
 type PointStanding string
@@ -218,6 +253,13 @@ type RestoreRun struct {
 	// deadline is when an unfinished restore has failed.
 	// +required
 	Deadline metav1.Time `json:"deadline"`
+	// from is what is restored: the snapshots, or a copy.
+	// +optional
+	From RestoreSource `json:"from,omitempty"`
+	// copy is the name of the copy that is restored. Absent from snapshots.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Copy string `json:"copy,omitempty"`
 	// mover are the options of the pods that read.
 	// +optional
 	Mover *MoverOptions `json:"mover,omitempty"`

@@ -449,6 +449,20 @@ type DrillRun struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	StorageClassName string `json:"storageClassName,omitempty"`
+	// from is what is restored: the snapshots, or a copy.
+	// +optional
+	From RestoreSource `json:"from,omitempty"`
+
+	// copy is the name of the copy that is restored. Absent from snapshots.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Copy string `json:"copy,omitempty"`
+
+	// independent says that neither the repository nor the storage class shares the failure domain of the captured volumes, as
+	// it was computed when the drill started.
+	// +optional
+	Independent bool `json:"independent,omitempty"`
+
 	// mover are the options of the pods that read.
 	// +optional
 	Mover *MoverOptions `json:"mover,omitempty"`
@@ -677,4 +691,18 @@ type MoverOptions struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=2147483647
 	RunAsGroup *int64 `json:"runAsGroup,omitempty"`
+
+	// resources are those of the pods that speak to a repository. When absent: requests of 100m CPU and 128Mi memory, and a limit of
+	// 1Gi memory. A pod that ran out of memory is followed by one with twice the limit, once.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// placement says on which nodes the pods run. When absent, on any.
+	// +optional
+	Placement *NodePlacement `json:"placement,omitempty"`
+
+	// priorityClassName is the priority of the pods. When absent, the cluster's default.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	PriorityClassName string `json:"priorityClassName,omitempty"`
 }

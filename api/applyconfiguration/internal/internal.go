@@ -47,6 +47,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: scheduleSince
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.AzureLocation
+  map:
+    fields:
+    - name: account
+      type:
+        scalar: string
+    - name: container
+      type:
+        scalar: string
+    - name: credentials
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SecretReference
+    - name: domain
+      type:
+        scalar: string
+    - name: prefix
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.BackupPolicy
   map:
     fields:
@@ -68,6 +86,14 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.BackupPolicySpec
   map:
     fields:
+    - name: copies
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyTarget
+          elementRelationship: associative
+          keys:
+          - name
     - name: drill
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill
@@ -119,6 +145,11 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: copySlots
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: drills
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCounts
@@ -130,6 +161,7 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - uid
+          - part
     - name: findingCounts
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FindingCounts
@@ -139,6 +171,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Finding
           elementRelationship: atomic
+    - name: lastCopy
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopySummary
     - name: lastDrill
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillSummary
@@ -481,6 +516,145 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: boolean
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Consistency
   scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopiedVolume
+  map:
+    fields:
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: claim
+      type:
+        scalar: string
+    - name: digest
+      type:
+        scalar: string
+    - name: files
+      type:
+        scalar: numeric
+    - name: lost
+      type:
+        scalar: numeric
+    - name: newBytes
+      type:
+        scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyProgress
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: bytesPerSecond
+      type:
+        scalar: numeric
+    - name: files
+      type:
+        scalar: numeric
+    - name: timeLeft
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: totalBytes
+      type:
+        scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyRecord
+  map:
+    fields:
+    - name: attempt
+      type:
+        scalar: numeric
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: cleanedUp
+      type:
+        scalar: boolean
+    - name: deadline
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: fidelity
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Fidelity
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: message
+      type:
+        scalar: string
+    - name: mover
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
+    - name: name
+      type:
+        scalar: string
+    - name: newBytes
+      type:
+        scalar: numeric
+    - name: progress
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyProgress
+    - name: reason
+      type:
+        scalar: string
+    - name: repository
+      type:
+        scalar: string
+    - name: repositoryID
+      type:
+        scalar: string
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyState
+    - name: verifiedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: volumes
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopiedVolume
+          elementRelationship: associative
+          keys:
+          - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyState
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopySummary
+  map:
+    fields:
+    - name: pointInTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: recoveryPoint
+      type:
+        scalar: string
+    - name: repository
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyTarget
+  map:
+    fields:
+    - name: cron
+      type:
+        scalar: string
+    - name: fidelity
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Fidelity
+    - name: name
+      type:
+        scalar: string
+    - name: repository
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryReference
+    - name: retention
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Retention
+    - name: timeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill
   map:
     fields:
@@ -498,6 +672,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: cron
       type:
         scalar: string
+    - name: from
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
     - name: history
       type:
         scalar: numeric
@@ -566,9 +743,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: cleanup
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCleanup
+    - name: copy
+      type:
+        scalar: string
     - name: deadline
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: from
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
+    - name: independent
+      type:
+        scalar: boolean
     - name: mover
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
@@ -724,10 +910,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: part
+      type:
+        scalar: string
+      default: ""
     - name: reason
       type:
         scalar: string
     - name: uid
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Fidelity
+  scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FilesystemLocation
+  map:
+    fields:
+    - name: claim
+      type:
+        scalar: string
+    - name: path
       type:
         scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Finding
@@ -788,6 +989,21 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FingerprintState
   scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.GCSLocation
+  map:
+    fields:
+    - name: bucket
+      type:
+        scalar: string
+    - name: credentials
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SecretReference
+    - name: prefix
+      type:
+        scalar: string
+    - name: workloadIdentity
+      type:
+        scalar: boolean
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.HTTPProbe
   map:
     fields:
@@ -898,12 +1114,35 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
   map:
     fields:
+    - name: placement
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.NodePlacement
+    - name: priorityClassName
+      type:
+        scalar: string
+    - name: resources
+      type:
+        namedType: io.k8s.api.core.v1.ResourceRequirements
     - name: runAsGroup
       type:
         scalar: numeric
     - name: runAsUser
       type:
         scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.NodePlacement
+  map:
+    fields:
+    - name: nodeSelector
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: tolerations
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.Toleration
+          elementRelationship: atomic
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.NotifierMark
   map:
     fields:
@@ -919,9 +1158,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: notifier
       type:
         scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ObjectLock
+  map:
+    fields:
+    - name: mode
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ObjectLockMode
+    - name: period
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ObjectLockMode
+  scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Objectives
   map:
     fields:
+    - name: copyWithin
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: proofWithin
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -993,6 +1246,27 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointOrigin
+  map:
+    fields:
+    - name: importedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: namespace
+      type:
+        scalar: string
+    - name: pointName
+      type:
+        scalar: string
+    - name: pointUID
+      type:
+        scalar: string
+    - name: repository
+      type:
+        scalar: string
+    - name: repositoryID
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointReference
   map:
     fields:
@@ -1054,6 +1328,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: drill
       type:
         scalar: string
+    - name: from
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
+    - name: independent
+      type:
+        scalar: boolean
     - name: level
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
@@ -1116,6 +1396,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: consistency
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Consistency
+    - name: copies
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyRecord
+          elementRelationship: associative
+          keys:
+          - name
     - name: fingerprint
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointFingerprint
@@ -1142,6 +1430,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: origin
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PointOrigin
     - name: pointInTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -1154,6 +1445,17 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofSummary
           elementRelationship: atomic
+    - name: release
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ReleasedPart
+          elementRelationship: associative
+          keys:
+          - part
+    - name: snapshotsReleasedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: trigger
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Trigger
@@ -1165,6 +1467,194 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - claim
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ReleasedPart
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: part
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Repository
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositorySpec
+    - name: status
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryStatus
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryDamage
+  map:
+    fields:
+    - name: contents
+      type:
+        scalar: numeric
+    - name: copies
+      type:
+        scalar: numeric
+    - name: healing
+      type:
+        scalar: boolean
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryLimits
+  map:
+    fields:
+    - name: copies
+      type:
+        scalar: numeric
+    - name: downloadBytesPerSecond
+      type:
+        scalar: numeric
+    - name: uploadBytesPerSecond
+      type:
+        scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryRun
+  map:
+    fields:
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: deadline
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: failures
+      type:
+        scalar: numeric
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: message
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositorySpec
+  map:
+    fields:
+    - name: azure
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.AzureLocation
+    - name: failureDomain
+      type:
+        scalar: string
+    - name: filesystem
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.FilesystemLocation
+    - name: gcs
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.GCSLocation
+    - name: import
+      type:
+        scalar: boolean
+    - name: limits
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryLimits
+    - name: mover
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
+    - name: objectLock
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ObjectLock
+    - name: password
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SecretReference
+    - name: probeEvery
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: s3
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.S3Location
+    - name: sftp
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SFTPLocation
+    - name: uniqueID
+      type:
+        scalar: string
+    - name: verifyWithin
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: webdav
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.WebDAVLocation
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryStatus
+  map:
+    fields:
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: copies
+      type:
+        scalar: numeric
+    - name: damage
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryDamage
+    - name: failureDomain
+      type:
+        scalar: string
+    - name: imported
+      type:
+        scalar: numeric
+    - name: lastVerified
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: location
+      type:
+        scalar: string
+    - name: maintenance
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryRun
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: passwordSecret
+      type:
+        scalar: string
+    - name: probe
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryRun
+    - name: skew
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: uniqueID
+      type:
+        scalar: string
+    - name: unreachableSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: verification
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryRun
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Restore
   map:
     fields:
@@ -1301,9 +1791,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreRun
   map:
     fields:
+    - name: copy
+      type:
+        scalar: string
     - name: deadline
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: from
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
     - name: mover
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.MoverOptions
@@ -1313,15 +1809,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: startedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
+  scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSpec
   map:
     fields:
     - name: asOf
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: copy
+      type:
+        scalar: string
     - name: dryRun
       type:
         scalar: boolean
+    - name: from
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
     - name: inPlace
       type:
         scalar: boolean
@@ -1342,6 +1846,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: namePattern
       type:
         scalar: string
+    - name: paths
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: policy
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PolicyReference
@@ -1471,6 +1981,51 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: yearly
       type:
         scalar: numeric
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.S3Location
+  map:
+    fields:
+    - name: bucket
+      type:
+        scalar: string
+    - name: caBundle
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SecretReference
+    - name: credentials
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SecretReference
+    - name: endpoint
+      type:
+        scalar: string
+    - name: insecure
+      type:
+        scalar: boolean
+    - name: prefix
+      type:
+        scalar: string
+    - name: region
+      type:
+        scalar: string
+    - name: workloadIdentity
+      type:
+        scalar: boolean
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SFTPLocation
+  map:
+    fields:
+    - name: credentials
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SecretReference
+    - name: host
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+    - name: user
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Schedule
   map:
     fields:
@@ -1487,6 +2042,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: UTC
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SecretReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Severity
   scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SnapshotOptions
@@ -1703,6 +2264,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: temporary
       type:
         scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.WebDAVLocation
+  map:
+    fields:
+    - name: credentials
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.SecretReference
+    - name: url
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.WorkloadReference
   map:
     fields:
@@ -1742,6 +2312,28 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requests
       type:
         namedType: io.k8s.api.core.v1.ResourceList
+- name: io.k8s.api.core.v1.TaintEffect
+  scalar: string
+- name: io.k8s.api.core.v1.Toleration
+  map:
+    fields:
+    - name: effect
+      type:
+        namedType: io.k8s.api.core.v1.TaintEffect
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.api.core.v1.TolerationOperator
+    - name: tolerationSeconds
+      type:
+        scalar: numeric
+    - name: value
+      type:
+        scalar: string
+- name: io.k8s.api.core.v1.TolerationOperator
+  scalar: string
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:

@@ -65,3 +65,32 @@ func Hash(parts ...string) uint64 {
 	sum := digest(parts...)
 	return binary.BigEndian.Uint64(sum[:])
 }
+
+// RepositoryPassword names the Secret with the generated password of a repository. People have to find it, so it has no hash.
+func RepositoryPassword(repository string) string { return repository + "-repository-password" }
+
+// CopyRun identifies the copying of one point to one target: what it made is told by it from what else was made for the point.
+func CopyRun(pointUID, target string) string {
+	return lock("copy", "", "copy-run", pointUID, target)
+}
+
+// Copier names a pod that copies a volume, by the run of its copy.
+func Copier(claimName, copyRun, claimUID string, attempt, try int) string {
+	return lock(claimName, "copy", "copier", copyRun, claimUID, strconv.Itoa(attempt), strconv.Itoa(try))
+}
+
+// Writer names a pod that writes a copy into a restored volume.
+func Writer(claimName, runUID, claimUID string, attempt int) string {
+	return lock(claimName, "write", "writer", runUID, claimUID, strconv.Itoa(attempt))
+}
+
+// RepositoryPod names a pod that looks at a repository or tidies it up, by what it does and when it was begun. There is one of
+// each at a time.
+func RepositoryPod(repository, repositoryUID, task string, begun time.Time) string {
+	return lock(repository, task, "repository", repositoryUID, task, begun.UTC().Format(time.RFC3339Nano))
+}
+
+// ImportedPoint names a recovery point that was made of what a repository holds.
+func ImportedPoint(point, pointUID, repositoryID string) string {
+	return lock(point, "imported", "import", pointUID, repositoryID)
+}

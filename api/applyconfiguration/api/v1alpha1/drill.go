@@ -14,9 +14,13 @@ import (
 type DrillApplyConfiguration struct {
 	// cron is when, in the form and the time zone of spec.schedule, with its jitter.
 	Cron *string `json:"cron,omitempty"`
+	// from says what is restored: Snapshot, or Copy for a copy of the point, which proves that it can be done without the storage
+	// system. When absent it is Snapshot.
+	From *apiv1alpha1.RestoreSource `json:"from,omitempty"`
 	// select says which complete point is rehearsed. When absent it is Rotate.
 	Select *apiv1alpha1.DrillSelect `json:"select,omitempty"`
-	// storageClassName is the class of the throw-away volumes. Its provisioner must be the driver of the snapshots.
+	// storageClassName is the class of the throw-away volumes. From snapshots its provisioner must be their driver; from copies it
+	// may be any.
 	// When absent, the class of each captured claim.
 	StorageClassName *string `json:"storageClassName,omitempty"`
 	// checks are run on the restored volumes, in this order. When absent a drill reaches Intact at most.
@@ -41,6 +45,14 @@ func Drill() *DrillApplyConfiguration {
 // If called multiple times, the Cron field is set to the value of the last call.
 func (b *DrillApplyConfiguration) WithCron(value string) *DrillApplyConfiguration {
 	b.Cron = &value
+	return b
+}
+
+// WithFrom sets the From field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the From field is set to the value of the last call.
+func (b *DrillApplyConfiguration) WithFrom(value apiv1alpha1.RestoreSource) *DrillApplyConfiguration {
+	b.From = &value
 	return b
 }
 

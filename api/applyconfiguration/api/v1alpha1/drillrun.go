@@ -28,6 +28,13 @@ type DrillRunApplyConfiguration struct {
 	Storage []string `json:"storage,omitempty"`
 	// storageClassName is the class of the throw-away volumes; empty: that of each captured claim.
 	StorageClassName *string `json:"storageClassName,omitempty"`
+	// from is what is restored: the snapshots, or a copy.
+	From *apiv1alpha1.RestoreSource `json:"from,omitempty"`
+	// copy is the name of the copy that is restored. Absent from snapshots.
+	Copy *string `json:"copy,omitempty"`
+	// independent says that neither the repository nor the storage class shares the failure domain of the captured volumes, as
+	// it was computed when the drill started.
+	Independent *bool `json:"independent,omitempty"`
 	// mover are the options of the pods that read.
 	Mover *MoverOptionsApplyConfiguration `json:"mover,omitempty"`
 	// checks are those to run.
@@ -105,6 +112,30 @@ func (b *DrillRunApplyConfiguration) WithStorage(values ...string) *DrillRunAppl
 // If called multiple times, the StorageClassName field is set to the value of the last call.
 func (b *DrillRunApplyConfiguration) WithStorageClassName(value string) *DrillRunApplyConfiguration {
 	b.StorageClassName = &value
+	return b
+}
+
+// WithFrom sets the From field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the From field is set to the value of the last call.
+func (b *DrillRunApplyConfiguration) WithFrom(value apiv1alpha1.RestoreSource) *DrillRunApplyConfiguration {
+	b.From = &value
+	return b
+}
+
+// WithCopy sets the Copy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Copy field is set to the value of the last call.
+func (b *DrillRunApplyConfiguration) WithCopy(value string) *DrillRunApplyConfiguration {
+	b.Copy = &value
+	return b
+}
+
+// WithIndependent sets the Independent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Independent field is set to the value of the last call.
+func (b *DrillRunApplyConfiguration) WithIndependent(value bool) *DrillRunApplyConfiguration {
+	b.Independent = &value
 	return b
 }
 

@@ -15,6 +15,8 @@ type ExpiringPointApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// uid is the RecoveryPoint's UID: only this very object is expired.
 	UID *string `json:"uid,omitempty"`
+	// part is what of the point expires: empty for all of it, snapshots, or copy/NAME.
+	Part *string `json:"part,omitempty"`
 	// at is when it may be expired.
 	At *v1.Time `json:"at,omitempty"`
 	// reason says why it is no longer kept: RetentionPassed, or Superseded for a point that did not become complete.
@@ -40,6 +42,14 @@ func (b *ExpiringPointApplyConfiguration) WithName(value string) *ExpiringPointA
 // If called multiple times, the UID field is set to the value of the last call.
 func (b *ExpiringPointApplyConfiguration) WithUID(value string) *ExpiringPointApplyConfiguration {
 	b.UID = &value
+	return b
+}
+
+// WithPart sets the Part field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Part field is set to the value of the last call.
+func (b *ExpiringPointApplyConfiguration) WithPart(value string) *ExpiringPointApplyConfiguration {
+	b.Part = &value
 	return b
 }
 

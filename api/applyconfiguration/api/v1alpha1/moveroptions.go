@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/api/core/v1"
+)
+
 // MoverOptionsApplyConfiguration represents a declarative configuration of the MoverOptions type for use
 // with apply.
 //
@@ -12,6 +16,13 @@ type MoverOptionsApplyConfiguration struct {
 	RunAsUser *int64 `json:"runAsUser,omitempty"`
 	// runAsGroup is the group ID they read as. When absent it is the user ID.
 	RunAsGroup *int64 `json:"runAsGroup,omitempty"`
+	// resources are those of the pods that speak to a repository. When absent: requests of 100m CPU and 128Mi memory, and a limit of
+	// 1Gi memory. A pod that ran out of memory is followed by one with twice the limit, once.
+	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
+	// placement says on which nodes the pods run. When absent, on any.
+	Placement *NodePlacementApplyConfiguration `json:"placement,omitempty"`
+	// priorityClassName is the priority of the pods. When absent, the cluster's default.
+	PriorityClassName *string `json:"priorityClassName,omitempty"`
 }
 
 // MoverOptionsApplyConfiguration constructs a declarative configuration of the MoverOptions type for use with
@@ -33,5 +44,29 @@ func (b *MoverOptionsApplyConfiguration) WithRunAsUser(value int64) *MoverOption
 // If called multiple times, the RunAsGroup field is set to the value of the last call.
 func (b *MoverOptionsApplyConfiguration) WithRunAsGroup(value int64) *MoverOptionsApplyConfiguration {
 	b.RunAsGroup = &value
+	return b
+}
+
+// WithResources sets the Resources field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Resources field is set to the value of the last call.
+func (b *MoverOptionsApplyConfiguration) WithResources(value v1.ResourceRequirements) *MoverOptionsApplyConfiguration {
+	b.Resources = &value
+	return b
+}
+
+// WithPlacement sets the Placement field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Placement field is set to the value of the last call.
+func (b *MoverOptionsApplyConfiguration) WithPlacement(value *NodePlacementApplyConfiguration) *MoverOptionsApplyConfiguration {
+	b.Placement = value
+	return b
+}
+
+// WithPriorityClassName sets the PriorityClassName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PriorityClassName field is set to the value of the last call.
+func (b *MoverOptionsApplyConfiguration) WithPriorityClassName(value string) *MoverOptionsApplyConfiguration {
+	b.PriorityClassName = &value
 	return b
 }

@@ -18,6 +18,9 @@ type ObjectivesApplyConfiguration struct {
 	// recoveryTime (RTO) is how long a recovery may take, judged on the time that the last proof measured. At least 1s.
 	// When absent no time is too long.
 	RecoveryTime *v1.Duration `json:"recoveryTime,omitempty"`
+	// copyWithin is how old the data of the newest independent copy may get. At least 1m. When absent no age is too old, but
+	// where spec.copies are promised there must be one.
+	CopyWithin *v1.Duration `json:"copyWithin,omitempty"`
 	// proofWithin is how old the newest proof may get. At least 1m. When absent it is 168h, a week.
 	ProofWithin *v1.Duration `json:"proofWithin,omitempty"`
 	// requiredProof is the level that a drill must reach to pass. When absent it is the deepest that the drill's checks
@@ -44,6 +47,14 @@ func (b *ObjectivesApplyConfiguration) WithRecoveryPoint(value v1.Duration) *Obj
 // If called multiple times, the RecoveryTime field is set to the value of the last call.
 func (b *ObjectivesApplyConfiguration) WithRecoveryTime(value v1.Duration) *ObjectivesApplyConfiguration {
 	b.RecoveryTime = &value
+	return b
+}
+
+// WithCopyWithin sets the CopyWithin field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CopyWithin field is set to the value of the last call.
+func (b *ObjectivesApplyConfiguration) WithCopyWithin(value v1.Duration) *ObjectivesApplyConfiguration {
+	b.CopyWithin = &value
 	return b
 }
 

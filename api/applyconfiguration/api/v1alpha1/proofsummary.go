@@ -22,6 +22,11 @@ type ProofSummaryApplyConfiguration struct {
 	At *v1.Time `json:"at,omitempty"`
 	// recoveryTime is how long the recovery took, to that level.
 	RecoveryTime *v1.Duration `json:"recoveryTime,omitempty"`
+	// from is what was restored: the snapshots, or a copy.
+	From *apiv1alpha1.RestoreSource `json:"from,omitempty"`
+	// independent says that it was restored without the failure domain of the captured volumes: neither the repository nor the
+	// storage class shares it.
+	Independent *bool `json:"independent,omitempty"`
 	// storage is the storage stack under which it was restored, one line for each part: KIND/NAME=HASH of what it says.
 	Storage []string `json:"storage,omitempty"`
 }
@@ -69,6 +74,22 @@ func (b *ProofSummaryApplyConfiguration) WithAt(value v1.Time) *ProofSummaryAppl
 // If called multiple times, the RecoveryTime field is set to the value of the last call.
 func (b *ProofSummaryApplyConfiguration) WithRecoveryTime(value v1.Duration) *ProofSummaryApplyConfiguration {
 	b.RecoveryTime = &value
+	return b
+}
+
+// WithFrom sets the From field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the From field is set to the value of the last call.
+func (b *ProofSummaryApplyConfiguration) WithFrom(value apiv1alpha1.RestoreSource) *ProofSummaryApplyConfiguration {
+	b.From = &value
+	return b
+}
+
+// WithIndependent sets the Independent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Independent field is set to the value of the last call.
+func (b *ProofSummaryApplyConfiguration) WithIndependent(value bool) *ProofSummaryApplyConfiguration {
+	b.Independent = &value
 	return b
 }
 

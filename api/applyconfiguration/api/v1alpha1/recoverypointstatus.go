@@ -38,6 +38,14 @@ type RecoveryPointStatusApplyConfiguration struct {
 	Hooks []HookRecordApplyConfiguration `json:"hooks,omitempty"`
 	// fingerprint is what the volumes held at the capture, recorded from their snapshots. Absent when the policy records none.
 	Fingerprint *PointFingerprintApplyConfiguration `json:"fingerprint,omitempty"`
+	// copies are the copies of this point, by the name of their target in the policy.
+	Copies []CopyRecordApplyConfiguration `json:"copies,omitempty"`
+	// release are the parts of this point that retention lets go while another part is kept.
+	Release []ReleasedPartApplyConfiguration `json:"release,omitempty"`
+	// snapshotsReleasedAt is when the snapshots of a point that lives on in its copies were gone. Absent while it has snapshots.
+	SnapshotsReleasedAt *metav1.Time `json:"snapshotsReleasedAt,omitempty"`
+	// origin says where a point that was imported came from. Absent for a point of this cluster.
+	Origin *PointOriginApplyConfiguration `json:"origin,omitempty"`
 	// proofs are the drills that passed on this point, newest first, at most 5.
 	Proofs []ProofSummaryApplyConfiguration `json:"proofs,omitempty"`
 	// keep are the reasons for which retention keeps this point, such as daily or hold. Absent when nothing keeps it, or it is not complete.
@@ -158,6 +166,48 @@ func (b *RecoveryPointStatusApplyConfiguration) WithHooks(values ...*HookRecordA
 // If called multiple times, the Fingerprint field is set to the value of the last call.
 func (b *RecoveryPointStatusApplyConfiguration) WithFingerprint(value *PointFingerprintApplyConfiguration) *RecoveryPointStatusApplyConfiguration {
 	b.Fingerprint = value
+	return b
+}
+
+// WithCopies adds the given value to the Copies field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Copies field.
+func (b *RecoveryPointStatusApplyConfiguration) WithCopies(values ...*CopyRecordApplyConfiguration) *RecoveryPointStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithCopies")
+		}
+		b.Copies = append(b.Copies, *values[i])
+	}
+	return b
+}
+
+// WithRelease adds the given value to the Release field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Release field.
+func (b *RecoveryPointStatusApplyConfiguration) WithRelease(values ...*ReleasedPartApplyConfiguration) *RecoveryPointStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRelease")
+		}
+		b.Release = append(b.Release, *values[i])
+	}
+	return b
+}
+
+// WithSnapshotsReleasedAt sets the SnapshotsReleasedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SnapshotsReleasedAt field is set to the value of the last call.
+func (b *RecoveryPointStatusApplyConfiguration) WithSnapshotsReleasedAt(value metav1.Time) *RecoveryPointStatusApplyConfiguration {
+	b.SnapshotsReleasedAt = &value
+	return b
+}
+
+// WithOrigin sets the Origin field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Origin field is set to the value of the last call.
+func (b *RecoveryPointStatusApplyConfiguration) WithOrigin(value *PointOriginApplyConfiguration) *RecoveryPointStatusApplyConfiguration {
+	b.Origin = value
 	return b
 }
 

@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -17,6 +18,10 @@ type RestoreRunApplyConfiguration struct {
 	StartedAt *v1.Time `json:"startedAt,omitempty"`
 	// deadline is when an unfinished restore has failed.
 	Deadline *v1.Time `json:"deadline,omitempty"`
+	// from is what is restored: the snapshots, or a copy.
+	From *apiv1alpha1.RestoreSource `json:"from,omitempty"`
+	// copy is the name of the copy that is restored. Absent from snapshots.
+	Copy *string `json:"copy,omitempty"`
 	// mover are the options of the pods that read.
 	Mover *MoverOptionsApplyConfiguration `json:"mover,omitempty"`
 }
@@ -48,6 +53,22 @@ func (b *RestoreRunApplyConfiguration) WithStartedAt(value v1.Time) *RestoreRunA
 // If called multiple times, the Deadline field is set to the value of the last call.
 func (b *RestoreRunApplyConfiguration) WithDeadline(value v1.Time) *RestoreRunApplyConfiguration {
 	b.Deadline = &value
+	return b
+}
+
+// WithFrom sets the From field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the From field is set to the value of the last call.
+func (b *RestoreRunApplyConfiguration) WithFrom(value apiv1alpha1.RestoreSource) *RestoreRunApplyConfiguration {
+	b.From = &value
+	return b
+}
+
+// WithCopy sets the Copy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Copy field is set to the value of the last call.
+func (b *RestoreRunApplyConfiguration) WithCopy(value string) *RestoreRunApplyConfiguration {
+	b.Copy = &value
 	return b
 }
 

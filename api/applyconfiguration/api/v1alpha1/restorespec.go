@@ -21,12 +21,20 @@ type RestoreSpecApplyConfiguration struct {
 	AsOf *v1.Time `json:"asOf,omitempty"`
 	// latest says which points count: Complete, or Proven for those that a drill restored. When absent it is Complete.
 	Latest *apiv1alpha1.PointStanding `json:"latest,omitempty"`
+	// from says what is restored: Snapshot, Copy, or Any for the snapshots where they can be restored, and else a complete copy.
+	// When absent it is Any.
+	From *apiv1alpha1.RestoreSource `json:"from,omitempty"`
+	// copy is the name of the copy to restore, as status.copies of the point names it. When absent, the first that is complete
+	// and whose repository can be reached.
+	Copy *string `json:"copy,omitempty"`
+	// paths restores only these files and folders, such as photos/2009, from a copy. When absent, all.
+	Paths []string `json:"paths,omitempty"`
 	// volumes are those to bring back. When absent, all volumes of the point, of which there may be at most 50.
 	Volumes []RestoreVolumeApplyConfiguration `json:"volumes,omitempty"`
 	// namePattern names the new claims; it must contain {claim}, and may contain {restore}.
 	// When absent it is {claim}-{restore}.
 	NamePattern *string `json:"namePattern,omitempty"`
-	// storageClassName is the class of the new claims. Its provisioner must be the driver of the snapshots.
+	// storageClassName is the class of the new claims. From snapshots its provisioner must be their driver; from copies it may be any.
 	// When absent, the class of each captured claim.
 	StorageClassName *string `json:"storageClassName,omitempty"`
 	// labels are put on the new claims. When absent, none but Lifeboat's own: a restored claim is in no policy's selector by accident.
@@ -79,6 +87,32 @@ func (b *RestoreSpecApplyConfiguration) WithAsOf(value v1.Time) *RestoreSpecAppl
 // If called multiple times, the Latest field is set to the value of the last call.
 func (b *RestoreSpecApplyConfiguration) WithLatest(value apiv1alpha1.PointStanding) *RestoreSpecApplyConfiguration {
 	b.Latest = &value
+	return b
+}
+
+// WithFrom sets the From field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the From field is set to the value of the last call.
+func (b *RestoreSpecApplyConfiguration) WithFrom(value apiv1alpha1.RestoreSource) *RestoreSpecApplyConfiguration {
+	b.From = &value
+	return b
+}
+
+// WithCopy sets the Copy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Copy field is set to the value of the last call.
+func (b *RestoreSpecApplyConfiguration) WithCopy(value string) *RestoreSpecApplyConfiguration {
+	b.Copy = &value
+	return b
+}
+
+// WithPaths adds the given value to the Paths field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Paths field.
+func (b *RestoreSpecApplyConfiguration) WithPaths(values ...string) *RestoreSpecApplyConfiguration {
+	for i := range values {
+		b.Paths = append(b.Paths, values[i])
+	}
 	return b
 }
 
