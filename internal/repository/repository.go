@@ -60,8 +60,8 @@ func Reason(err error) string {
 // Stored is one complete copy of a volume.
 type Stored struct {
 	order.Record
-	Data   string // the ID of the snapshot with the data
-	Record string // the ID of the snapshot with the record
+	DataID   string // of the snapshot with the data
+	RecordID string // of the snapshot with the record
 }
 
 // ObjectID names what was written.
