@@ -77,7 +77,9 @@ type BroughtPod struct {
 	Waits    *Problem // what keeps a pending pod from running; nil when it is not known
 	ExitCode int32
 	ImageID  string
-	Result   *ReadResult // what a reader told in the end; nil when it told nothing
+	Starved  bool              // it is lost because it ran out of memory
+	Result   *ReadResult       // what a reader told in the end; nil when it told nothing
+	Told     *RepositoryResult // what a pod that speaks to a repository told in the end; nil when it told nothing
 }
 
 // ReadResult is what a reader found in a volume.
@@ -170,15 +172,28 @@ type landing struct {
 
 // bring judges how far one volume is, and what is to be asked for next.
 func bring(o Brought, s Source, t landing) bringing {
+	b, claim := bringClaim(o, s, &t)
+	if b.failed {
+		return b
+	}
+	b = b.reader(o, t, claim.Bound)
+	if mountFirst(o, s, t, claim) {
+		b.pod = nil
+	}
+	return b
+}
+
+// bringClaim judges the claim that a volume is brought back into, and completes where it lands.
+func bringClaim(o Brought, s Source, t *landing) (bringing, BroughtClaim) {
 	b := bringing{source: s, as: t.name}
 	if s.Problem != nil {
-		return b.fail(true, *s.Problem)
+		return b.fail(true, *s.Problem), BroughtClaim{}
 	}
 	if t.class == "" {
 		t.class = s.StorageClass
 	}
 	if bad := classProblem(o.Classes, t.class, s); bad != nil {
-		return b.fail(false, *bad)
+		return b.fail(false, *bad), BroughtClaim{}
 	}
 	claim, is := o.Claims[t.name]
 	switch {
@@ -188,15 +203,17 @@ func bring(o Brought, s Source, t landing) bringing {
 			b.claim.Throw = time.Time{}
 		}
 	case claim.RunUID != o.RunUID:
-		return b.fail(false, Problem{api.ReasonNameTaken, fmt.Sprintf("claim %q exists and was not made for this; delete or rename it", t.name)})
+		return b.fail(false, Problem{api.ReasonNameTaken, fmt.Sprintf("claim %q exists and was not made for this; delete or rename it", t.name)}), claim
 	default:
 		b.volume, b.size, b.options = claim.Volume, claim.Size, mountable(claim.Mount)
 	}
-	b = b.reader(o, t, claim.Bound)
-	if o.XFSAtOnce[t.class] && s.Mode != modeBlock && !(claim.Bound && claim.Mount != nil) {
-		b.pod = nil // a kubelet that read the old options tries with them for two minutes
-	}
-	return b
+	return b, claim
+}
+
+// mountFirst says whether a pod is asked for only once it is known how the volume is mounted: a kubelet that read the old
+// options tries with them for two minutes.
+func mountFirst(o Brought, s Source, t landing, claim BroughtClaim) bool {
+	return o.XFSAtOnce[t.class] && s.Mode != modeBlock && !(claim.Bound && claim.Mount != nil)
 }
 
 const (
@@ -239,14 +256,8 @@ func (b bringing) reader(o Brought, t landing, bound bool) bringing {
 func (b bringing) judgeReader(pod BroughtPod, bound bool) bringing {
 	b.mounted = pod.Phase != PodPending
 	switch r := pod.Result; {
-	case pod.Phase == PodPending && pod.Waits != nil:
-		b = b.wait(pod.Waits.Reason, pod.Waits.Message)
-		b.failed = pod.Waits.Reason == api.ReasonImageUnavailable
-		return b
-	case pod.Phase == PodPending && !bound:
-		return b.wait(api.ReasonRestorePending, "the storage system has not delivered the volume yet")
 	case pod.Phase == PodPending:
-		return b.wait(api.ReasonRestorePending, "the restored volume is being mounted")
+		return b.starting(pod, bound)
 	case pod.Phase == PodRunning:
 		return b.wait(api.ReasonReading, "every byte is being read")
 	case r != nil && r.Unreadable > 0:
@@ -261,6 +272,19 @@ func (b bringing) judgeReader(pod BroughtPod, bound bool) bringing {
 		b.claim, b.options = nil, nil // what became of the claim since does not matter
 		return b
 	}
+}
+
+// starting is a volume whose pod does not run yet.
+func (b bringing) starting(pod BroughtPod, bound bool) bringing {
+	switch {
+	case pod.Waits != nil:
+		b = b.wait(pod.Waits.Reason, pod.Waits.Message)
+		b.failed = pod.Waits.Reason == api.ReasonImageUnavailable
+		return b
+	case !bound:
+		return b.wait(api.ReasonRestorePending, "the storage system has not delivered the volume yet")
+	}
+	return b.wait(api.ReasonRestorePending, "the restored volume is being mounted")
 }
 
 func (b bringing) fail(conclusive bool, why Problem) bringing {
