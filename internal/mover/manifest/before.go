@@ -209,7 +209,7 @@ func (i *inspector) unchanged(e *entry) bool {
 	if p.unchanged = same && p.changed.before(i.settled); !p.unchanged {
 		return false
 	}
-	if p.sampled = i.samples(e); p.sampled {
+	if p.sampled = i.distrust || i.samples(e); p.sampled {
 		return true
 	}
 	e.sum, e.stored, e.taken = p.sum, p.stored, p.xattrs

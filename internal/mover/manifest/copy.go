@@ -50,6 +50,8 @@ type Copying struct {
 	Store Store
 	// Before is what the last copy knows; nil: everything is read.
 	Before *Before
+	// Distrust has each file read, and those counted that belie what the last copy knows.
+	Distrust bool
 	// Salt chooses which of the unchanged files are read all the same: others for another salt.
 	Salt string
 	// Facts takes what the next copy will want to know.
@@ -74,9 +76,10 @@ type Node struct {
 // Copied is what a copy has found.
 type Copied struct {
 	Summary
-	Unchanged int64  // files that were not read
-	Sampled   int64  // files that were read though they were unchanged
-	Newest    string // begins the facts; see FactsHeader
+	Unchanged   int64  // files that were not read
+	Sampled     int64  // files that were read though they were unchanged
+	Unannounced int64  // of these, files that had changed after all
+	Newest      string // begins the facts; see FactsHeader
 }
 
 // Copy walks a mounted volume as Make does, writes the same manifest to out, and keeps the contents in the same pass. A file that
@@ -97,7 +100,7 @@ func Copy(ctx context.Context, root string, out io.Writer, c Copying) (Copied, e
 		if failed := (*StoreError)(nil); errors.As(e.err, &failed) {
 			return failed
 		}
-		if e.lied {
+		if e.lied && !c.Distrust {
 			return ErrUnannounced
 		}
 		if _, err := r.record(e); err != nil || e.err != nil {
@@ -122,6 +125,9 @@ func Copy(ctx context.Context, root string, out io.Writer, c Copying) (Copied, e
 }
 
 func (c *Copied) note(e *entry) {
+	if e.lied {
+		c.Unannounced++
+	}
 	switch {
 	case e.kind != unix.DT_REG || !e.before.unchanged:
 	case e.before.sampled:

@@ -27,9 +27,10 @@ type inspector struct {
 	value    []byte        // of one of them; the same
 
 	// Of a walk that copies.
-	store   Store   // nil when contents are not kept
-	settled instant // times of change before this one are trusted
-	salt    string  // chooses which files are read though they are unchanged
+	store    Store   // nil when contents are not kept
+	settled  instant // times of change before this one are trusted
+	salt     string  // chooses which files are read though they are unchanged
+	distrust bool    // reads them all
 }
 
 func newInspector(p *Progress, top *unix.Statx_t, noAtime *atomic.Bool) *inspector {

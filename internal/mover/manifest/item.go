@@ -49,6 +49,7 @@ type Item struct {
 	Major  uint32 // of a device
 	Minor  uint32
 	Tag    string // what the names of one file share; empty for a file with one name
+	Links  uint32 // how many names that file has
 	Xattrs []Xattr
 }
 
@@ -102,7 +103,7 @@ func (r *Reader) item() (Item, error) {
 		return Item{}, err
 	}
 	item := Item{
-		Type: typeOf(f.kind), Mode: f.mode, UID: f.uid, GID: f.gid, Size: int64(f.size), Sum: f.sum, Major: f.major, Minor: f.minor, Tag: string(f.tag),
+		Type: typeOf(f.kind), Mode: f.mode, UID: f.uid, GID: f.gid, Size: int64(f.size), Sum: f.sum, Major: f.major, Minor: f.minor, Tag: string(f.tag), Links: f.links,
 	}
 	if path != "." {
 		item.Path, item.Mod = path[len("./"):], time.Unix(f.modified.sec, int64(f.modified.nsec)).UTC()
@@ -163,6 +164,7 @@ type fields struct {
 	major     uint32
 	minor     uint32
 	tag       []byte
+	links     uint32
 	modified  instant
 	sum       [sha256.Size]byte
 	xattrs    []byte // each with a blank before it, escaped
@@ -191,7 +193,8 @@ func (f *fields) parse(line []byte) error {
 	case unix.DT_CHR, unix.DT_BLK:
 		wrong = f.device(f.word("device="))
 	}
-	if nlink := f.word("nlink="); nlink != nil && kind != unix.DT_DIR {
+	if kind != unix.DT_DIR && bytes.HasPrefix(f.remaining, []byte("nlink=")) {
+		numbers = append(numbers, f.number("nlink=", 10, &f.links))
 		f.tag = f.word("tags=")
 	}
 	if string(path) != "." && wrong == nil {

@@ -86,7 +86,7 @@ func walkWith(ctx context.Context, root string, c Copying, consume func(*entry) 
 	progress := c.progress()
 	for range c.workers() {
 		i := newInspector(progress, &w.top, &noAtime)
-		i.store, i.salt = c.Store, c.Salt
+		i.store, i.salt, i.distrust = c.Store, c.Salt, c.Distrust
 		if c.Before != nil {
 			i.settled = c.Before.settled()
 		}
