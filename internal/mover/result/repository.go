@@ -66,6 +66,8 @@ type Copy struct {
 	Volume
 	NewBytes int64 `json:"newBytes"`
 	Lost     int64 `json:"lost"`
+	// Unannounced are files whose content changed while the file system said that they had not; all others were read again then.
+	Unannounced int64 `json:"unannounced,omitempty"`
 }
 
 // Restore is a volume that was written.
