@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 // Package recovery brings points back from a repository where there is no cluster.
 package recovery
 

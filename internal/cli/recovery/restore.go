@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -218,14 +219,12 @@ func verify(ctx context.Context, repo repository.Repository, work *mover.Restori
 	var from io.Reader = text
 	vo := manifest.VerifyOptions{Options: o}
 	if len(work.Paths) > 0 {
-		wanted, err := mover.Wanted(work.Paths)
+		part, stop, err := selected(text, work.Paths)
 		if err != nil {
 			return err
 		}
-		reader, writer := io.Pipe()
-		defer reader.Close()
-		go func() { writer.CloseWithError(manifest.Select(text, writer, wanted)) }()
-		from, vo.Ignore = reader, []string{"nlink", "tags"} // not all names of a file came with it
+		defer stop()
+		from, vo.Ignore = part, []string{"nlink", "tags"} // not all names of a file came with it
 	}
 	lost := &work.Lost
 	for keyword, n := range map[string]int64{"uid": lost.Owners.Load(), "gid": lost.Owners.Load(), "mode": lost.Modes.Load(), "xattr": lost.Attributes.Load()} {
@@ -242,6 +241,21 @@ func verify(ctx context.Context, repo repository.Repository, work *mover.Restori
 			report.Unreadable, strings.Join(report.First, "\n"))
 	}
 	return nil
+}
+
+// selected is the part of a manifest that belongs to some paths.
+func selected(text io.Reader, paths []string) (part io.Reader, stop func(), err error) {
+	wanted, err := mover.Wanted(paths)
+	if err != nil {
+		return nil, nil, err
+	}
+	reader, writer := io.Pipe()
+	var group sync.WaitGroup
+	group.Go(func() { writer.CloseWithError(manifest.Select(text, writer, wanted)) })
+	return reader, func() {
+		reader.Close()
+		group.Wait()
+	}, nil
 }
 
 func summarise(out io.Writer, all []restored) error {
