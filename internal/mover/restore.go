@@ -31,7 +31,7 @@ type Lost struct {
 	Owners     atomic.Int64 // entries that belong to who restored them
 	Modes      atomic.Int64 // of these, those whose mode is another, without setuid or setgid, which must not be somebody else's
 	Attributes atomic.Int64 // entries without some of their extended attributes
-	Devices    atomic.Int64
+	Devices    atomic.Int64 // names of devices that were not made
 }
 
 // Total is how much was lost.
@@ -164,6 +164,15 @@ func chosen(paths []string) (*choice, error) {
 		}
 	}
 	return c, nil
+}
+
+// Wanted tells which paths of a volume are restored, and which directories above them come with them. The paths are as in Restoring.
+func Wanted(paths []string) (func(path string) bool, error) {
+	c, err := chosen(paths)
+	if err != nil {
+		return nil, err
+	}
+	return func(p string) bool { return p == "" || c.within[p] || c.meets(p) }, nil
 }
 
 // all tells whether nothing is left out.

@@ -50,7 +50,11 @@ func (k *worker) make(ctx context.Context, j *job) error {
 	if j.again {
 		// The first name was handed out before this one, so that a worker has it.
 		<-j.first.done
-		if j.first.lost || ctx.Err() != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if j.first.lost {
+			k.Lost.Devices.Add(1)
 			return nil
 		}
 		if err := k.top.Link(j.first.item.Path, j.item.Path); err != nil {

@@ -119,6 +119,29 @@ func (r *Reader) item() (Item, error) {
 	return item, err
 }
 
+// Select writes the part of a manifest that a restore of some paths brings back. It counts nothing, and has another digest.
+func Select(from io.Reader, to io.Writer, wanted func(path string) bool) error {
+	all := NewReader(from)
+	if _, err := io.WriteString(to, header); err != nil {
+		return err
+	}
+	for {
+		item, err := all.Next()
+		if errors.Is(err, io.EOF) {
+			_, err = io.WriteString(to, endMark+"of a part\n")
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		if wanted(item.Path) {
+			if _, err := fmt.Fprintf(to, "%s\n", all.reader.line); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // place checks that an entry stands in a directory of the manifest, and that its name is one.
 func (r *Reader) place(path string, kind uint8) error {
 	if path == "." {
