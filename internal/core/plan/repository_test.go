@@ -45,12 +45,13 @@ type shore struct {
 	answers func(order.Order) (TaskDone, bool) // how a pod ends; false while it runs
 	asked   []string                           // the pods that were ever made: when, and for what
 	orders  []order.Order
+	by      map[string]order.Order // of the pods that are there
 	told    []string
 }
 
 func ashore(t testing.TB, mods ...func(*api.Repository)) *shore {
 	t.Helper()
-	return &shore{t: t, o: RepositoryObserved{Repository: offsite(mods...), FailureDomain: "s3.test"}, now: noon, decide: ForRepository, answers: allWell}
+	return &shore{t: t, o: RepositoryObserved{Repository: offsite(mods...), FailureDomain: "s3.test"}, now: noon, decide: ForRepository, answers: allWell, by: map[string]order.Order{}}
 }
 
 // allWell is a store in which nothing goes wrong.
@@ -98,6 +99,7 @@ func (s *shore) pass() RepositoryPlan {
 			s.t.Fatal(err)
 		}
 		s.asked, s.orders = append(s.asked, fmt.Sprintf("%s %s", s.now.Sub(noon), q.Task)), append(s.orders, o)
+		s.by[q.Name] = o
 		s.o.Pods = append(slices.Clone(s.o.Pods), TaskPod{BroughtPod: BroughtPod{Target: Target{q.Name, q.Name}, Phase: PodPending}, Scheduled: s.now})
 	}
 	status, notes := p.Report(s.o, s.now)
@@ -114,28 +116,20 @@ func (s *shore) pass() RepositoryPlan {
 
 // work has the pods end that the store answers.
 func (s *shore) work() {
-	for i, name := range s.names() {
-		if d, ended := s.answers(s.orders[i]); ended {
-			for j := range s.o.Pods {
-				if q := &s.o.Pods[j]; q.Name == name && q.Phase == PodPending {
-					q.Phase, q.Done = PodSucceeded, &d
-					if d.Reason != "" {
-						q.Phase = PodFailed
-					}
-				}
+	s.o.Pods = slices.Clone(s.o.Pods)
+	for i := range s.o.Pods {
+		q := &s.o.Pods[i]
+		o, ours := s.by[q.Name]
+		if !ours || q.ended() {
+			continue
+		}
+		if d, ended := s.answers(o); ended {
+			q.Phase, q.Done = PodSucceeded, &d
+			if d.Reason != "" {
+				q.Phase = PodFailed
 			}
 		}
 	}
-}
-
-// names are those of the pods that are there, in the place of the orders they were made with.
-func (s *shore) names() map[int]string {
-	out := map[int]string{}
-	at := len(s.orders) - len(s.o.Pods)
-	for i, q := range s.o.Pods {
-		out[at+i] = q.Name
-	}
-	return out
 }
 
 // until passes time, from one wake to the next. It never polls.
