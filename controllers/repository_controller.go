@@ -102,6 +102,10 @@ func (r *RepositoryReconciler) importPoints(ctx context.Context, repository *api
 	imports := plan.ForImport(seen, now)
 	for _, i := range imports.Points {
 		p, err := r.Write.Import(ctx, repository, i, now)
+		if taken := (*apply.NameTaken)(nil); errors.As(err, &taken) {
+			imports.Odd++ // the others are not to wait for somebody to make room
+			continue
+		}
 		if err != nil {
 			return err
 		}

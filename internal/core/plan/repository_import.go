@@ -155,7 +155,7 @@ func (p *RepositoryPlan) Imported(there, made int, i ImportPlan, now time.Time) 
 		return
 	}
 	p.status.Import.Message = fmt.Sprintf(
-		"%d recovery points cannot be imported: they have more than %d volumes, lie in the future, or their records contradict each other", i.Odd, MostBrought)
+		"%d recovery points cannot be imported: they have more than %d volumes, lie in the future, their records contradict each other, or something else has their name", i.Odd, MostBrought)
 	if p.status.Import.Message != said {
 		p.notes = append(p.notes, Note{Warning: true, Reason: api.ReasonPointsImported, Message: p.status.Import.Message})
 	}
