@@ -143,7 +143,7 @@ type SecretReference struct {
 // S3Location is a bucket that speaks the protocol of Amazon S3.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.credentials) != (has(self.workloadIdentity) && self.workloadIdentity)",message="exactly one of credentials and workloadIdentity: true must be set; name a Secret in credentials"
-// +kubebuilder:validation:XValidation:rule="self.bucket == oldSelf.bucket && (has(self.prefix) ? self.prefix : ”) == (has(oldSelf.prefix) ? oldSelf.prefix : ”)",message="bucket and prefix are immutable; create another Repository instead"
+// +kubebuilder:validation:XValidation:rule="self.bucket == oldSelf.bucket && has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)",message="bucket and prefix are immutable; create another Repository instead"
 type S3Location struct {
 	// endpoint is the server, as HOST or HOST:PORT, without a scheme, such as s3.eu-central-1.amazonaws.com.
 	// +required
@@ -187,7 +187,7 @@ type S3Location struct {
 // GCSLocation is a bucket of Google Cloud Storage.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.credentials) != (has(self.workloadIdentity) && self.workloadIdentity)",message="exactly one of credentials and workloadIdentity: true must be set; name a Secret in credentials"
-// +kubebuilder:validation:XValidation:rule="self.bucket == oldSelf.bucket && (has(self.prefix) ? self.prefix : ”) == (has(oldSelf.prefix) ? oldSelf.prefix : ”)",message="bucket and prefix are immutable; create another Repository instead"
+// +kubebuilder:validation:XValidation:rule="self.bucket == oldSelf.bucket && has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)",message="bucket and prefix are immutable; create another Repository instead"
 type GCSLocation struct {
 	// bucket is the bucket's name. It must exist.
 	// +required
@@ -210,7 +210,7 @@ type GCSLocation struct {
 
 // AzureLocation is a container of Azure Blob Storage.
 //
-// +kubebuilder:validation:XValidation:rule="self.account == oldSelf.account && self.container == oldSelf.container && (has(self.prefix) ? self.prefix : ”) == (has(oldSelf.prefix) ? oldSelf.prefix : ”)",message="account, container and prefix are immutable; create another Repository instead"
+// +kubebuilder:validation:XValidation:rule="self.account == oldSelf.account && self.container == oldSelf.container && has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)",message="account, container and prefix are immutable; create another Repository instead"
 type AzureLocation struct {
 	// account is the storage account's name.
 	// +required
@@ -283,7 +283,7 @@ type WebDAVLocation struct {
 
 // FilesystemLocation is a folder on a claim.
 //
-// +kubebuilder:validation:XValidation:rule="self.claim == oldSelf.claim && (has(self.path) ? self.path : ”) == (has(oldSelf.path) ? oldSelf.path : ”)",message="claim and path are immutable; create another Repository instead"
+// +kubebuilder:validation:XValidation:rule="self.claim == oldSelf.claim && has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)",message="claim and path are immutable; create another Repository instead"
 type FilesystemLocation struct {
 	// claim is the name of a PersistentVolumeClaim of this namespace that pods may mount for writing.
 	// +required
