@@ -149,7 +149,7 @@ type S3Location struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$`
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('169.254.') && !self.lowerAscii().startsWith('[fe80:') && !self.lowerAscii().startsWith('metadata.google.')",message="endpoint must not be a link-local or metadata address"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^[[]?(169[.]254[.]|fe80:|fd00:ec2:|::ffff:|metadata[.]google[.])')",message="endpoint must not be a link-local or metadata address"
 	Endpoint string `json:"endpoint"`
 	// bucket is the bucket's name. It must exist.
 	// +required
@@ -230,6 +230,7 @@ type AzureLocation struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('[A-Za-z]$')",message="domain must be the name of a DNS domain, which ends with a letter, such as blob.core.windows.net"
 	Domain string `json:"domain,omitempty"`
 	// credentials is the Secret with the key storageKey or sasToken.
 	// +required
@@ -244,7 +245,7 @@ type SFTPLocation struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9.:]*[A-Za-z0-9])?$`
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('169.254.') && !self.lowerAscii().startsWith('fe80:')",message="host must not be a link-local address"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^(169[.]254[.]|fe80:|fd00:ec2:|::ffff:|metadata[.]google[.])')",message="host must not be a link-local or metadata address"
 	Host string `json:"host"`
 	// port is the server's port. When absent it is 22.
 	// +optional
@@ -275,6 +276,7 @@ type WebDAVLocation struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:Pattern=`^https?://[^@/?#]+(/[^?#]*)?$`
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^https?://[[]?(169[.]254[.]|fe80:|fd00:ec2:|::ffff:|metadata[.]google[.])')",message="url must not lead to a link-local or metadata address"
 	URL string `json:"url"`
 	// credentials is the Secret with the keys username and password.
 	// +required
