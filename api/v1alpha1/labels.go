@@ -31,6 +31,8 @@ const (
 	LabelRun = "lifeboat.dev/run"
 	// LabelRunUID is its UID. What bears it and has no such run any more is swept away, unless it is a claim that a Restore made.
 	LabelRunUID = "lifeboat.dev/run-uid"
+	// LabelAttempt, on a claim that a run made to have a copy written into it, counts those of its name, from 0.
+	LabelAttempt = "lifeboat.dev/attempt"
 	// LabelTrigger, on a RestoreDrill without a slot that Lifeboat created, is what it was created for.
 	LabelTrigger = "lifeboat.dev/trigger"
 	// LabelEvidence, on a ConfigMap, is the UID of the policy whose drills it speaks of.

@@ -613,6 +613,14 @@ type CopiedVolume struct {
 
 	Fingerprint `json:",inline"`
 
+	// mode is the volume mode: Filesystem, or Block. When absent it is Filesystem.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Mode string `json:"mode,omitempty"`
+	// accessModes are those of the captured claim, separated by commas. When absent, ReadWriteOnce.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	AccessModes string `json:"accessModes,omitempty"`
 	// newBytes is how much the repository had to take, compressed.
 	// +optional
 	NewBytes int64 `json:"newBytes,omitempty"`
