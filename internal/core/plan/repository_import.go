@@ -60,7 +60,7 @@ func Catalogue(printed []byte, mark string) []order.Record {
 func usable(r order.Record) bool {
 	fits := func(s string, most int) bool { return s != "" && len(s) <= most }
 	return fits(r.PointUID, 64) && fits(r.Point, 253) && fits(r.Namespace, 63) && fits(r.Policy, 63) && fits(r.Claim, 253) && fits(r.ClaimUID, 64) &&
-		fits(r.Digest, 80) && len(validation.IsValidLabelValue(r.Policy)) == 0 && len(r.Driver) <= 253 && len(r.StorageClass) <= 253 && r.Volumes > 0 && r.Size >= 0 &&
+		fits(r.Digest, 80) && len(validation.IsValidLabelValue(r.Policy)) == 0 && len(r.Driver) <= 253 && (r.Mode == "" || r.Mode == "Filesystem" || r.Mode == modeBlock) && len(r.AccessModes) <= 128 && len(r.StorageClass) <= 253 && r.Volumes > 0 && r.Size >= 0 &&
 		!r.PointInTime.IsZero() && !r.CapturedAt.IsZero() && !r.CopiedAt.IsZero()
 }
 
