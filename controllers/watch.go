@@ -96,6 +96,15 @@ var labelsChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 }}
 
+// annotationsChanged lets pass what an admin allows a namespace.
+var annotationsChanged = predicate.Funcs{
+	CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList }, // an object in it may have been looked at before it was in the cache
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		return anew(e) || !maps.Equal(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations())
+	},
+	DeleteFunc: func(event.DeleteEvent) bool { return false },
+}
+
 // claimChanged lets pass what selection, class and binding depend on.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*corev1.PersistentVolumeClaim), e.ObjectNew.(*corev1.PersistentVolumeClaim)
@@ -345,4 +354,17 @@ func (s *setup) newestPoint(_ context.Context, o client.Object) []reconcile.Requ
 		return request(o.GetNamespace(), last.Name)
 	}
 	return nil
+}
+
+// repositoriesIn are those of a namespace.
+func (s *setup) repositoriesIn(ctx context.Context, o client.Object) []reconcile.Request {
+	var list api.RepositoryList
+	if err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(o.GetName())); err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		out = append(out, request(list.Items[i].Namespace, list.Items[i].Name)...)
+	}
+	return out
 }

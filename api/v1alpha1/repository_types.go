@@ -387,6 +387,9 @@ type RepositoryStatus struct {
 	// maintenance is the last tidying up.
 	// +optional
 	Maintenance *RepositoryRun `json:"maintenance,omitempty"`
+	// import is the last look at what it holds for RecoveryPoints to be made of. Absent without spec.import.
+	// +optional
+	Import *RepositoryRun `json:"import,omitempty"`
 	// damage is what a verification found to be unreadable. Absent while no damage is known.
 	// +optional
 	Damage *RepositoryDamage `json:"damage,omitempty"`
@@ -409,7 +412,8 @@ type RepositoryRun struct {
 	// finishedAt is when it ended. Absent while it runs.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
-	// reason is a stable word for how it ended; empty when it ended well.
+	// reason is a stable word for how it ended; empty when it ended well. While it runs it says how the one before ended, or what
+	// this one waits for.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason,omitempty"`

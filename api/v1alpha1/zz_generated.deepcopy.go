@@ -1970,6 +1970,11 @@ func (in *RepositoryStatus) DeepCopyInto(out *RepositoryStatus) {
 		*out = new(RepositoryRun)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.Import != nil {
+		in, out := &in.Import, &out.Import
+		*out = new(RepositoryRun)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.Damage != nil {
 		in, out := &in.Damage, &out.Damage
 		*out = new(RepositoryDamage)

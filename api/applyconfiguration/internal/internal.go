@@ -1637,6 +1637,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: failureDomain
       type:
         scalar: string
+    - name: import
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryRun
     - name: imported
       type:
         scalar: numeric
