@@ -157,7 +157,6 @@ type bringing struct {
 	conclusive bool // the failure speaks of the point or its storage system, not of circumstances
 
 	writing api.VolumeWriting // which volume it is that a copy is written into; a change is on record before anything follows from it
-	lost    int64             // what of the copy could not be brought back, such as owners
 	partial bool              // only some paths were asked for
 
 	claim   *ClaimOrder // what is to be asked for next
@@ -366,8 +365,8 @@ func compare(b bringing, recorded *api.PointFingerprint) *Problem {
 		return &Problem{api.ReasonFingerprintMissing, "no fingerprint of this volume was recorded at the capture"}
 	case want.Digest == b.read.Digest:
 		return nil
-	case b.lost > 0:
-		return ownershipNotKept(b.lost)
+	case b.writing.Lost > 0:
+		return ownershipNotKept(b.writing.Lost)
 	case want.Files != b.read.Files || want.Bytes != b.read.Bytes:
 		return &Problem{api.ReasonContentDiffers, fmt.Sprintf("captured were %d files of %d bytes, read were %d files of %d bytes", want.Files, want.Bytes, b.read.Files, b.read.Bytes)}
 	}

@@ -120,7 +120,7 @@ func (b bringing) judgeWriter(o Brought, t landing, pod BroughtPod, claim Brough
 	case pod.Phase != PodSucceeded || pod.Told.Written == nil:
 		return b.fail(false, ended)
 	}
-	b.lost = pod.Told.Written.Lost
+	b.writing.Lost = pod.Told.Written.Lost
 	if read := b.reader(o, t, claim.Bound); b.claim == nil || read.done {
 		return read
 	}
@@ -136,7 +136,7 @@ func (b bringing) again(why Problem, bigger bool) bringing {
 		return b.fail(false, Problem{why.Reason, fmt.Sprintf("%s; %d attempts were made", why.Message, mostAttempts)})
 	}
 	b.writing.Attempt++
-	b.writing.Bigger = b.writing.Bigger || bigger
+	b.writing.Bigger, b.writing.Lost = b.writing.Bigger || bigger, 0
 	b.claim, b.pod, b.write = nil, nil, nil
 	return b.wait(api.ReasonRestorePending, why.Message+"; it is begun again with an empty volume")
 }
@@ -176,7 +176,7 @@ func ownershipNotKept(lost int64) *Problem {
 		"the content was written and compared, and %d owners, modes or special files could not be set: annotate the namespace with %s: \"true\" and restore again", lost, api.AnnotationPrivilegedMovers)}
 }
 
-// writingOf is how often a volume was begun, to be written down; nil while that need not be.
+// writingOf is how a volume was written, to be written down; nil while there is nothing to tell.
 func writingOf(b bringing) *api.VolumeWriting {
 	if b.writing == (api.VolumeWriting{}) {
 		return nil
