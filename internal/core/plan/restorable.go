@@ -70,7 +70,7 @@ func (v Vaults) reach(c api.CopyRecord) *Problem {
 		return bad
 	}
 	switch reachable := findCondition(r.Status.Conditions, api.ConditionReachable); {
-	case reachable == nil || reachable.Status == metav1.ConditionUnknown:
+	case reachable == nil || reachable.Status == metav1.ConditionUnknown || r.Status.UniqueID == "":
 		return &Problem{api.ReasonRepositoryProbing, fmt.Sprintf("copy %s: it is not known yet whether Repository %s can be reached", c.Name, r.Name)}
 	case reachable.Status == metav1.ConditionTrue:
 		return nil
@@ -140,6 +140,9 @@ func copySource(p *api.RecoveryPoint, c api.CopyRecord, r api.VolumeRecord, v Va
 		s.Size = *r.Size
 	}
 	held, repository := copiedVolume(c, r.Claim), v.Repositories[c.Repository]
+	if held != nil {
+		s.Copy.Held = held.Fingerprint
+	}
 	switch {
 	case bad != nil:
 	case held == nil:
