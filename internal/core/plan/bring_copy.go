@@ -63,12 +63,13 @@ func earlierAttempts(o Brought, s Source, t landing, claim BroughtClaim) (out []
 	return out
 }
 
-// writer judges the pod that writes the copy. A claim that is bound and has no writer had one, and may have been written to.
+// writer judges the pod that writes the copy. A claim that is bound, or has a reader, and has no writer had one, and may have been
+// written to.
 func (b bringing) writer(o Brought, t landing, claim BroughtClaim) bringing {
 	name := names.Writer(b.source.Claim, o.RunUID, b.source.ClaimUID, int(t.writing.Attempt))
 	pod, is := o.Pods[name]
 	switch {
-	case !is && claim.Bound:
+	case !is && (claim.Bound || b.beingRead(o)):
 		return b.again(Problem{api.ReasonPodLost, "the pod that writes the copy is gone"}, false)
 	case !is:
 		return b.askWriter(o, t, name)
@@ -88,6 +89,16 @@ func (b bringing) writer(o Brought, t landing, claim BroughtClaim) bringing {
 		return b.again(Problem{api.ReasonPodLost, "the pod that writes the copy was lost"}, false)
 	}
 	return b.judgeWriter(o, t, pod, claim)
+}
+
+// beingRead says whether the volume of this attempt has a reader.
+func (b bringing) beingRead(o Brought) bool {
+	for read := range mostAttempts {
+		if _, is := o.Pods[names.Reader(b.source.Claim, o.RunUID, b.source.ClaimUID, int(b.writing.Attempt)*mostAttempts+read)]; is {
+			return true
+		}
+	}
+	return false
 }
 
 // askWriter asks for the pod that writes the copy, beside the claim where that is not there yet.
