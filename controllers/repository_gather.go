@@ -96,10 +96,10 @@ func (r *Reader) allowed(ctx context.Context, namespace string) (plan.Allowed, e
 	}, nil
 }
 
-// allPoints are the recovery points of a namespace.
+// allPoints are the recovery points of a namespace, read live: those that were made a moment ago count.
 func (r *Reader) allPoints(ctx context.Context, namespace string) ([]*api.RecoveryPoint, error) {
 	var list api.RecoveryPointList
-	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+	if err := r.Live.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list recovery points: %w", err)
 	}
 	out := make([]*api.RecoveryPoint, len(list.Items))

@@ -81,7 +81,7 @@ func importedCopy(r *api.Repository, records []order.Record, done metav1.Time) a
 		StartedAt: done, Deadline: done, FinishedAt: &done, VerifiedAt: &done, CleanedUp: true}
 	for _, v := range records {
 		c.Bytes, c.NewBytes = c.Bytes+v.Bytes, c.NewBytes+v.NewBytes
-		c.Volumes = append(c.Volumes, api.CopiedVolume{Claim: v.Claim, NewBytes: v.NewBytes, Lost: v.Lost,
+		c.Volumes = append(c.Volumes, api.CopiedVolume{Claim: v.Claim, Mode: v.Mode, AccessModes: v.AccessModes, NewBytes: v.NewBytes, Lost: v.Lost,
 			Fingerprint: api.Fingerprint{Digest: v.Digest, Files: v.Files, Bytes: v.Bytes}})
 	}
 	return c

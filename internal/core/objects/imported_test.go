@@ -30,7 +30,8 @@ func importedPoint() plan.ImportedPoint {
 	i := plan.ImportedPoint{Name: names.ImportedPoint("web-now", "pppppppp", "0123456789abcdef")}
 	for n, claim := range []string{"data", "logs"} {
 		i.Records = append(i.Records, order.Record{PointUID: "pppppppp", Point: "web-now", Namespace: "lost", Policy: "web", PointInTime: slot, CapturedAt: slot.Add(time.Minute),
-			Volumes: 2, Claim: claim, ClaimUID: "uid-" + claim, Driver: "gone.csi.test", StorageClass: "gone", Size: 1 << 30, Digest: "sha256:" + claim, Files: 2, Bytes: 20,
+			Volumes: 2, Claim: claim, ClaimUID: "uid-" + claim, Driver: "gone.csi.test", StorageClass: "gone", Size: 1 << 30, Mode: "Filesystem",
+			AccessModes: "ReadWriteOnce", Digest: "sha256:" + claim, Files: 2, Bytes: 20,
 			NewBytes: 10, Lost: int64(n), CopiedAt: slot.Add(time.Duration(n+1) * time.Hour)})
 	}
 	return i
@@ -40,7 +41,10 @@ func TestImportedShapes(t *testing.T) {
 	i := importedPoint()
 	p := objects.ImportedPoint(offsite(), i)
 	for name, shape := range map[string]any{
-		"password":        objects.Password(offsite(), "offsite-repository-password", "correct horse"),
+		"password": objects.Password(offsite(), "offsite-repository-password", "correct horse"),
+		"repository-probe": objects.RepositoryPod(objects.Run{Kind: "Repository", Namespace: "shop", Name: "offsite", UID: string(offsite().UID)}, plan.RepositoryOrder{
+			Name: "offsite-probe-x", Order: `{"version":1}`, Throw: throw,
+			Access: plan.Access{Repository: "offsite", Password: "offsite-repository-password", Credentials: "offsite-keys", CABundle: "offsite-ca"}}, mover),
 		"imported-point":  p,
 		"imported-status": objects.ImportedStatus(offsite(), p, i, slot.Add(24*time.Hour)),
 	} {

@@ -106,6 +106,9 @@ type RepositoryPod struct {
 func ForRepository(o RepositoryObserved, now time.Time) RepositoryPlan {
 	r := o.Repository
 	p := RepositoryPlan{status: *r.Status.DeepCopy(), generation: r.Status.ObservedGeneration}
+	if r.Status.Probe == nil {
+		p.generation = r.Generation // whatever is begun, is begun for it
+	}
 	if !r.DeletionTimestamp.IsZero() || o.NamespaceTerminating {
 		p.settled = true
 		p.removePods(o)

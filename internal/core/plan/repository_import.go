@@ -47,7 +47,7 @@ func Catalogue(printed []byte, mark string) []order.Record {
 	for line := range bytes.Lines(printed) {
 		text, is := bytes.CutPrefix(line, []byte(mark))
 		var r order.Record
-		if !is || json.Unmarshal(text, &r) != nil || !usable(r) {
+		if !is || json.Unmarshal(text, &r) != nil || !usableRecord(r) {
 			continue
 		}
 		r.PolicySpec = nil // it may be large, and is not needed here
@@ -56,11 +56,11 @@ func Catalogue(printed []byte, mark string) []order.Record {
 	return out
 }
 
-// usable says whether a point can be made of a record: its words fit where they are to stand.
-func usable(r order.Record) bool {
+// usableRecord says whether a point can be made of a record: its words fit where they are to stand.
+func usableRecord(r order.Record) bool {
 	fits := func(s string, most int) bool { return s != "" && len(s) <= most }
 	return fits(r.PointUID, 64) && fits(r.Point, 253) && fits(r.Namespace, 63) && fits(r.Policy, 63) && fits(r.Claim, 253) && fits(r.ClaimUID, 64) &&
-		fits(r.Digest, 80) && len(validation.IsValidLabelValue(r.Policy)) == 0 && len(r.Driver) <= 253 && len(r.StorageClass) <= 253 && r.Volumes > 0 && r.Size >= 0 &&
+		fits(r.Digest, 80) && len(validation.IsValidLabelValue(r.Policy)) == 0 && len(r.Driver) <= 253 && (r.Mode == "" || r.Mode == "Filesystem" || r.Mode == modeBlock) && len(r.AccessModes) <= 128 && len(r.StorageClass) <= 253 && r.Volumes > 0 && r.Size >= 0 &&
 		!r.PointInTime.IsZero() && !r.CapturedAt.IsZero() && !r.CopiedAt.IsZero()
 }
 

@@ -198,6 +198,8 @@ func TestCatalogue(t *testing.T) {
 		func(r *order.Record) { r.Digest = "" },
 		func(r *order.Record) { r.Volumes = 0 },
 		func(r *order.Record) { r.Size = -1 },
+		func(r *order.Record) { r.Mode = "Tape" },
+		func(r *order.Record) { r.AccessModes = strings.Repeat("a", 129) },
 		func(r *order.Record) { r.PointInTime = time.Time{} },
 		func(r *order.Record) { r.CopiedAt = time.Time{} },
 		func(r *order.Record) { r.Driver = strings.Repeat("a", 254) },

@@ -48,7 +48,7 @@ func (c *Cluster) stopProcesses(ctx context.Context) error {
 		for _, s := range components.Systems {
 			order = append(order, recipe.Provisioner+"-"+string(s), recipe.Snapshotter+"-"+string(s))
 		}
-		order = append(order, recipe.SnapshotCtrl, recipe.Kubelet, recipe.Proxy)
+		order = append(order, recipe.SnapshotCtrl, recipe.ObjectStore, recipe.Kubelet, recipe.Proxy)
 		for _, name := range order {
 			if err := c.supervisor.Stop(ctx, name); err != nil {
 				return err

@@ -12,6 +12,8 @@ import (
 
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/csi/faults"
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/internal/components"
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/internal/machine"
+	"github.com/lifeboat-dev/lifeboat/hack/cluster/internal/recipe"
 )
 
 // switches are the faults that the driver knows.
@@ -19,22 +21,28 @@ var switches = []string{faults.Slow, faults.Fail, faults.ErrorThenReady, faults.
 	faults.LoseSnapshot, faults.FlipByte}
 
 // FaultUsage explains the fault command.
-var FaultUsage = "fault a|b stop | start | clear | show | NAME[=VALUE], NAME being one of " + strings.Join(switches, ", ")
+var FaultUsage = "fault a|b stop | start | destroy | clear | show | NAME[=VALUE], NAME being one of " + strings.Join(switches, ", ") +
+	"\n  fault store stop | start"
 
 // Fault switches a fault of a storage system.
 func (c *Cluster) Fault(ctx context.Context, system, order string) error {
-	s := components.System(system)
-	if !slices.Contains(components.Systems, s) {
-		return fmt.Errorf("storage system %q: use a or b", system)
-	}
 	if _, err := c.supervisor.List(ctx); err != nil {
 		return ErrDown
+	}
+	if system == "store" {
+		return c.faultStore(ctx, order)
+	}
+	s := components.System(system)
+	if !slices.Contains(components.Systems, s) {
+		return fmt.Errorf("storage system %q: use a, b or store", system)
 	}
 	switch order {
 	case "stop":
 		return c.stopSystem(ctx, s)
 	case "start":
-		return c.ensure(ctx, c.parts.StorageSystem(s)...)
+		return c.startSystem(ctx, s)
+	case "destroy":
+		return c.destroySystem(ctx, s)
 	case "clear":
 		return clearFaults(s)
 	case "show":
@@ -89,6 +97,36 @@ func (c *Cluster) stopSystem(ctx context.Context, s components.System) error {
 		}
 	}
 	return nil
+}
+
+// startSystem starts a storage system. One that was destroyed begins anew, with nothing in it.
+func (c *Cluster) startSystem(ctx context.Context, s components.System) error {
+	if err := machine.MountBtrfs(ctx, s.Disk(), s.Root(), diskSize); err != nil {
+		return err
+	}
+	return c.ensure(ctx, c.parts.StorageSystem(s)...)
+}
+
+// destroySystem takes a storage system away for good: its processes, and the disk with all that was on it.
+func (c *Cluster) destroySystem(ctx context.Context, s components.System) error {
+	if err := c.stopSystem(ctx, s); err != nil {
+		return err
+	}
+	if err := machine.UnmountBelow(s.Root()); err != nil {
+		return err
+	}
+	return os.Remove(s.Disk())
+}
+
+// faultStore stops the object store, and starts it again.
+func (c *Cluster) faultStore(ctx context.Context, order string) error {
+	switch order {
+	case "stop":
+		return c.supervisor.Stop(ctx, recipe.ObjectStore)
+	case "start":
+		return c.startStore(ctx)
+	}
+	return fmt.Errorf("the object store can be told stop and start, not %q", order)
 }
 
 func (c *Cluster) showFaults(ctx context.Context, s components.System) error {

@@ -49,6 +49,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 		{"control plane", components.APIServerURL, c.startControlPlane},
 		{"node", components.NodeName + " is ready", c.startNode},
 		{"storage", "array-a and array-b answer", c.startStorage},
+		{"object store", components.StoreURL + ", buckets " + strings.Join(components.Buckets(), " and "), c.startStore},
 	}
 	for _, s := range steps {
 		done := c.console.Step(s.name)
@@ -174,6 +175,19 @@ func (c *Cluster) startStorage(ctx context.Context) error {
 		return err
 	}
 	return c.await(ctx, "csi-driver-a", "both drivers to be registered", c.driversRegistered)
+}
+
+// startStore starts what speaks S3. Its files are on the machine's own disk, outside of both storage systems.
+func (c *Cluster) startStore(ctx context.Context) error {
+	store, err := c.parts.Store()
+	if err != nil {
+		return err
+	}
+	if err := c.ensure(ctx, store); err != nil {
+		return err
+	}
+	made := func(ctx context.Context) error { return c.parts.MakeBuckets(ctx) }
+	return c.await(ctx, recipe.ObjectStore, "the object store to answer", made)
 }
 
 func (c *Cluster) ensure(ctx context.Context, services ...supervise.Service) error {

@@ -42,6 +42,9 @@ func (c *Components) Configure() error {
 	if err := c.configFiles(); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
+	if err := makeStoreAccess(); err != nil {
+		return fmt.Errorf("write the object store's keys: %w", err)
+	}
 	return nil
 }
 
@@ -58,6 +61,7 @@ func (c *Components) identities() error {
 		{File: "front-proxy", User: frontProxyUser},
 		{File: "kubelet", User: "system:node:" + NodeName, Groups: []string{"system:nodes"}, Hosts: []string{NodeIP, NodeName}},
 		{File: "service-accounts", User: "service-accounts"},
+		{File: "store", User: "store", Hosts: []string{NodeIP}},
 	}
 	for _, id := range servers {
 		if err := authority.Issue(id); err != nil {

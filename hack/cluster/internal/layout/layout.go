@@ -34,6 +34,8 @@ const (
 	PodLogs       = State + "/pod-logs"
 	Storage       = State + "/storage"
 	Faults        = State + "/faults"
+	Objects       = State + "/objects"
+	StoreAccess   = State + "/store.env"
 	ContainerRoot = State + "/containerd"
 	Inheritance   = State + "/found-before.json"
 

@@ -43,6 +43,7 @@ const (
 	Snapshotter       = "csi-snapshotter"
 	Provisioner       = "csi-provisioner"
 	Sanity            = "csi-sanity"
+	ObjectStore       = "versitygw"
 )
 
 // KubernetesVersion is the release of every Kubernetes component.
@@ -71,6 +72,7 @@ func Groups() []Group {
 			Binaries: under("github.com/kubernetes-csi/external-snapshotter/v8/cmd/", Snapshotter, SnapshotCtrl)},
 		{Name: "provisioner", Version: "v6.3.0",
 			Binaries: under("github.com/kubernetes-csi/external-provisioner/v6/cmd/", Provisioner)},
+		{Name: "s3", Version: "v1.8.0", Binaries: under("github.com/versity/versitygw/cmd/", ObjectStore)},
 		{Name: "sanity", Version: "v5.6.0", Binaries: under("github.com/kubernetes-csi/csi-test/v5/cmd/", Sanity)},
 	}
 }
