@@ -167,6 +167,7 @@ func (s *setup) drills() error {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("restoredrill").
 		For(&api.RestoreDrill{}).
 		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(s.waitingDrills), builder.WithPredicates(drillEnded)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.drillsAwaiting), builder.WithPredicates(afterStart, reachChanged)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("RestoreDrill"))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("RestoreDrill"))).
 		WithOptions(sideBySide(s.options.ConcurrentDrills)).
@@ -181,6 +182,7 @@ func (s *setup) restores() error {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("restore").
 		For(&api.Restore{}).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.restoresAwaiting), builder.WithPredicates(afterStart, reachChanged)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
 		WithOptions(sideBySide(restoresAtOnce)).

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -307,6 +308,44 @@ func (s *setup) waitingDrills(ctx context.Context, o client.Object) []reconcile.
 	for _, d := range drills {
 		if d.Status.Run == nil && d.Status.Verdict == "" {
 			out = append(out, request(d.Namespace, d.Name)...)
+		}
+	}
+	return out
+}
+
+// reachChanged lets pass what a restore or a drill from a repository may wait for.
+var reachChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*api.Repository), e.ObjectNew.(*api.Repository)
+	was, is := meta.FindStatusCondition(before.Status.Conditions, api.ConditionReachable), meta.FindStatusCondition(after.Status.Conditions, api.ConditionReachable)
+	return anew(e) || before.Generation != after.Generation || before.Status.UniqueID != after.Status.UniqueID ||
+		(was == nil) != (is == nil) || (was != nil && was.Status != is.Status)
+}}
+
+// drillsAwaiting are the drills of the namespace of a repository that have not started.
+func (s *setup) drillsAwaiting(ctx context.Context, o client.Object) []reconcile.Request {
+	var list api.RestoreDrillList
+	if err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(o.GetNamespace())); err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for _, d := range list.Items {
+		if d.Status.Run == nil && d.Status.Verdict == "" {
+			out = append(out, request(d.Namespace, d.Name)...)
+		}
+	}
+	return out
+}
+
+// restoresAwaiting are the restores of the namespace of a repository that have not started.
+func (s *setup) restoresAwaiting(ctx context.Context, o client.Object) []reconcile.Request {
+	restores, err := s.read.restores(ctx, o.GetNamespace())
+	if err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for _, x := range restores {
+		if x.Status.Run == nil && !plan.RestoreEnded(x) {
+			out = append(out, request(x.Namespace, x.Name)...)
 		}
 	}
 	return out

@@ -618,12 +618,12 @@ type DrillVolume struct {
 	// read is what was read back.
 	// +optional
 	Read *Fingerprint `json:"read,omitempty"`
-	// writing counts how often a copy was begun to be written into a volume. Absent from snapshots, and while the first is under way.
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
 	// +optional
 	Writing *VolumeWriting `json:"writing,omitempty"`
 }
 
-// VolumeWriting counts how often a copy was begun to be written into a restored volume: each time into a volume of its own.
+// VolumeWriting is how a copy was written into a restored volume, and how often that was begun: each time into a volume of its own.
 type VolumeWriting struct {
 	// attempt counts the volumes, from 0. The claim and the pod that writes to it bear it.
 	// +required
@@ -631,6 +631,9 @@ type VolumeWriting struct {
 	// bigger says that a pod ran out of memory, and that those after it get twice as much.
 	// +optional
 	Bigger bool `json:"bigger,omitempty"`
+	// lost is how much of the copy could not be set on the volume, such as owners without the right to do so.
+	// +optional
+	Lost int64 `json:"lost,omitempty"`
 }
 
 // Fingerprint is what a volume holds: the digest of its manifest, and how much it describes.

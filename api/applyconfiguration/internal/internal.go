@@ -2297,6 +2297,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: bigger
       type:
         scalar: boolean
+    - name: lost
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.WebDAVLocation
   map:
     fields:
