@@ -38,6 +38,11 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 	if o.Policy, err = r.Read.policy(ctx, r.Read.Cache, d.Namespace, policy); err != nil {
 		return o, err
 	}
+	if plan.DrillFrom(d, o.Policy) == api.FromCopy {
+		if o.Vaults, err = r.Read.vaults(ctx, d.Namespace); err != nil {
+			return o, err
+		}
+	}
 	if d.Status.Run == nil {
 		if o.Siblings, o.Running, err = r.others(ctx, d, policy, o.Points); err != nil || o.Policy == nil {
 			return o, err
@@ -45,15 +50,25 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 		o.Storage, err = r.stack(ctx, o.Policy)
 		return o, err
 	}
-	for _, p := range o.Points {
-		if string(p.UID) == d.Status.Run.RecoveryPoint.UID {
-			if o.Sources, err = r.Read.sources(ctx, p); err != nil {
-				return o, err
-			}
+	if plan.DrillFrom(d, o.Policy) == api.FromSnapshot {
+		if o.Sources, err = r.snapshots(ctx, d, o.Points); err != nil {
+			return o, err
 		}
 	}
-	o.Brought, err = r.Read.brought(ctx, drillRun(d))
-	return o, err
+	if o.Brought, err = r.Read.brought(ctx, drillRun(d)); err != nil {
+		return o, err
+	}
+	return o, r.Read.findWriters(ctx, d.Namespace, o.Brought, o.WritersToFind())
+}
+
+// snapshots are the volumes of the point that is rehearsed, with the snapshots that hold them.
+func (r *DrillReconciler) snapshots(ctx context.Context, d *api.RestoreDrill, points []*api.RecoveryPoint) ([]plan.Source, error) {
+	for _, p := range points {
+		if string(p.UID) == d.Status.Run.RecoveryPoint.UID {
+			return r.Read.sources(ctx, p)
+		}
+	}
+	return nil, nil
 }
 
 // gatherAfter reads what is left to be done once the verdict has fallen.

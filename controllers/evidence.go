@@ -89,11 +89,9 @@ func (e *EvidenceRecorder) statement(ctx context.Context, d *api.RestoreDrill, p
 	if err != nil {
 		return nil, err
 	}
-	var sources []plan.Source
-	if point != nil {
-		if sources, err = e.Read.sources(ctx, point); err != nil {
-			return nil, err
-		}
+	sources, err := e.sources(ctx, d, point)
+	if err != nil {
+		return nil, err
 	}
 	ns := &metav1.PartialObjectMetadata{}
 	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -101,6 +99,17 @@ func (e *EvidenceRecorder) statement(ctx context.Context, d *api.RestoreDrill, p
 		return nil, fmt.Errorf("get namespace: %w", err)
 	}
 	return evidence.Statement(plan.Attested(d, sources, point, string(ns.UID), previous, e.Version))
+}
+
+// sources are the volumes of what was rehearsed. For a copy no snapshot is looked at.
+func (e *EvidenceRecorder) sources(ctx context.Context, d *api.RestoreDrill, point *api.RecoveryPoint) ([]plan.Source, error) {
+	switch {
+	case point == nil:
+		return nil, nil
+	case d.Status.Run.From == api.FromCopy:
+		return plan.CopySources(point, d.Status.Run.Copy, plan.Vaults{}), nil
+	}
+	return e.Read.sources(ctx, point)
 }
 
 func (e *EvidenceRecorder) point(ctx context.Context, d *api.RestoreDrill) (*api.RecoveryPoint, error) {

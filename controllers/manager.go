@@ -71,8 +71,8 @@ func cacheOptions(health *WatchHealth) cache.Options {
 		DefaultUnsafeDisableDeepCopy: ptr.To(true),
 		ByObject: map[client.Object]cache.ByObject{
 			&api.BackupPolicy{}: copied, &api.RecoveryPoint{}: copied, &api.RestoreDrill{}: copied, &api.Restore{}: copied,
-			&api.ClusterBackupPolicy{}: copied,
-			&corev1.Pod{}:              ours, &networkingv1.NetworkPolicy{}: ours,
+			&api.ClusterBackupPolicy{}: copied, &api.Repository{}: copied,
+			&corev1.Pod{}: ours, &networkingv1.NetworkPolicy{}: ours,
 		},
 	}
 }

@@ -88,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.sweeper, s.health, s.clusterPolicies, s.notifiers, s.reports} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.repositories, s.sweeper, s.health, s.clusterPolicies, s.notifiers, s.reports} {
 		if err := add(); err != nil {
 			return err
 		}
@@ -167,6 +167,7 @@ func (s *setup) drills() error {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("restoredrill").
 		For(&api.RestoreDrill{}).
 		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(s.waitingDrills), builder.WithPredicates(drillEnded)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.drillsAwaiting), builder.WithPredicates(afterStart, reachChanged)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("RestoreDrill"))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("RestoreDrill"))).
 		WithOptions(sideBySide(s.options.ConcurrentDrills)).
@@ -181,6 +182,7 @@ func (s *setup) restores() error {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("restore").
 		For(&api.Restore{}).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.restoresAwaiting), builder.WithPredicates(afterStart, reachChanged)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
 		WithOptions(sideBySide(restoresAtOnce)).
@@ -203,6 +205,24 @@ func (s *setup) fingerprints() error {
 		Complete(r)
 }
 
+// repositoriesAtOnce is how many repositories are looked at side by side. An import of many points must not hold up the rest.
+const repositoriesAtOnce = 8
+
+func (s *setup) repositories() error {
+	clients, err := kubernetes.NewForConfig(s.mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	r := &RepositoryReconciler{Read: s.read, Write: s.write, Clock: s.clock, Mover: s.mover, Logs: clusterLogs{clients},
+		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("repository").
+		For(&api.Repository{}).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("Repository")), builder.WithPredicates(afterStart)).
+		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(s.repositoriesIn), builder.WithPredicates(annotationsChanged)).
+		WithOptions(sideBySide(repositoriesAtOnce)).
+		Complete(r)
+}
+
 func (s *setup) sweeper() error {
 	find := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return swept(o) })
 	left := handler.EnqueueRequestsFromMapFunc(s.leftOf)
@@ -213,6 +233,7 @@ func (s *setup) sweeper() error {
 		Watches(&api.RestoreDrill{}, left, builder.WithPredicates(runDeleted)).
 		Watches(&api.Restore{}, left, builder.WithPredicates(runDeleted)).
 		Watches(&api.RecoveryPoint{}, left, builder.WithPredicates(runDeleted)).
+		Watches(&api.Repository{}, left, builder.WithPredicates(runDeleted)).
 		WithOptions(sideBySide(1)).
 		Complete(&Sweeper{Read: s.read, Write: s.write, Clock: s.clock})
 }

@@ -132,6 +132,8 @@ func blankRun(kind string) client.Object {
 		return &api.Restore{}
 	case "RecoveryPoint":
 		return &api.RecoveryPoint{}
+	case "Repository":
+		return &api.Repository{}
 	}
 	return nil
 }

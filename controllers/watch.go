@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -95,6 +96,15 @@ var labelsChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return anew(e) || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
 		e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 }}
+
+// annotationsChanged lets pass what an admin allows a namespace.
+var annotationsChanged = predicate.Funcs{
+	CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList }, // an object in it may have been looked at before it was in the cache
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		return anew(e) || !maps.Equal(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations())
+	},
+	DeleteFunc: func(event.DeleteEvent) bool { return false },
+}
 
 // claimChanged lets pass what selection, class and binding depend on.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
@@ -303,6 +313,44 @@ func (s *setup) waitingDrills(ctx context.Context, o client.Object) []reconcile.
 	return out
 }
 
+// reachChanged lets pass what a restore or a drill from a repository may wait for.
+var reachChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*api.Repository), e.ObjectNew.(*api.Repository)
+	was, is := meta.FindStatusCondition(before.Status.Conditions, api.ConditionReachable), meta.FindStatusCondition(after.Status.Conditions, api.ConditionReachable)
+	return anew(e) || before.Generation != after.Generation || before.Status.UniqueID != after.Status.UniqueID ||
+		(was == nil) != (is == nil) || (was != nil && was.Status != is.Status)
+}}
+
+// drillsAwaiting are the drills of the namespace of a repository that have not started.
+func (s *setup) drillsAwaiting(ctx context.Context, o client.Object) []reconcile.Request {
+	var list api.RestoreDrillList
+	if err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(o.GetNamespace())); err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for _, d := range list.Items {
+		if d.Status.Run == nil && d.Status.Verdict == "" {
+			out = append(out, request(d.Namespace, d.Name)...)
+		}
+	}
+	return out
+}
+
+// restoresAwaiting are the restores of the namespace of a repository that have not started.
+func (s *setup) restoresAwaiting(ctx context.Context, o client.Object) []reconcile.Request {
+	restores, err := s.read.restores(ctx, o.GetNamespace())
+	if err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for _, x := range restores {
+		if x.Status.Run == nil && !plan.RestoreEnded(x) {
+			out = append(out, request(x.Namespace, x.Name)...)
+		}
+	}
+	return out
+}
+
 // runOf finds the run of a kind that an object was made for.
 func runOf(kind string) handler.MapFunc {
 	return func(_ context.Context, o client.Object) []reconcile.Request {
@@ -345,4 +393,17 @@ func (s *setup) newestPoint(_ context.Context, o client.Object) []reconcile.Requ
 		return request(o.GetNamespace(), last.Name)
 	}
 	return nil
+}
+
+// repositoriesIn are those of a namespace.
+func (s *setup) repositoriesIn(ctx context.Context, o client.Object) []reconcile.Request {
+	var list api.RepositoryList
+	if err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(o.GetName())); err != nil {
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		out = append(out, request(list.Items[i].Namespace, list.Items[i].Name)...)
+	}
+	return out
 }

@@ -204,6 +204,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.VolumeSelectionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeSwap"):
 		return &apiv1alpha1.VolumeSwapApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VolumeWriting"):
+		return &apiv1alpha1.VolumeWritingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebDAVLocation"):
 		return &apiv1alpha1.WebDAVLocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadReference"):

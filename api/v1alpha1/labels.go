@@ -25,12 +25,14 @@ const (
 	// LabelClaimUID is the UID of the captured claim.
 	LabelClaimUID = "lifeboat.dev/claim-uid"
 
-	// LabelRunKind is the kind of what an object was made for: RestoreDrill, Restore, or RecoveryPoint for a fingerprint.
+	// LabelRunKind is the kind of what an object was made for: RestoreDrill, Restore, Repository, or RecoveryPoint for a fingerprint.
 	LabelRunKind = "lifeboat.dev/run-kind"
 	// LabelRun is its name.
 	LabelRun = "lifeboat.dev/run"
 	// LabelRunUID is its UID. What bears it and has no such run any more is swept away, unless it is a claim that a Restore made.
 	LabelRunUID = "lifeboat.dev/run-uid"
+	// LabelAttempt, on a claim that a run made to have a copy written into it, counts those of its name, from 0.
+	LabelAttempt = "lifeboat.dev/attempt"
 	// LabelTrigger, on a RestoreDrill without a slot that Lifeboat created, is what it was created for.
 	LabelTrigger = "lifeboat.dev/trigger"
 	// LabelEvidence, on a ConfigMap, is the UID of the policy whose drills it speaks of.
@@ -59,6 +61,9 @@ const (
 	AnnotationProbeRequested    = "lifeboat.dev/probe-requested-at"
 	AnnotationVerifyRequested   = "lifeboat.dev/verify-requested-at"
 	AnnotationMaintainRequested = "lifeboat.dev/maintain-requested-at"
+	// AnnotationImportedFrom, on a RecoveryPoint, is the repository and the UID of the point that it was made of, as
+	// REPOSITORY/UID. A point that bears it captures nothing.
+	AnnotationImportedFrom = "lifeboat.dev/imported-from"
 	// AnnotationOrder, on a pod that speaks to a repository, is what it is to do, in JSON. It holds no credentials.
 	AnnotationOrder = "lifeboat.dev/order"
 	// LabelReachesRepository, on a pod, is "true" when it may speak to a repository. All other pods of a run speak to nobody.

@@ -143,13 +143,13 @@ type SecretReference struct {
 // S3Location is a bucket that speaks the protocol of Amazon S3.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.credentials) != (has(self.workloadIdentity) && self.workloadIdentity)",message="exactly one of credentials and workloadIdentity: true must be set; name a Secret in credentials"
-// +kubebuilder:validation:XValidation:rule="self.bucket == oldSelf.bucket && (has(self.prefix) ? self.prefix : ”) == (has(oldSelf.prefix) ? oldSelf.prefix : ”)",message="bucket and prefix are immutable; create another Repository instead"
+// +kubebuilder:validation:XValidation:rule="self.bucket == oldSelf.bucket && has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)",message="bucket and prefix are immutable; create another Repository instead"
 type S3Location struct {
 	// endpoint is the server, as HOST or HOST:PORT, without a scheme, such as s3.eu-central-1.amazonaws.com.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$`
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('169.254.') && !self.lowerAscii().startsWith('[fe80:') && !self.lowerAscii().startsWith('metadata.google.')",message="endpoint must not be a link-local or metadata address"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^[[]?(169[.]254[.]|fe80:|fd00:ec2:|::ffff:|metadata[.]google[.])')",message="endpoint must not be a link-local or metadata address"
 	Endpoint string `json:"endpoint"`
 	// bucket is the bucket's name. It must exist.
 	// +required
@@ -187,7 +187,7 @@ type S3Location struct {
 // GCSLocation is a bucket of Google Cloud Storage.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.credentials) != (has(self.workloadIdentity) && self.workloadIdentity)",message="exactly one of credentials and workloadIdentity: true must be set; name a Secret in credentials"
-// +kubebuilder:validation:XValidation:rule="self.bucket == oldSelf.bucket && (has(self.prefix) ? self.prefix : ”) == (has(oldSelf.prefix) ? oldSelf.prefix : ”)",message="bucket and prefix are immutable; create another Repository instead"
+// +kubebuilder:validation:XValidation:rule="self.bucket == oldSelf.bucket && has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)",message="bucket and prefix are immutable; create another Repository instead"
 type GCSLocation struct {
 	// bucket is the bucket's name. It must exist.
 	// +required
@@ -210,7 +210,7 @@ type GCSLocation struct {
 
 // AzureLocation is a container of Azure Blob Storage.
 //
-// +kubebuilder:validation:XValidation:rule="self.account == oldSelf.account && self.container == oldSelf.container && (has(self.prefix) ? self.prefix : ”) == (has(oldSelf.prefix) ? oldSelf.prefix : ”)",message="account, container and prefix are immutable; create another Repository instead"
+// +kubebuilder:validation:XValidation:rule="self.account == oldSelf.account && self.container == oldSelf.container && has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)",message="account, container and prefix are immutable; create another Repository instead"
 type AzureLocation struct {
 	// account is the storage account's name.
 	// +required
@@ -230,6 +230,7 @@ type AzureLocation struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('[A-Za-z]$')",message="domain must be the name of a DNS domain, which ends with a letter, such as blob.core.windows.net"
 	Domain string `json:"domain,omitempty"`
 	// credentials is the Secret with the key storageKey or sasToken.
 	// +required
@@ -244,7 +245,7 @@ type SFTPLocation struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9.:]*[A-Za-z0-9])?$`
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('169.254.') && !self.lowerAscii().startsWith('fe80:')",message="host must not be a link-local address"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^(169[.]254[.]|fe80:|fd00:ec2:|::ffff:|metadata[.]google[.])')",message="host must not be a link-local or metadata address"
 	Host string `json:"host"`
 	// port is the server's port. When absent it is 22.
 	// +optional
@@ -275,6 +276,7 @@ type WebDAVLocation struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:Pattern=`^https?://[^@/?#]+(/[^?#]*)?$`
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^https?://[[]?(169[.]254[.]|fe80:|fd00:ec2:|::ffff:|metadata[.]google[.])')",message="url must not lead to a link-local or metadata address"
 	URL string `json:"url"`
 	// credentials is the Secret with the keys username and password.
 	// +required
@@ -283,7 +285,7 @@ type WebDAVLocation struct {
 
 // FilesystemLocation is a folder on a claim.
 //
-// +kubebuilder:validation:XValidation:rule="self.claim == oldSelf.claim && (has(self.path) ? self.path : ”) == (has(oldSelf.path) ? oldSelf.path : ”)",message="claim and path are immutable; create another Repository instead"
+// +kubebuilder:validation:XValidation:rule="self.claim == oldSelf.claim && has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)",message="claim and path are immutable; create another Repository instead"
 type FilesystemLocation struct {
 	// claim is the name of a PersistentVolumeClaim of this namespace that pods may mount for writing.
 	// +required
@@ -387,6 +389,9 @@ type RepositoryStatus struct {
 	// maintenance is the last tidying up.
 	// +optional
 	Maintenance *RepositoryRun `json:"maintenance,omitempty"`
+	// import is the last look at what it holds for RecoveryPoints to be made of. Absent without spec.import.
+	// +optional
+	Import *RepositoryRun `json:"import,omitempty"`
 	// damage is what a verification found to be unreadable. Absent while no damage is known.
 	// +optional
 	Damage *RepositoryDamage `json:"damage,omitempty"`
@@ -409,7 +414,8 @@ type RepositoryRun struct {
 	// finishedAt is when it ended. Absent while it runs.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
-	// reason is a stable word for how it ended; empty when it ended well.
+	// reason is a stable word for how it ended; empty when it ended well. While it runs it says how the one before ended, or what
+	// this one waits for.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason,omitempty"`
@@ -607,6 +613,14 @@ type CopiedVolume struct {
 
 	Fingerprint `json:",inline"`
 
+	// mode is the volume mode: Filesystem, or Block. When absent it is Filesystem.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Mode string `json:"mode,omitempty"`
+	// accessModes are those of the captured claim, separated by commas. When absent, ReadWriteOnce.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	AccessModes string `json:"accessModes,omitempty"`
 	// newBytes is how much the repository had to take, compressed.
 	// +optional
 	NewBytes int64 `json:"newBytes,omitempty"`

@@ -16,6 +16,7 @@ import (
 // +kubebuilder:resource:scope=Namespaced,categories=lifeboat
 // +kubebuilder:printcolumn:name="Point",type=string,JSONPath=`.status.run.recoveryPoint.name`,description="The recovery point that is restored."
 // +kubebuilder:printcolumn:name="Data from",type=string,JSONPath=`.status.run.recoveryPoint.pointInTime`,description="The moment the restored data are from."
+// +kubebuilder:printcolumn:name="From",type=string,JSONPath=`.status.run.from`,description="What is restored: Snapshot, or Copy."
 // +kubebuilder:printcolumn:name="Succeeded",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].reason`
 // +kubebuilder:printcolumn:name="Volumes",type=string,JSONPath=`.status.progress`,description="Restored and verified volumes of those asked for."
@@ -57,6 +58,9 @@ type RestoreList struct {
 // +kubebuilder:validation:XValidation:rule="!(has(self.inPlace) && self.inPlace) || !has(self.storageClassName)",fieldPath=".storageClassName",message="in place the claims keep their storage class; leave storageClassName out"
 // +kubebuilder:validation:XValidation:rule="!(has(self.inPlace) && self.inPlace) || !has(self.volumes) || self.volumes.all(v, !has(v.as))",fieldPath=".volumes",message="volumes[].as names a new claim; in place the claims keep their names, so leave it out"
 // +kubebuilder:validation:XValidation:rule="!has(self.keepOldFor) || (has(self.inPlace) && self.inPlace)",fieldPath=".keepOldFor",message="keepOldFor says how long the replaced volumes are kept; it needs inPlace: true"
+// +kubebuilder:validation:XValidation:rule="!has(self.paths) || !has(self.from) || self.from != 'Snapshot'",fieldPath=".paths",message="paths are restored from a copy, and a snapshot is restored whole; set from to Copy or leave it out, or leave paths out"
+// +kubebuilder:validation:XValidation:rule="!has(self.copy) || !has(self.from) || self.from != 'Snapshot'",fieldPath=".copy",message="copy names the copy to restore; set from to Copy or leave it out, or leave copy out"
+// +kubebuilder:validation:XValidation:rule="!has(self.paths) || !(has(self.inPlace) && self.inPlace)",fieldPath=".paths",message="paths restore a part, and in place it would replace the whole volume; leave inPlace out, or leave paths out"
 type RestoreSpec struct {
 	// recoveryPoint is the point to restore. It must be complete. When absent, policy selects one.
 	// +optional
@@ -88,7 +92,7 @@ type RestoreSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	Copy string `json:"copy,omitempty"`
 
-	// paths restores only these files and folders, such as photos/2009, from a copy. When absent, all.
+	// paths restores only these files and folders, such as photos/2009, from a copy, into new claims. When absent, all.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -320,6 +324,9 @@ type RestoredVolume struct {
 	// swap records a restore in place. What it names was written down before it was touched.
 	// +optional
 	Swap *VolumeSwap `json:"swap,omitempty"`
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
+	// +optional
+	Writing *VolumeWriting `json:"writing,omitempty"`
 }
 
 // VolumeSwap records how the volume behind a claim is replaced.

@@ -18,10 +18,12 @@ import (
 // +kubebuilder:resource:scope=Namespaced,shortName=drill,categories=lifeboat
 // +kubebuilder:printcolumn:name="Policy",type=string,JSONPath=`.status.run.policy`
 // +kubebuilder:printcolumn:name="Point",type=string,JSONPath=`.status.run.recoveryPoint.name`,description="The recovery point that is rehearsed."
+// +kubebuilder:printcolumn:name="From",type=string,JSONPath=`.status.run.from`,description="What was restored: Snapshot, or Copy."
 // +kubebuilder:printcolumn:name="Verdict",type=string,JSONPath=`.status.verdict`,description="Passed, Failed, Inconclusive or Aborted; empty while it runs."
 // +kubebuilder:printcolumn:name="Level",type=string,JSONPath=`.status.level`,description="How deep the proof goes: Restored, Intact, Consistent or Answering."
 // +kubebuilder:printcolumn:name="Recovery",type=string,JSONPath=`.status.recoveryTime`,description="From the first request to the storage system until the level was reached."
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].reason`
+// +kubebuilder:printcolumn:name="Independent",type=boolean,priority=1,JSONPath=`.status.run.independent`,description="It was done without the failure domain of the captured volumes."
 // +kubebuilder:printcolumn:name="Select",type=string,priority=1,JSONPath=`.status.selection.strategy`
 // +kubebuilder:printcolumn:name="Data age",type=string,priority=1,JSONPath=`.status.dataAge`,description="How old the data were when the drill began."
 // +kubebuilder:printcolumn:name="Cleaned up",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="CleanedUp")].status`
@@ -73,7 +75,14 @@ type RestoreDrillSpec struct {
 	// +optional
 	Select DrillSelect `json:"select,omitempty"`
 
-	// storageClassName is the class of the throw-away volumes. Its provisioner must be the driver of the snapshots.
+	// from says what is restored: Snapshot, or Copy for a copy of the point. When absent, the policy's spec.drill.from, or else
+	// Snapshot.
+	// +optional
+	// +kubebuilder:validation:Enum=Snapshot;Copy
+	From RestoreSource `json:"from,omitempty"`
+
+	// storageClassName is the class of the throw-away volumes. From snapshots its provisioner must be their driver; from copies it
+	// may be any.
 	// When absent, the policy's spec.drill.storageClassName, or else the class of the captured claim.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
@@ -458,6 +467,16 @@ type DrillRun struct {
 	// +kubebuilder:validation:MaxLength=63
 	Copy string `json:"copy,omitempty"`
 
+	// repository is the Repository that holds the copy. Absent from snapshots.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Repository string `json:"repository,omitempty"`
+
+	// repositoryID is the unique ID of that repository. Absent from snapshots.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	RepositoryID string `json:"repositoryID,omitempty"`
+
 	// independent says that neither the repository nor the storage class shares the failure domain of the captured volumes, as
 	// it was computed when the drill started.
 	// +optional
@@ -599,6 +618,22 @@ type DrillVolume struct {
 	// read is what was read back.
 	// +optional
 	Read *Fingerprint `json:"read,omitempty"`
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
+	// +optional
+	Writing *VolumeWriting `json:"writing,omitempty"`
+}
+
+// VolumeWriting is how a copy was written into a restored volume, and how often that was begun: each time into a volume of its own.
+type VolumeWriting struct {
+	// attempt counts the volumes, from 0. The claim and the pod that writes to it bear it.
+	// +required
+	Attempt int32 `json:"attempt"`
+	// bigger says that a pod ran out of memory, and that those after it get twice as much.
+	// +optional
+	Bigger bool `json:"bigger,omitempty"`
+	// lost is how much of the copy could not be set on the volume, such as owners without the right to do so.
+	// +optional
+	Lost int64 `json:"lost,omitempty"`
 }
 
 // Fingerprint is what a volume holds: the digest of its manifest, and how much it describes.

@@ -34,7 +34,7 @@ func Register(from client.Reader) {
 }
 
 func all(from client.Reader) []prometheus.Collector {
-	return []prometheus.Collector{evaluated, refused, &fleet{from}, &clusterPolicies{from}, notified}
+	return []prometheus.Collector{evaluated, refused, &fleet{from}, &clusterPolicies{from}, &repositories{from}, notified}
 }
 
 // heartbeat tells when a policy was last evaluated. Nothing is told before: a manager that stands by has evaluated nothing.

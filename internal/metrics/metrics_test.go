@@ -271,6 +271,50 @@ func TestClusterPolicies(t *testing.T) {
 	}
 }
 
+// offsite is a Repository that has everything to show.
+func offsite() *api.Repository {
+	r := &api.Repository{ObjectMeta: metav1.ObjectMeta{Namespace: "mail", Name: "offsite"}}
+	r.Status = api.RepositoryStatus{UniqueID: "x", Copies: 3, Bytes: 1024, LastVerified: timePtr(time.Minute),
+		Conditions: []metav1.Condition{{Type: api.ConditionReachable, Status: metav1.ConditionTrue}}}
+	return r
+}
+
+const toldOfOffsite = `
+# HELP lifeboat_repository_bytes What the repository takes, compressed, encrypted, and each content once, at the last probe; absent until it was opened.
+# TYPE lifeboat_repository_bytes gauge
+lifeboat_repository_bytes{namespace="mail",repository="offsite"} 1024
+# HELP lifeboat_repository_condition 1 for the status that a condition of a Repository has.
+# TYPE lifeboat_repository_condition gauge
+lifeboat_repository_condition{condition="Reachable",namespace="mail",repository="offsite",status="True"} 1
+# HELP lifeboat_repository_copies How many complete copies of volumes the repository holds, of whichever cluster, at the last probe; absent until it was opened.
+# TYPE lifeboat_repository_copies gauge
+lifeboat_repository_copies{namespace="mail",repository="offsite"} 3
+# HELP lifeboat_repository_last_verified_timestamp_seconds When every byte of the repository had last been read back, in seconds since 1970; absent until it was.
+# TYPE lifeboat_repository_last_verified_timestamp_seconds gauge
+lifeboat_repository_last_verified_timestamp_seconds{namespace="mail",repository="offsite"} 1.76986086e+09
+# HELP lifeboat_repository_reachable 1 while the last probe could open the repository, else 0; absent until one ended.
+# TYPE lifeboat_repository_reachable gauge
+lifeboat_repository_reachable{namespace="mail",repository="offsite"} 1
+`
+
+func TestRepositories(t *testing.T) {
+	if err := testutil.CollectAndCompare(&repositories{builder(t).WithObjects(offsite()).Build()}, strings.NewReader(toldOfOffsite)); err != nil {
+		t.Error(err)
+	}
+	lost := offsite()
+	lost.Status.Conditions[0].Status = metav1.ConditionFalse
+	shown := gather(t, &repositories{builder(t).WithObjects(lost).Build()})
+	if v := shown["lifeboat_repository_reachable"].GetMetric()[0].GetGauge().GetValue(); v != 0 {
+		t.Errorf("one that cannot be reached is told as %v", v)
+	}
+	fresh, going := &api.Repository{ObjectMeta: metav1.ObjectMeta{Namespace: "mail", Name: "fresh"}}, offsite()
+	fresh.Status.Conditions = []metav1.Condition{{Type: api.ConditionReachable, Status: metav1.ConditionUnknown}}
+	going.Finalizers, going.DeletionTimestamp = []string{"somebody.test/hold"}, timePtr(0)
+	if shown = gather(t, &repositories{builder(t).WithObjects(fresh, going).Build()}); len(shown) != 1 || shown["lifeboat_repository_condition"] == nil {
+		t.Errorf("of one that was not opened yet, and one that goes, %d metrics are told", len(shown))
+	}
+}
+
 // row is a line of the table in docs/reference/metrics.md.
 var row = regexp.MustCompile("(?m)^\\| `(lifeboat_[a-z_]+)` \\| (.*) \\|$")
 
@@ -287,7 +331,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	Evaluated(noon)
 	PruneRefused("x")
 	Notifier("x")
-	shown := gather(t, all(builder(t).WithObjects(contacts(), baseline()).Build())...)
+	shown := gather(t, all(builder(t).WithObjects(contacts(), baseline(), offsite()).Build())...)
 	for name, family := range shown {
 		cells := told[name]
 		delete(told, name)
@@ -317,7 +361,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	for name := range told {
 		t.Errorf("docs/reference/metrics.md tells of %s, which is not there", name)
 	}
-	if described := len(ofFleet) + len(ofCluster) + 3; len(shown) != described {
+	if described := len(ofFleet) + len(ofCluster) + len(ofRepositories) + 3; len(shown) != described {
 		t.Errorf("%d metrics are described, and a policy that has everything shows %d", described, len(shown))
 	}
 }

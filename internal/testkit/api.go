@@ -422,7 +422,7 @@ func restrict(kind schema.GroupVersionKind, before, after map[string]any, status
 
 func hasStatus(kind string) bool {
 	return slices.Contains([]string{"BackupPolicy", "RecoveryPoint", "VolumeSnapshot", "VolumeSnapshotContent", "PersistentVolumeClaim",
-		"PersistentVolume", "VolumeGroupSnapshot", "VolumeGroupSnapshotContent", "Restore", "RestoreDrill", "ClusterBackupPolicy", "Pod"}, kind)
+		"PersistentVolume", "VolumeGroupSnapshot", "VolumeGroupSnapshotContent", "Restore", "RestoreDrill", "ClusterBackupPolicy", "Pod", "Repository"}, kind)
 }
 
 func asMap(obj client.Object) (map[string]any, error) {

@@ -59,6 +59,15 @@ func TestEveryRuleIsTested(t *testing.T) {
 		record(o.GetKind(), cluster.Create(t.Context(), o, client.DryRunAll))
 	}
 	record("Restore", changeRestore(t))
+	for _, c := range repositoryCases() {
+		o := validRepository()
+		c.mutate(o)
+		record(o.GetKind(), cluster.Create(t.Context(), o, client.DryRunAll))
+	}
+	for _, e := range repositoryEdits() {
+		record("Repository", e.try(t))
+	}
+	record("Repository", changeRepositoryKind(t))
 	all := definedRules(t)
 	if len(all) < 20 {
 		t.Fatalf("only %d rules were found in the definitions", len(all))

@@ -18,6 +18,7 @@ func TestUnknownFields(t *testing.T) {
 		"spec.volumes.names":    validPolicy(),
 		"spec.policy.namespace": validPoint(),
 		"spec.keep":             validPoint(),
+		"spec.s3.namespace":     validRepository(),
 	} {
 		t.Run(field, func(t *testing.T) {
 			o.set(field, "x")

@@ -132,6 +132,8 @@ func conditionsOf(o client.Object) *[]metav1.Condition {
 		return &x.Status.Conditions
 	case *api.Restore:
 		return &x.Status.Conditions
+	case *api.Repository:
+		return &x.Status.Conditions
 	}
 	panic(fmt.Sprintf("%T has no conditions", o))
 }

@@ -25,10 +25,10 @@ type laws struct {
 	broken []string
 }
 
-// watchLaws watches policies of both kinds, points and restores until the context ends.
+// watchLaws watches policies of both kinds, points, restores and repositories until the context ends.
 func watchLaws(ctx context.Context, c client.WithWatch) (*laws, error) {
 	l := &laws{before: map[types.UID]client.Object{}}
-	for _, list := range []client.ObjectList{&api.BackupPolicyList{}, &api.RecoveryPointList{}, &api.RestoreList{}, &api.ClusterBackupPolicyList{}} {
+	for _, list := range []client.ObjectList{&api.BackupPolicyList{}, &api.RecoveryPointList{}, &api.RestoreList{}, &api.ClusterBackupPolicyList{}, &api.RepositoryList{}} {
 		w, err := c.Watch(ctx, list)
 		if err != nil {
 			return nil, err
@@ -112,6 +112,8 @@ func observedGeneration(o client.Object) (generation int64, promised []string) {
 		return x.Status.ObservedGeneration, []string{api.ConditionSucceeded}
 	case *api.ClusterBackupPolicy:
 		return x.Status.ObservedGeneration, []string{api.ConditionReady, api.ConditionCovered}
+	case *api.Repository:
+		return x.Status.ObservedGeneration, []string{api.ConditionReady, api.ConditionReachable, api.ConditionVerified}
 	}
 	return 0, nil
 }

@@ -519,6 +519,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopiedVolume
   map:
     fields:
+    - name: accessModes
+      type:
+        scalar: string
     - name: bytes
       type:
         scalar: numeric
@@ -534,6 +537,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lost
       type:
         scalar: numeric
+    - name: mode
+      type:
+        scalar: string
     - name: newBytes
       type:
         scalar: numeric
@@ -767,6 +773,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: recoveryPoint
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrilledPoint
+    - name: repository
+      type:
+        scalar: string
+    - name: repositoryID
+      type:
+        scalar: string
     - name: required
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
@@ -844,6 +856,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: volume
       type:
         scalar: string
+    - name: writing
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeWriting
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrilledPoint
   map:
     fields:
@@ -1622,6 +1637,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: failureDomain
       type:
         scalar: string
+    - name: import
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RepositoryRun
     - name: imported
       type:
         scalar: numeric
@@ -1705,6 +1723,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: cleanup
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCleanup
+    - name: from
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
     - name: policy
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.PolicyReference
@@ -1956,6 +1977,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: verified
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ProofLevel
+    - name: writing
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeWriting
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Retention
   map:
     fields:
@@ -2264,6 +2288,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: temporary
       type:
         scalar: string
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.VolumeWriting
+  map:
+    fields:
+    - name: attempt
+      type:
+        scalar: numeric
+    - name: bigger
+      type:
+        scalar: boolean
+    - name: lost
+      type:
+        scalar: numeric
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.WebDAVLocation
   map:
     fields:

@@ -22,7 +22,7 @@ func (p *DrillPlan) Refused(o DrillObserved, why Problem, now time.Time) {
 // conclude states the verdict, and how long the recovery took to the level that was reached.
 func (p *DrillPlan) conclude(v api.Verdict, why Problem, now time.Time) {
 	p.Status.Verdict, p.Status.FinishedAt = v, timePtr(now.Truncate(time.Second))
-	p.Claims, p.Reads, p.Check, p.Isolate = nil, nil, nil, false
+	p.Claims, p.Writes, p.Reads, p.Remove, p.Check, p.Isolate = nil, nil, nil, nil, nil, false
 	for i := range p.Status.Phases {
 		if f := &p.Status.Phases[i]; f.State == api.PhaseRunning {
 			state := api.PhaseFailed

@@ -15,6 +15,13 @@ type RepositoryResult struct {
 	UniqueID      string // of the repository that it spoke to
 	Reason, Error string // what went wrong; empty when all went well
 	Copied        *CopyResult
+	Written       *WriteResult
+}
+
+// WriteResult is a volume that a copy was written into.
+type WriteResult struct {
+	Files, Bytes int64
+	Lost         int64 // what could not be brought back, such as owners without the right to set them
 }
 
 // CopyResult is a volume that was copied, and found to be all there in the repository.

@@ -10,6 +10,10 @@ type CopiedVolumeApplyConfiguration struct {
 	// claim is the name of the captured claim.
 	Claim                         *string `json:"claim,omitempty"`
 	FingerprintApplyConfiguration `json:""`
+	// mode is the volume mode: Filesystem, or Block. When absent it is Filesystem.
+	Mode *string `json:"mode,omitempty"`
+	// accessModes are those of the captured claim, separated by commas. When absent, ReadWriteOnce.
+	AccessModes *string `json:"accessModes,omitempty"`
 	// newBytes is how much the repository had to take, compressed.
 	NewBytes *int64 `json:"newBytes,omitempty"`
 	// lost is how many things could not be carried, such as device files and sockets.
@@ -51,6 +55,22 @@ func (b *CopiedVolumeApplyConfiguration) WithFiles(value int64) *CopiedVolumeApp
 // If called multiple times, the Bytes field is set to the value of the last call.
 func (b *CopiedVolumeApplyConfiguration) WithBytes(value int64) *CopiedVolumeApplyConfiguration {
 	b.FingerprintApplyConfiguration.Bytes = &value
+	return b
+}
+
+// WithMode sets the Mode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mode field is set to the value of the last call.
+func (b *CopiedVolumeApplyConfiguration) WithMode(value string) *CopiedVolumeApplyConfiguration {
+	b.Mode = &value
+	return b
+}
+
+// WithAccessModes sets the AccessModes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AccessModes field is set to the value of the last call.
+func (b *CopiedVolumeApplyConfiguration) WithAccessModes(value string) *CopiedVolumeApplyConfiguration {
+	b.AccessModes = &value
 	return b
 }
 

@@ -32,6 +32,10 @@ type DrillRunApplyConfiguration struct {
 	From *apiv1alpha1.RestoreSource `json:"from,omitempty"`
 	// copy is the name of the copy that is restored. Absent from snapshots.
 	Copy *string `json:"copy,omitempty"`
+	// repository is the Repository that holds the copy. Absent from snapshots.
+	Repository *string `json:"repository,omitempty"`
+	// repositoryID is the unique ID of that repository. Absent from snapshots.
+	RepositoryID *string `json:"repositoryID,omitempty"`
 	// independent says that neither the repository nor the storage class shares the failure domain of the captured volumes, as
 	// it was computed when the drill started.
 	Independent *bool `json:"independent,omitempty"`
@@ -128,6 +132,22 @@ func (b *DrillRunApplyConfiguration) WithFrom(value apiv1alpha1.RestoreSource) *
 // If called multiple times, the Copy field is set to the value of the last call.
 func (b *DrillRunApplyConfiguration) WithCopy(value string) *DrillRunApplyConfiguration {
 	b.Copy = &value
+	return b
+}
+
+// WithRepository sets the Repository field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Repository field is set to the value of the last call.
+func (b *DrillRunApplyConfiguration) WithRepository(value string) *DrillRunApplyConfiguration {
+	b.Repository = &value
+	return b
+}
+
+// WithRepositoryID sets the RepositoryID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RepositoryID field is set to the value of the last call.
+func (b *DrillRunApplyConfiguration) WithRepositoryID(value string) *DrillRunApplyConfiguration {
+	b.RepositoryID = &value
 	return b
 }
 

@@ -27,6 +27,8 @@ type DrillVolumeApplyConfiguration struct {
 	Message *string `json:"message,omitempty"`
 	// read is what was read back.
 	Read *FingerprintApplyConfiguration `json:"read,omitempty"`
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
+	Writing *VolumeWritingApplyConfiguration `json:"writing,omitempty"`
 }
 
 // DrillVolumeApplyConfiguration constructs a declarative configuration of the DrillVolume type for use with
@@ -96,5 +98,13 @@ func (b *DrillVolumeApplyConfiguration) WithMessage(value string) *DrillVolumeAp
 // If called multiple times, the Read field is set to the value of the last call.
 func (b *DrillVolumeApplyConfiguration) WithRead(value *FingerprintApplyConfiguration) *DrillVolumeApplyConfiguration {
 	b.Read = value
+	return b
+}
+
+// WithWriting sets the Writing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Writing field is set to the value of the last call.
+func (b *DrillVolumeApplyConfiguration) WithWriting(value *VolumeWritingApplyConfiguration) *DrillVolumeApplyConfiguration {
+	b.Writing = value
 	return b
 }

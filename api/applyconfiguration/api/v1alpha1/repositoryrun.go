@@ -17,7 +17,8 @@ type RepositoryRunApplyConfiguration struct {
 	Deadline *v1.Time `json:"deadline,omitempty"`
 	// finishedAt is when it ended. Absent while it runs.
 	FinishedAt *v1.Time `json:"finishedAt,omitempty"`
-	// reason is a stable word for how it ended; empty when it ended well.
+	// reason is a stable word for how it ended; empty when it ended well. While it runs it says how the one before ended, or what
+	// this one waits for.
 	Reason *string `json:"reason,omitempty"`
 	// message says what is wrong and what helps.
 	Message *string `json:"message,omitempty"`

@@ -38,6 +38,8 @@ type RepositoryStatusApplyConfiguration struct {
 	LastVerified *metav1.Time `json:"lastVerified,omitempty"`
 	// maintenance is the last tidying up.
 	Maintenance *RepositoryRunApplyConfiguration `json:"maintenance,omitempty"`
+	// import is the last look at what it holds for RecoveryPoints to be made of. Absent without spec.import.
+	Import *RepositoryRunApplyConfiguration `json:"import,omitempty"`
 	// damage is what a verification found to be unreadable. Absent while no damage is known.
 	Damage *RepositoryDamageApplyConfiguration `json:"damage,omitempty"`
 	// imported is how many RecoveryPoints were made of what it holds.
@@ -158,6 +160,14 @@ func (b *RepositoryStatusApplyConfiguration) WithLastVerified(value metav1.Time)
 // If called multiple times, the Maintenance field is set to the value of the last call.
 func (b *RepositoryStatusApplyConfiguration) WithMaintenance(value *RepositoryRunApplyConfiguration) *RepositoryStatusApplyConfiguration {
 	b.Maintenance = value
+	return b
+}
+
+// WithImport sets the Import field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Import field is set to the value of the last call.
+func (b *RepositoryStatusApplyConfiguration) WithImport(value *RepositoryRunApplyConfiguration) *RepositoryStatusApplyConfiguration {
+	b.Import = value
 	return b
 }
 

@@ -21,7 +21,11 @@ type RestoreDrillSpecApplyConfiguration struct {
 	Slot *v1.Time `json:"slot,omitempty"`
 	// select says which point is rehearsed. When absent, the policy's spec.drill.select.
 	Select *apiv1alpha1.DrillSelect `json:"select,omitempty"`
-	// storageClassName is the class of the throw-away volumes. Its provisioner must be the driver of the snapshots.
+	// from says what is restored: Snapshot, or Copy for a copy of the point. When absent, the policy's spec.drill.from, or else
+	// Snapshot.
+	From *apiv1alpha1.RestoreSource `json:"from,omitempty"`
+	// storageClassName is the class of the throw-away volumes. From snapshots its provisioner must be their driver; from copies it
+	// may be any.
 	// When absent, the policy's spec.drill.storageClassName, or else the class of the captured claim.
 	StorageClassName *string `json:"storageClassName,omitempty"`
 	// checks are run on the restored volumes, in this order. When absent, the policy's spec.drill.checks.
@@ -68,6 +72,14 @@ func (b *RestoreDrillSpecApplyConfiguration) WithSlot(value v1.Time) *RestoreDri
 // If called multiple times, the Select field is set to the value of the last call.
 func (b *RestoreDrillSpecApplyConfiguration) WithSelect(value apiv1alpha1.DrillSelect) *RestoreDrillSpecApplyConfiguration {
 	b.Select = &value
+	return b
+}
+
+// WithFrom sets the From field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the From field is set to the value of the last call.
+func (b *RestoreDrillSpecApplyConfiguration) WithFrom(value apiv1alpha1.RestoreSource) *RestoreDrillSpecApplyConfiguration {
+	b.From = &value
 	return b
 }
 

@@ -30,6 +30,8 @@ type RestoredVolumeApplyConfiguration struct {
 	Size *resource.Quantity `json:"size,omitempty"`
 	// swap records a restore in place. What it names was written down before it was touched.
 	Swap *VolumeSwapApplyConfiguration `json:"swap,omitempty"`
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
+	Writing *VolumeWritingApplyConfiguration `json:"writing,omitempty"`
 }
 
 // RestoredVolumeApplyConfiguration constructs a declarative configuration of the RestoredVolume type for use with
@@ -107,5 +109,13 @@ func (b *RestoredVolumeApplyConfiguration) WithSize(value resource.Quantity) *Re
 // If called multiple times, the Swap field is set to the value of the last call.
 func (b *RestoredVolumeApplyConfiguration) WithSwap(value *VolumeSwapApplyConfiguration) *RestoredVolumeApplyConfiguration {
 	b.Swap = value
+	return b
+}
+
+// WithWriting sets the Writing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Writing field is set to the value of the last call.
+func (b *RestoredVolumeApplyConfiguration) WithWriting(value *VolumeWritingApplyConfiguration) *RestoredVolumeApplyConfiguration {
+	b.Writing = value
 	return b
 }

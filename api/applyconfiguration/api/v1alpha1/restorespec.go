@@ -27,7 +27,7 @@ type RestoreSpecApplyConfiguration struct {
 	// copy is the name of the copy to restore, as status.copies of the point names it. When absent, the first that is complete
 	// and whose repository can be reached.
 	Copy *string `json:"copy,omitempty"`
-	// paths restores only these files and folders, such as photos/2009, from a copy. When absent, all.
+	// paths restores only these files and folders, such as photos/2009, from a copy, into new claims. When absent, all.
 	Paths []string `json:"paths,omitempty"`
 	// volumes are those to bring back. When absent, all volumes of the point, of which there may be at most 50.
 	Volumes []RestoreVolumeApplyConfiguration `json:"volumes,omitempty"`

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+)
+
+// sayAfter is for how long a pod may wait before it is said what for: most pods wait for a moment.
+const sayAfter = time.Minute
+
+// repositoryFailures are the words that a pod may give for why it failed. Any other is none of ours.
+var repositoryFailures = []string{
+	api.ReasonRepositoryUnreachable, api.ReasonCredentialsRefused, api.ReasonPasswordWrong, api.ReasonRepositoryMissing,
+	api.ReasonRepositoryExists, api.ReasonRepositoryIDMismatch, api.ReasonRepositoryFull, api.ReasonCopyCorrupt, api.ReasonClockSkew,
+}
+
+// judge says how far the run of a task is, and records how it ended.
+func (p *RepositoryPlan) judge(o RepositoryObserved, t RepositoryTask, now time.Time) {
+	run := *p.runOf(t)
+	if !underWay(run) {
+		return
+	}
+	pod := o.pod(t, run)
+	switch {
+	case pod != nil && pod.ended():
+		p.record(o, t, *pod, now)
+	case !now.Before(run.Deadline.Time):
+		p.end(t, missedDeadline(t, o, pod, now), now)
+	case pod != nil && pod.Waits != nil && pod.Waits.Reason == api.ReasonImageUnavailable:
+		p.end(t, *pod.Waits, now)
+	default:
+		p.wakeAt(run.Deadline.Time)
+		p.wait(o, run, pod, now)
+	}
+}
+
+func (q TaskPod) ended() bool {
+	switch q.Phase {
+	case PodSucceeded, PodFailed, PodLost:
+		return true
+	case PodPending, PodRunning:
+	}
+	return false
+}
+
+// wait says what a pod waits for, once that is no matter of a moment.
+func (p *RepositoryPlan) wait(o RepositoryObserved, run *api.RepositoryRun, pod *TaskPod, now time.Time) {
+	if pod == nil || pod.Phase != PodPending {
+		return
+	}
+	if say := run.StartedAt.Add(sayAfter); now.Before(say) {
+		p.wakeAt(say)
+		return
+	}
+	p.wakeAt(laterThan(pod.Scheduled.Add(sayAfter), now))
+	if why := awaited(o, pod, now); why != nil {
+		run.Reason, run.Message = why.Reason, conditions.Clip(why.Message, 512)
+	}
+}
+
+// awaited says what a pending pod waits for; nil when that is not known. One that a node has and that does not start waits for
+// what it mounts. Nobody here may look at Secrets, so it can only be asked whether they are there.
+func awaited(o RepositoryObserved, pod *TaskPod, now time.Time) *Problem {
+	switch {
+	case pod.Waits != nil:
+		return pod.Waits
+	case pod.Scheduled.IsZero() || now.Before(pod.Scheduled.Add(sayAfter)):
+		return nil
+	}
+	_, access, _ := AccessTo(o.Repository, o.Allowed)
+	return access.Awaited()
+}
+
+// Awaited says what a pod waits for that has a node and does not start.
+func (a Access) Awaited() *Problem {
+	needs := []string{fmt.Sprintf("Secret %s (key password)", a.Password)}
+	if a.Credentials != "" {
+		needs = append(needs, fmt.Sprintf("Secret %s (the credentials)", a.Credentials))
+	}
+	if a.CABundle != "" {
+		needs = append(needs, fmt.Sprintf("Secret %s (key ca.crt)", a.CABundle))
+	}
+	if a.Claim != "" {
+		needs = append(needs, "claim "+a.Claim)
+	}
+	return &Problem{api.ReasonSecretMissing, "the pod has a node and waits for what it mounts; create what is not there of: " + strings.Join(needs, ", ")}
+}
+
+// missedDeadline is what a run has failed of that did not end in time.
+func missedDeadline(t RepositoryTask, o RepositoryObserved, pod *TaskPod, now time.Time) Problem {
+	if pod != nil && pod.Phase == PodPending {
+		if why := awaited(o, pod, now); why != nil {
+			return *why
+		}
+	}
+	if t == TaskVerify {
+		return Problem{api.ReasonNotVerified, "it could not be read back in the time there is; give verification more time with spec.verifyWithin, or bring the store nearer"}
+	}
+	return Problem{api.ReasonRepositoryUnreachable, "the pod did not end in time: look whether the store answers, and whether network policies let the pod reach it"}
+}
+
+// record writes down how a run ended.
+func (p *RepositoryPlan) record(o RepositoryObserved, t RepositoryTask, pod TaskPod, now time.Time) {
+	if bad := p.failure(o, pod); bad != nil {
+		if t == TaskVerify && pod.Done != nil && pod.Done.Verify != nil {
+			p.damaged(*pod.Done.Verify, now)
+		}
+		p.end(t, *bad, now)
+		return
+	}
+	switch t {
+	case TaskProbe:
+		p.probed(o, *pod.Done, now)
+	case TaskImport:
+		p.Import = pod.Name // the run ends once all was imported that its log lists
+		p.wakeAt(now.Add(waitAgain))
+	case TaskMaintain:
+		p.well(t, pod.Done.Freed, now)
+	case TaskVerify:
+		p.verified(*pod.Done, now)
+	}
+}
+
+// failure says why a pod that ended brought nothing; nil when all went well. A pod that tells of another repository than the
+// one that is meant has done nothing for this one, whatever it says.
+func (p *RepositoryPlan) failure(o RepositoryObserved, pod TaskPod) *Problem {
+	d := pod.Done
+	meant := cmp.Or(p.status.UniqueID, o.Repository.Spec.UniqueID)
+	switch {
+	case d == nil && pod.Phase == PodLost:
+		return &Problem{api.ReasonPodLost, "the pod was lost: it was evicted, ran out of memory, or its node went"}
+	case d == nil:
+		return &Problem{api.ReasonMoverFailed, fmt.Sprintf("the pod ended with exit code %d and told nothing", pod.ExitCode)}
+	case d.UniqueID != "" && meant != "" && d.UniqueID != meant:
+		return &Problem{api.ReasonRepositoryIDMismatch, fmt.Sprintf("another repository was found than the one that is meant, %s; nothing was written to it", meant)}
+	case d.Reason != "" && slices.Contains(repositoryFailures, d.Reason):
+		return &Problem{d.Reason, cmp.Or(d.Error, "the pod told no more")}
+	case d.Reason != "":
+		return &Problem{api.ReasonMoverFailed, cmp.Or(d.Error, "the pod told no more")}
+	case d.UniqueID == "":
+		return &Problem{api.ReasonMoverFailed, "the pod did not tell which repository it opened"}
+	}
+	return nil
+}
+
+// probed records a repository that could be opened, and pins it the first time.
+func (p *RepositoryPlan) probed(o RepositoryObserved, d TaskDone, now time.Time) {
+	if d.Probe == nil {
+		p.end(TaskProbe, Problem{api.ReasonMoverFailed, "the pod did not tell what it found"}, now)
+		return
+	}
+	p.status.UniqueID = cmp.Or(p.status.UniqueID, d.UniqueID)
+	p.status.Copies, p.status.Bytes = d.Probe.Copies, d.Probe.Bytes
+	p.status.Skew = &metav1.Duration{Duration: d.Probe.Skew.Round(time.Second)}
+	if o.Repository.Spec.ObjectLock != nil && d.Probe.Locked != nil {
+		p.locked = immutable(*d.Probe.Locked, d.Probe.LockError)
+	}
+	p.well(TaskProbe, 0, now)
+}
+
+func immutable(locked bool, why string) *metav1.Condition {
+	c := conditions.Is(api.ConditionImmutable, metav1.ConditionTrue, api.ReasonLockEnforced, "a probe found that the bucket refuses to delete what was written")
+	if !locked {
+		c = conditions.Is(api.ConditionImmutable, metav1.ConditionFalse, api.ReasonMutable, strings.TrimSuffix(
+			"spec.objectLock promises that nothing can be deleted, and a probe found that it can; switch object lock on for the bucket: "+why, ": "))
+	}
+	return &c
+}
+
+// verified records that all that the repository holds was read back. What was read first is as old as the run's start.
+func (p *RepositoryPlan) verified(d TaskDone, now time.Time) {
+	switch {
+	case d.Verify == nil:
+		p.end(TaskVerify, Problem{api.ReasonMoverFailed, "the pod did not tell what it found"}, now)
+	case d.Verify.Contents > 0 || d.Verify.Damaged > 0:
+		p.damaged(*d.Verify, now)
+		p.end(TaskVerify, Problem{api.ReasonCopyCorrupt, "some of what the repository holds cannot be read back"}, now)
+	default:
+		p.status.Damage, p.status.LastVerified = nil, p.status.Verification.StartedAt.DeepCopy()
+		p.well(TaskVerify, d.Verify.Bytes, now)
+	}
+}
+
+// damaged records what cannot be read back. Since when is that of the first time it was seen.
+func (p *RepositoryPlan) damaged(v VerifyDone, now time.Time) {
+	if v.Contents == 0 && v.Damaged == 0 {
+		return
+	}
+	since := metav1.NewTime(now.UTC().Truncate(time.Second))
+	if was := p.status.Damage; was != nil {
+		since = was.Since
+	}
+	p.status.Damage = &api.RepositoryDamage{Since: since, Contents: v.Contents, Copies: v.Damaged, Healing: v.Healing}
+	p.status.Verification.Bytes = v.Bytes
+}
+
+// well ends a run that went well.
+func (p *RepositoryPlan) well(t RepositoryTask, bytes int64, now time.Time) {
+	run := *p.runOf(t)
+	run.FinishedAt, run.Reason, run.Message, run.Failures, run.Bytes = timePtr(now.Truncate(time.Second)), "", "", 0, bytes
+	if t == TaskProbe {
+		p.status.UnreachableSince = nil
+	}
+}
+
+// end ends a run that failed. The first failure in a row is told, where no condition tells of it.
+func (p *RepositoryPlan) end(t RepositoryTask, why Problem, now time.Time) {
+	run := *p.runOf(t)
+	run.FinishedAt = timePtr(now.Truncate(time.Second))
+	run.Reason, run.Message = why.Reason, conditions.Clip(why.Message, 512)
+	run.Failures++
+	p.Pods = slices.DeleteFunc(p.Pods, func(q RepositoryPod) bool { return q.Task == t })
+	if t == TaskProbe && p.status.UnreachableSince == nil {
+		p.status.UnreachableSince = run.FinishedAt
+	}
+	if run.Failures > 1 || why.Reason == api.ReasonCopyCorrupt {
+		return
+	}
+	switch t {
+	case TaskMaintain:
+		p.notes = append(p.notes, Note{Warning: true, Reason: api.ReasonMaintenanceFailed, Message: "the repository could not be tidied up: " + why.Message})
+	case TaskImport, TaskVerify:
+		p.notes = append(p.notes, Note{Warning: true, Reason: why.Reason, Message: fmt.Sprintf("%s failed: %s", t, why.Message)})
+	case TaskProbe:
+	}
+}
