@@ -36,6 +36,14 @@ func Brief(ctx context.Context, err error) string {
 	return brief(ctx, err)
 }
 
+// Named is what was said in words without any path; empty when nothing was.
+func Named(err error) string {
+	if p := (*plain)(nil); errors.As(err, &p) {
+		return p.words
+	}
+	return ""
+}
+
 // unreadable is the failure of a walk that the volume is to blame for, if it is.
 func unreadable(ctx context.Context, err error) error {
 	kind, stored := (*repository.Failure)(nil), (*manifest.StoreError)(nil)

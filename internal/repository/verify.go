@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -145,7 +146,7 @@ func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int6
 	}
 	v := result.Verify{Bytes: progress.Load()}
 	c := r.newCensus(blobs, bad)
-	if v.Copies, v.Damaged, err = r.verifyCopies(ctx, c); err != nil {
+	if err := r.verifyCopies(ctx, c, &v); err != nil {
 		return v, classify(err)
 	}
 	for id := range bad {
@@ -213,22 +214,25 @@ func (r *opened) gone(ctx context.Context, id blob.ID) (bool, error) {
 }
 
 // verifyCopies counts the copies that have all that they need, and those that do not.
-func (r *opened) verifyCopies(ctx context.Context, c *census) (whole, damaged int64, err error) {
+func (r *opened) verifyCopies(ctx context.Context, c *census, v *result.Verify) error {
 	records, err := r.FindManifests(ctx, snapshotLabels(sourceRecord, nil))
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	for _, m := range records {
 		switch err := r.verifyCopy(ctx, c, m.ID); {
 		case err == nil:
-			whole++
-		case isDamage(err):
-			damaged++
+			v.Copies++
+		case !isDamage(err):
+			return err
 		default:
-			return whole, damaged, err
+			v.Damaged++
+			if point := m.Labels[tagPoint]; len(v.Points) < result.MostDamaged && !slices.Contains(v.Points, point) {
+				v.Points = append(v.Points, point)
+			}
 		}
 	}
-	return whole, damaged, nil
+	return nil
 }
 
 // verifyCopy looks for all that a copy needs, its record first, which says where its data are.

@@ -165,7 +165,30 @@ func (w *writing) SaveRecord(ctx context.Context, data string, rec order.Record,
 	}
 	v := order.Volume{PointUID: rec.PointUID, ClaimUID: rec.ClaimUID}
 	id, err := w.save(ctx, sourceRecord, rec.ClaimUID, rec.Claim, root, s, rec.CopiedAt, volumeTags(v))
-	return Stored{Record: rec, DataID: data, RecordID: id}, err
+	if err != nil {
+		return Stored{}, err
+	}
+	return Stored{Record: rec, DataID: data, RecordID: id}, w.supersede(ctx, v, data, id)
+}
+
+// supersede removes what earlier attempts left of the same copy, so that there is one, and a damaged one is gone once it was
+// made anew. It becomes durable together with the new one.
+func (w *writing) supersede(ctx context.Context, v order.Volume, keep ...string) error {
+	for _, source := range []string{sourceRecord, sourceData} {
+		found, err := w.FindManifests(ctx, snapshotLabels(source, volumeTags(v)))
+		if err != nil {
+			return classify(err)
+		}
+		for _, m := range found {
+			if slices.Contains(keep, string(m.ID)) {
+				continue
+			}
+			if err := w.DeleteManifest(ctx, m.ID); err != nil {
+				return classify(err)
+			}
+		}
+	}
+	return nil
 }
 
 // files writes a folder with the given files.

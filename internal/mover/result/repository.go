@@ -84,7 +84,12 @@ type Verify struct {
 	Contents int64 `json:"contents"` // that cannot be read
 	Damaged  int64 `json:"damaged"`  // copies that need one of them
 	Healing  bool  `json:"healing,omitempty"`
+	// Points are the UIDs of points with a damaged copy, at most MostDamaged.
+	Points []string `json:"points,omitempty"`
 }
+
+// MostDamaged is how many damaged points are named at a time: the rest is named by the next verification.
+const MostDamaged = 50
 
 // Maintain is what tidying up did.
 type Maintain struct {
