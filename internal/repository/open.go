@@ -106,14 +106,20 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 	return r, nil
 }
 
-// initialised tells a store without a repository from one that does not answer.
+// initialised tells a store without a repository from one that does not answer, and from a bucket that is not there.
 func initialised(ctx context.Context, store blob.Storage) error {
 	_, err := store.GetMetadata(ctx, format.KopiaRepositoryBlobID)
-	if errors.Is(err, blob.ErrBlobNotFound) {
-		return missing()
+	if !errors.Is(err, blob.ErrBlobNotFound) {
+		return err
 	}
-	return err
+	if err := store.ListBlobs(ctx, "", func(blob.Metadata) error { return errEnough }); err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	return missing()
 }
+
+// errEnough ends a listing of which one entry was wanted.
+var errEnough = errors.New("enough")
 
 // configure writes the library's file, and says where it is.
 func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) {
