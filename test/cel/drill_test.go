@@ -58,6 +58,8 @@ func drillOptionCases(at string, first func(*object)) []testCase {
 	}
 	out := []testCase{
 		put("select", "Rotate"),
+		put("from", "Snapshot"), put("from", "Copy"),
+		put("from", "Any", refusal{at + ".from", `Unsupported value: "Any"`}),
 		put("select", "Newest", refusal{at + ".select", `supported values: "Latest", "Random", "Oldest", "Rotate"`}),
 		put("storageClassName", strings.Repeat("a", 254), refusal{at + ".storageClassName", "may not be more than 253 bytes"}),
 	}
