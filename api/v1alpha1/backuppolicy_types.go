@@ -175,7 +175,7 @@ type Drill struct {
 	// from says what is restored: Snapshot, or Copy for a copy of the point, which proves that it can be done without the storage
 	// system. When absent it is Snapshot.
 	// +optional
-	// +kubebuilder:validation:Enum=Snapshot;Copy
+	// +kubebuilder:validation:XValidation:rule="self != 'Any'",message="from must be Snapshot or Copy: a drill proves one of them, and says which"
 	From RestoreSource `json:"from,omitempty"`
 
 	// select says which complete point is rehearsed. When absent it is Rotate.
