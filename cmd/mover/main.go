@@ -28,6 +28,7 @@ const usage = `usage: mover COMMAND [FLAGS] ...
   read     --volume NAME=PATH... --block NAME=DEVICE...  read volumes for the operator, and write the result to the
            [--termination-log FILE] [--manifest-dir DIR] termination log; print the manifests, too
            [--print-manifests BYTES]
+  do       [--order FILE] [--termination-log FILE]     do with a repository what the operator asks for
   evidence verify --key PUBLIC.pem FILE...             check the signed evidence of drills; - is the standard input
   version
 
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("no command was given\n\n%s", usage)
 	}
-	commands := map[string]func(context.Context, []string) error{"manifest": writeManifest, "digest": printDigest, "verify": verify, "read": read, "evidence": verifyEvidence}
+	commands := map[string]func(context.Context, []string) error{"manifest": writeManifest, "digest": printDigest, "verify": verify, "read": read, "do": do, "evidence": verifyEvidence}
 	switch command, known := commands[args[0]]; {
 	case known:
 		return command(ctx, args[1:])
