@@ -94,3 +94,8 @@ func RepositoryPod(repository, repositoryUID, task string, begun time.Time) stri
 func ImportedPoint(point, pointUID, repositoryID string) string {
 	return lock(point, "imported", "import", pointUID, repositoryID)
 }
+
+// Forgetter names a pod that removes a copy from its repository, by the run of that copy.
+func Forgetter(repository, copyRun string, attempt, try int) string {
+	return lock(repository, "forget", "forgetter", copyRun, strconv.Itoa(attempt), strconv.Itoa(try))
+}
