@@ -26,7 +26,7 @@ const mostExpiring = 20
 func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, found []drift.Finding, now time.Time) {
 	settled := settledPoints(f.points)
 	points := retentionPoints(settled)
-	verdicts := retention.Decide(points, lineages(f.selection.Claims), rules(o.Policy, f), now)
+	verdicts := retention.Decide(points, lineages(f.selection.Claims), rulesOf(o.Policy.Spec.Retention, f.calendar.Location()), now)
 	p.Keep = keepChanges(settled, verdicts)
 	p.Status.Expiring = nil
 	if !mayExpire(o, f) || drift.HoldsPruning(found) {
@@ -195,11 +195,10 @@ func lineages(claims []Claim) []string {
 	return out
 }
 
-func rules(b *api.BackupPolicy, f facts) retention.Rules {
-	r := b.Spec.Retention
+func rulesOf(r api.Retention, zone *time.Location) retention.Rules {
 	return retention.Rules{
 		Last: int(r.Last), Hourly: int(r.Hourly), Daily: int(r.Daily), Weekly: int(r.Weekly),
-		Monthly: int(r.Monthly), Yearly: int(r.Yearly), Minimum: int(r.Minimum), Location: f.calendar.Location(),
+		Monthly: int(r.Monthly), Yearly: int(r.Yearly), Minimum: int(r.Minimum), Location: zone,
 	}
 }
 
