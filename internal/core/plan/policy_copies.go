@@ -168,8 +168,5 @@ func targetRules(b *api.BackupPolicy, t *api.CopyTarget) retention.Rules {
 	if err != nil {
 		zone = nil // nothing expires for such a policy
 	}
-	if t.Retention != nil {
-		return rulesOf(*t.Retention, zone)
-	}
-	return rulesOf(b.Spec.Retention, zone)
+	return rulesOf(*targetRetention(b, t), zone)
 }
