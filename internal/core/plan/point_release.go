@@ -17,7 +17,7 @@ import (
 // LettingGo says whether the snapshots of a point are being let go: retention said so, and a copy holds all of it.
 func LettingGo(p *api.RecoveryPoint) bool {
 	return Finished(p) && p.DeletionTimestamp.IsZero() && p.Status.Capture != nil && p.Status.SnapshotsReleasedAt == nil &&
-		released(p, partSnapshots) && !p.Spec.Hold && len(completeCopies(p)) > 0
+		released(p, PartSnapshots) && !p.Spec.Hold && len(completeCopies(p)) > 0
 }
 
 // planImported looks after a point that was made of copies: nothing is ever captured for it, and there is no snapshot to judge.
@@ -37,7 +37,7 @@ func (p *PointPlan) planRelease(o PointObserved, now time.Time) (taken bool) {
 		if !LettingGo(q) || o.Fresh == nil || !LettingGo(o.Fresh) || o.NamespaceTerminating {
 			return false
 		}
-		if bySnapshots(q) && HeldPart(q, partSnapshots, o.Policy, o.Siblings) != "" {
+		if BySnapshots(q) && HeldPart(q, PartSnapshots, o.Policy, o.Siblings) != "" {
 			return false
 		}
 	}
@@ -108,7 +108,7 @@ func HeldPart(point *api.RecoveryPoint, part string, policy *api.BackupPolicy, s
 
 // remains says whether a point can be restored without a part.
 func remains(p *api.RecoveryPoint, part string) bool {
-	if part != partSnapshots && bySnapshots(p) && !released(p, partSnapshots) {
+	if part != PartSnapshots && BySnapshots(p) && !released(p, PartSnapshots) {
 		return true
 	}
 	return slices.ContainsFunc(completeCopies(p), func(target string) bool { return partCopy+target != part })
@@ -119,12 +119,12 @@ func hasPart(part string) func(*api.RecoveryPoint) bool {
 	if target, is := strings.CutPrefix(part, partCopy); is {
 		return func(p *api.RecoveryPoint) bool { return copiedTo(p, target) }
 	}
-	return func(p *api.RecoveryPoint) bool { return bySnapshots(p) && (p.Spec.Hold || !released(p, partSnapshots)) }
+	return func(p *api.RecoveryPoint) bool { return BySnapshots(p) && (p.Spec.Hold || !released(p, PartSnapshots)) }
 }
 
 // retentionOfPart is what says for how long a part is kept; nil when nothing does any more.
 func retentionOfPart(b *api.BackupPolicy, part string) *api.Retention {
-	if part == partSnapshots {
+	if part == PartSnapshots {
 		return &b.Spec.Retention
 	}
 	for i := range b.Spec.Copies {

@@ -14,9 +14,9 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/schedule"
 )
 
-// The parts of a point that retention lets go, each on its own.
+// The parts of a point that retention lets go, each on its own: its snapshots, and each of its copies.
 const (
-	partSnapshots = "snapshots"
+	PartSnapshots = "snapshots"
 	partCopy      = "copy/" // with the target's name
 )
 
@@ -63,8 +63,8 @@ func wasImported(p *api.RecoveryPoint) bool {
 	return p.Status.Origin != nil || (p.Status.Capture == nil && p.Annotations[api.AnnotationImportedFrom] != "")
 }
 
-// bySnapshots says whether a point can be restored whole from its snapshots.
-func bySnapshots(p *api.RecoveryPoint) bool {
+// BySnapshots says whether a point can be restored whole from its snapshots.
+func BySnapshots(p *api.RecoveryPoint) bool {
 	c := meta.FindStatusCondition(p.Status.Conditions, api.ConditionComplete)
 	return Complete(p) && c.Reason != api.ReasonCopiesOnly && p.Status.SnapshotsReleasedAt == nil && !wasImported(p)
 }
@@ -72,7 +72,7 @@ func bySnapshots(p *api.RecoveryPoint) bool {
 // restorablePoint says whether a point can be restored whole, from its snapshots or from a copy. It is what retention counts:
 // one whose snapshots were lost with their storage system is not worth less for it while a copy holds all of it.
 func restorablePoint(p *api.RecoveryPoint) bool {
-	return bySnapshots(p) || len(completeCopies(p)) > 0
+	return BySnapshots(p) || len(completeCopies(p)) > 0
 }
 
 // completeCopies are the names of the targets that hold all of a point, but for those that retention let go.
@@ -107,7 +107,7 @@ func dueInto(b *api.BackupPolicy, t *api.CopyTarget, points []*api.RecoveryPoint
 	var out []*api.RecoveryPoint
 	var among []*api.RecoveryPoint
 	for _, p := range points {
-		if bySnapshots(p) || copiedTo(p, t.Name) {
+		if BySnapshots(p) || copiedTo(p, t.Name) {
 			among = append(among, p)
 		}
 	}
@@ -137,7 +137,7 @@ func dueAtSlot(b *api.BackupPolicy, t *api.CopyTarget, points []*api.RecoveryPoi
 		switch {
 		case copiedTo(p, t.Name):
 			return nil
-		case bySnapshots(p) && !At(p).After(slot):
+		case BySnapshots(p) && !At(p).After(slot):
 			return points[i : i+1]
 		}
 	}

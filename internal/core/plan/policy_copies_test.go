@@ -35,7 +35,7 @@ func lost(p *api.RecoveryPoint) {
 
 // copiesOnly has retention have let the snapshots of a point go.
 func copiesOnly(p *api.RecoveryPoint) {
-	letPartGo(partSnapshots)(p)
+	letPartGo(PartSnapshots)(p)
 	p.Status.SnapshotsReleasedAt = metaTime(noon)
 	meta.SetStatusCondition(&p.Status.Conditions, metav1.Condition{Type: api.ConditionComplete, Status: metav1.ConditionTrue, Reason: api.ReasonCopiesOnly})
 }
