@@ -78,7 +78,7 @@ type RestoreDrillSpec struct {
 	// from says what is restored: Snapshot, or Copy for a copy of the point. When absent, the policy's spec.drill.from, or else
 	// Snapshot.
 	// +optional
-	// +kubebuilder:validation:Enum=Snapshot;Copy
+	// +kubebuilder:validation:XValidation:rule="self != 'Any'",message="from must be Snapshot or Copy: a drill proves one of them, and says which"
 	From RestoreSource `json:"from,omitempty"`
 
 	// storageClassName is the class of the throw-away volumes. From snapshots its provisioner must be their driver; from copies it
