@@ -70,5 +70,11 @@ func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserv
 	missing(drift.FactVolumes, err)
 	o.Orphans, err = r.Read.made(ctx, o.Policy)
 	missing(drift.FactOrphans, err)
+	if len(o.Policy.Spec.Copies) == 0 {
+		delete(o.Unread, drift.FactCopies) // nothing depends on it
+		return failed
+	}
+	o.Repositories, err = r.Read.repositories(ctx, o.Policy.Namespace)
+	missing(drift.FactCopies, err)
 	return failed
 }

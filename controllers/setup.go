@@ -129,6 +129,7 @@ func (s *setup) policies() (controller.Controller, error) {
 		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint), builder.WithPredicates(afterStart)).
 		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(policyOfDrill), builder.WithPredicates(afterStart, drillEnded)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, repositoryChanged)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, claimChanged)).
 		Watches(&corev1.PersistentVolume{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfVolume), builder.WithPredicates(afterStart, volumeChanged)).
 		Watches(&appsv1.StatefulSet{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, specChanged)).

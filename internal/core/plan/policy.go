@@ -29,7 +29,8 @@ type PolicyObserved struct {
 	StatefulSets         []Workload // those of the namespace
 	Cluster              Cluster
 	Storage              Storage
-	Orphans              []Orphan // snapshots made for this policy, by the point they were made for
+	Repositories         map[string]*api.Repository // those of the namespace, by name; read only where copies are promised
+	Orphans              []Orphan                   // snapshots made for this policy, by the point they were made for
 	Throwaways           []Throwaway
 	Unread               map[drift.Fact]string // what could not be read, and why
 	Settings             Settings
@@ -83,7 +84,9 @@ func ForPolicy(o PolicyObserved, now time.Time) PolicyPlan {
 	p.reportPoints(f)
 	p.reportProof(f)
 	p.reportVolumes(f, now)
-	found := p.judge(o, f, now)
+	seen := p.independence(o, f)
+	p.reportCopies(o, seen)
+	found := p.judge(o, f, seen, now)
 	p.planDrill(o, f, now)
 	p.planHistory(o, f)
 	p.planExpiry(o, f, found, now)
@@ -134,13 +137,19 @@ func policyFinalizer(b *api.BackupPolicy) Finalizer {
 // planApplied notices edits. An edited or resumed schedule looks only ahead, and an edited retention waits.
 func (p *PolicyPlan) planApplied(o PolicyObserved, now time.Time) {
 	was := p.Status.Applied
-	is := &api.AppliedSpec{Schedule: scheduleLine(o.Policy), Drill: drillLine(o.Policy), Retention: retentionLine(o.Policy)}
+	is := &api.AppliedSpec{Schedule: scheduleLine(o.Policy), Drill: drillLine(o.Policy), Retention: retentionLine(o.Policy), Copies: copiesLine(o.Policy)}
 	born := metav1.NewTime(o.Policy.CreationTimestamp.Time)
 	is.ScheduleSince, is.RetentionSince = &born, &born
 	if is.Drill != "" {
 		is.DrillSince = &born
 	}
+	if is.Copies != "" {
+		is.CopiesSince = &born
+	}
 	if was != nil {
+		if is.Copies != "" {
+			is.CopiesSince = sinceChange(was.Copies == is.Copies, was.CopiesSince, now)
+		}
 		if is.Drill != "" {
 			is.DrillSince = sinceChange(was.Drill == is.Drill, was.DrillSince, now)
 		}
