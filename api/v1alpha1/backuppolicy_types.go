@@ -864,6 +864,12 @@ type CopySummary struct {
 	// pointInTime is the moment its data are from.
 	// +required
 	PointInTime metav1.Time `json:"pointInTime"`
+	// bytes is how much was read for it.
+	// +optional
+	Bytes int64 `json:"bytes,omitempty"`
+	// newBytes is how much of it the repository had to take, compressed.
+	// +optional
+	NewBytes int64 `json:"newBytes,omitempty"`
 }
 
 // PointCounts counts recovery points by state.

@@ -637,6 +637,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopySummary
   map:
     fields:
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: newBytes
+      type:
+        scalar: numeric
     - name: pointInTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

@@ -12,8 +12,8 @@ import (
 type Independence struct {
 	Sources      []domain.Domain // the failure domains of the selected volumes
 	Within       time.Duration   // how old the data of the newest independent copy may get; zero while there need only be one
-	Since        time.Time // since when copies are promised
-	Copies       []Copy    // those of this policy's points
+	Since        time.Time       // since when copies are promised
+	Copies       []Copy          // those of this policy's points
 	Repositories []Repository
 	Targets      []domain.Domain // the failure domains of the storage classes that could take a restore
 	Proofs       []Proof         // those at hand
@@ -25,6 +25,7 @@ type Copy struct {
 	PointInTime       time.Time // the moment the data are from
 	EndedAt           time.Time // when the attempt ended; zero while it is under way
 	Complete          bool      // all is there and was verified to be
+	Bytes, NewBytes   int64     // how much was read, and how much of it the repository had to take
 }
 
 // Repository is where copies live.

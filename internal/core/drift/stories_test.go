@@ -252,7 +252,7 @@ var independence = []story{
 	},
 	{
 		kind: api.ReasonNoIndependentCopy, name: "the copies may need what is damaged",
-		breaks: copies(func(i *Independence) { i.Since, i.Repositories[0].Corrupt = noon.Add(-6*hour), noon.Add(-hour / 2) }),
+		breaks: copies(func(i *Independence) { i.Since, i.Repositories[0].Corrupt = noon.Add(-6*hour), noon.Add(-hour/2) }),
 		want:   want{severity: critical, since: -6 * hour, says: "found damage in repository vault", breaks: independent},
 		clears: []change{
 			repository(func(r *Repository) { r.Corrupt = time.Time{} }),

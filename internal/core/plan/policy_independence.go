@@ -158,7 +158,8 @@ func holds(r *api.Repository, c *api.CopyRecord) bool {
 // observedCopy is how far a copy is. One that is tried again ended early the time before: that it is under way once more is no
 // better news.
 func observedCopy(q *api.RecoveryPoint, c *api.CopyRecord) drift.Copy {
-	out := drift.Copy{Point: q.Name, Repository: c.Repository, PointInTime: q.Status.PointInTime.Time, Complete: c.State == api.CopyComplete}
+	out := drift.Copy{Point: q.Name, Repository: c.Repository, PointInTime: q.Status.PointInTime.Time, Complete: c.State == api.CopyComplete,
+		Bytes: c.Bytes, NewBytes: c.NewBytes}
 	switch {
 	case c.State != api.CopyCopying && c.FinishedAt != nil:
 		out.EndedAt = c.FinishedAt.Time
@@ -205,7 +206,7 @@ func (p *PolicyPlan) reportCopies(o PolicyObserved, seen *drift.Independence) {
 		return
 	}
 	if c := seen.Newest(); c != nil {
-		p.Status.LastCopy = &api.CopySummary{RecoveryPoint: c.Point, Repository: c.Repository, PointInTime: metav1.NewTime(c.PointInTime)}
+		p.Status.LastCopy = &api.CopySummary{RecoveryPoint: c.Point, Repository: c.Repository, PointInTime: metav1.NewTime(c.PointInTime), Bytes: c.Bytes, NewBytes: c.NewBytes}
 	}
 }
 
