@@ -593,8 +593,8 @@ type BackupPolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Protected and, for a policy with a drill or a proof to show, Proven; Stalled is present, and True,
-	// only while the spec cannot be carried out.
+	// conditions are Ready, Protected and, for a policy with copies, Independent, and with a drill or a proof to show, Proven;
+	// Stalled is present, and True, only while the spec cannot be carried out.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
