@@ -33,13 +33,12 @@ type CopyObserved struct {
 	Point                *api.RecoveryPoint
 	Policy               *api.BackupPolicy // nil when it does not exist, or is another one of that name
 	Siblings             []*api.RecoveryPoint
-	Repositories         map[string]*api.Repository // of the namespace, by name
+	Vaults               Vaults
 	Sources              []Source
 	Brought              map[string]Brought    // by target: what is there of a copy that is under way; the leftovers of one that is not
 	Reports              map[string]CopyReport // by pod: what a running copier printed last, where it was looked at
 	Running              int                   // copies under way in the cluster, those of this point left out
 	RunningInto          map[string]int        // of them those into each repository of the namespace
-	Allowed              Allowed
 	Settings             Settings
 	NamespaceUID         string
 	NamespaceTerminating bool
@@ -68,12 +67,6 @@ type CopyWork struct {
 	Remove []Leftover
 }
 
-// creates says whether something is to be made.
-func (w CopyWork) creates() bool { return len(w.Claims)+len(w.Mounts)+len(w.Pods) > 0 }
-
-// Creates says whether something is to be made. Then the record that it is made for must still stand.
-func (p *CopyPlan) Creates() bool { return slices.ContainsFunc(p.Work, CopyWork.creates) }
-
 // CopyRunOf says whether a point has a copy of this run.
 func CopyRunOf(p *api.RecoveryPoint, run string) bool {
 	return slices.ContainsFunc(p.Status.Copies, func(r api.CopyRecord) bool { return names.CopyRun(string(p.UID), r.Name) == run })
@@ -82,6 +75,16 @@ func CopyRunOf(p *api.RecoveryPoint, run string) bool {
 // HasCopies says whether there is something to be done for copies that were begun.
 func HasCopies(p *api.RecoveryPoint) bool {
 	return len(p.Status.Copies) > 0 || slices.Contains(p.Finalizers, api.FinalizerCopies) || pointCopied(p) != nil
+}
+
+// CopiesUnderWay says whether a copy of a point is not at rest.
+func CopiesUnderWay(p *api.RecoveryPoint) bool {
+	return slices.ContainsFunc(p.Status.Copies, func(r api.CopyRecord) bool { return r.State != api.CopyComplete || !r.CleanedUp })
+}
+
+// Copies says whether a copy of a point is being made.
+func Copies(p *api.RecoveryPoint) bool {
+	return slices.ContainsFunc(p.Status.Copies, func(r api.CopyRecord) bool { return r.State == api.CopyCopying })
 }
 
 // ForCopy decides what is next for the copies of a point.
@@ -138,7 +141,7 @@ func (p *CopyPlan) doubt(o CopyObserved, r *api.CopyRecord, now time.Time) {
 	if r.State != api.CopyComplete {
 		return
 	}
-	if bad := replaced(o.Repositories[r.Repository], r); bad != nil {
+	if bad := replaced(o.Vaults.Repositories[r.Repository], r); bad != nil {
 		p.end(r, bad, now)
 		return
 	}
@@ -218,7 +221,7 @@ func (p *CopyPlan) beginOne(o CopyObserved, t api.CopyTarget, now time.Time) {
 	if was != nil && (was.State != api.CopyFailed || !was.CleanedUp) {
 		return
 	}
-	repository := o.Repositories[t.Repository.Name]
+	repository := o.Vaults.Repositories[t.Repository.Name]
 	if was != nil && was.Repository != t.Repository.Name {
 		startRemoving(was, now) // what there is of it is not to be lost sight of
 		return
@@ -266,11 +269,11 @@ func (p *CopyPlan) record(target string) *api.CopyRecord {
 
 // mustWait says why a copy does not begin now; nil when it does.
 func (p *CopyPlan) mustWait(o CopyObserved, t api.CopyTarget, was *api.CopyRecord, now time.Time) *Problem {
-	repository := o.Repositories[t.Repository.Name]
+	repository := o.Vaults.Repositories[t.Repository.Name]
 	if bad := takesNone(repository, t.Repository.Name); bad != nil {
 		return bad
 	}
-	if _, _, bad := AccessTo(repository, o.Allowed); bad != nil {
+	if _, _, bad := AccessTo(repository, o.Vaults.Allowed); bad != nil {
 		return bad
 	}
 	if n := int(o.Point.Status.Capture.Volumes) * len(o.Policy.Spec.Copies); n > mostCopied || tooMany(o.Point) != nil {

@@ -62,7 +62,7 @@ func (p *CopyPlan) remove(o CopyObserved, r *api.CopyRecord, now time.Time) bool
 		p.clear(r.Name, left, sinceEnd(r, now), now)
 		return false
 	}
-	if at := retryAt(r, o.Repositories[r.Repository]); now.Before(at) {
+	if at := retryAt(r, o.Vaults.Repositories[r.Repository]); now.Before(at) {
 		p.wakeAt(at)
 		return false
 	}
@@ -73,7 +73,7 @@ func (p *CopyPlan) remove(o CopyObserved, r *api.CopyRecord, now time.Time) bool
 // removed says what became of a copy that needs not be removed any more; nil while it is there. What is in a repository that
 // nobody declares any more stays there, and so does what another target still counts on.
 func (p *CopyPlan) removed(o CopyObserved, r *api.CopyRecord) *Problem {
-	repository := o.Repositories[r.Repository]
+	repository := o.Vaults.Repositories[r.Repository]
 	switch {
 	case r.FinishedAt != nil && r.Reason == api.ReasonCopyRemoved:
 		return &Problem{api.ReasonCopyRemoved, fmt.Sprintf("the copy %s was removed from repository %s", r.Name, r.Repository)}

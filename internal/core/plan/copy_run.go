@@ -57,14 +57,14 @@ func (p *CopyPlan) carryOn(o CopyObserved, r *api.CopyRecord, now time.Time) {
 
 // reach says how the repository of a copy is reached. Only the one that the copy was begun for is meant.
 func reach(o CopyObserved, r *api.CopyRecord) (order.Repository, Access, *Problem) {
-	repository := o.Repositories[r.Repository]
+	repository := o.Vaults.Repositories[r.Repository]
 	if repository == nil {
 		return order.Repository{}, Access{}, &Problem{api.ReasonRepositoryNotFound, fmt.Sprintf("there is no Repository %q in this namespace any more; create it, or correct spec.copies of the policy", r.Repository)}
 	}
 	if bad := replaced(repository, r); bad != nil {
 		return order.Repository{}, Access{}, bad
 	}
-	to, access, bad := AccessTo(repository, o.Allowed)
+	to, access, bad := AccessTo(repository, o.Vaults.Allowed)
 	to.UniqueID = r.RepositoryID
 	return to, access, bad
 }
@@ -223,7 +223,8 @@ func (c copying) judgeCopier(o CopyObserved, r *api.CopyRecord, pod BroughtPod, 
 	case told.Unreadable > 0:
 		c.bringing = c.fail(true, Problem{api.ReasonReadFailed, fmt.Sprintf("%d files could not be read: set spec.mover.runAsUser to the user that owns them, or look for damage", told.Unreadable)})
 	default:
-		c.copied = &api.CopiedVolume{Claim: c.source.Claim, Fingerprint: told.Fingerprint, NewBytes: told.NewBytes, Lost: told.Lost}
+		c.copied = &api.CopiedVolume{Claim: c.source.Claim, Fingerprint: told.Fingerprint, NewBytes: told.NewBytes, Lost: told.Lost,
+			Mode: modeOf(c.source.Mode), AccessModes: c.source.AccessModes}
 		if bad := differs(ContentOf(o.Point), c.source.Claim, told.Fingerprint); bad != nil {
 			c.copied, c.bringing = nil, c.fail(true, *bad)
 		}
