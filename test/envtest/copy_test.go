@@ -111,11 +111,11 @@ func TestDrillFromCopy(t *testing.T) {
 	s.set(func(s *store) { s.mute = false })
 	w.await(d, api.ConditionSucceeded, metav1.ConditionTrue, api.ReasonDrillPassed)
 	w.await(d, api.ConditionCleanedUp, metav1.ConditionTrue, api.ReasonCleanedUp)
-	if run := d.Status.Run; run.From != api.FromCopy || run.Copy != "offsite" || run.RepositoryID != s.id || d.Status.Level != api.LevelIntact {
+	if run := d.Status.Run; !run.Independent || run.From != api.FromCopy || run.Copy != "offsite" || run.RepositoryID != s.id || d.Status.Level != api.LevelIntact {
 		t.Errorf("the status is %+v", d.Status)
 	}
 	w.await(p, api.ConditionProven, metav1.ConditionTrue, api.ReasonProven)
-	if proof := p.Status.Proofs[0]; proof.From != api.FromCopy || proof.Independent != d.Status.Run.Independent {
+	if proof := p.Status.Proofs[0]; proof.From != api.FromCopy || !proof.Independent {
 		t.Errorf("the proof is %+v", proof)
 	}
 	w.await(b, api.ConditionProven, metav1.ConditionTrue, api.ReasonProven)
