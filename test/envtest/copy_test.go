@@ -120,7 +120,13 @@ func TestDrillFromCopy(t *testing.T) {
 	}
 	w.await(b, api.ConditionProven, metav1.ConditionTrue, api.ReasonProven)
 	w.verifyEvidence(2)
+	if all := d.Status.Dossiers; len(all) != 1 || all[0].Repository != "vault" || all[0].State != api.DossierWritten {
+		t.Errorf("the dossiers are %+v", all)
+	}
 	w.nothingThrownAway()
+	if note := s.note(); !strings.Contains(note, "independent of the captured volumes' failure domain: true") || !strings.Contains(note, `"payloadType"`) {
+		t.Errorf("the dossier is\n%s", note)
+	}
 	if after := w.foreign(); after != before {
 		t.Errorf("the drill touched what it did not create:\n%s\nthen\n%s", before, after)
 	}
