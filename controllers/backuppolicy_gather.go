@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -68,7 +69,20 @@ func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserv
 	missing(drift.FactStack, err)
 	o.StatefulSets, err = r.Read.dropping(ctx, o.Policy.Namespace)
 	missing(drift.FactVolumes, err)
+	if o.Repositories, err = r.Read.repositories(ctx, o.Policy, o.Points); err != nil {
+		o.Repositories = nil
+	}
+	missing(drift.FactCopies, err)
 	o.Orphans, err = r.Read.made(ctx, o.Policy)
 	missing(drift.FactOrphans, err)
 	return failed
+}
+
+// repositories are those of a policy's namespace, by name; read only where copies are promised or there are some.
+func (r *Reader) repositories(ctx context.Context, b *api.BackupPolicy, points []*api.RecoveryPoint) (map[string]*api.Repository, error) {
+	if len(b.Spec.Copies) == 0 && !slices.ContainsFunc(points, func(p *api.RecoveryPoint) bool { return len(p.Status.Copies) > 0 }) {
+		return nil, nil
+	}
+	v, err := r.vaults(ctx, b.Namespace)
+	return v.Repositories, err
 }

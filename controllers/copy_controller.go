@@ -48,6 +48,7 @@ type begunCopy struct {
 	target  string
 	into    client.ObjectKey
 	attempt int32
+	at      time.Time
 }
 
 // copyKind is the kind of run that a copy is. Its name is that of its point.
@@ -114,7 +115,7 @@ func (r *CopyReconciler) report(ctx context.Context, seen plan.CopyObserved, tod
 	before := seen.Point
 	after := before.DeepCopy()
 	after.Status.Copies, after.Status.Conditions = todo.Copies, todo.Conditions(seen, now)
-	r.remember(before, todo.Copies)
+	r.remember(before, todo.Copies, now)
 	if err := r.Write.Client.Status().Patch(ctx, after, apply.StatusPatch(before), apply.FieldOwner); err != nil {
 		return client.IgnoreNotFound(err)
 	}
@@ -124,7 +125,7 @@ func (r *CopyReconciler) report(ctx context.Context, seen plan.CopyObserved, tod
 
 // remember notes which copies are begun by what is written now. They count although the cache may not show them yet, and although
 // it may not be known whether the writing succeeded.
-func (r *CopyReconciler) remember(p *api.RecoveryPoint, copies []api.CopyRecord) {
+func (r *CopyReconciler) remember(p *api.RecoveryPoint, copies []api.CopyRecord, now time.Time) {
 	if r.begun == nil {
 		r.begun = map[string]begunCopy{}
 	}
@@ -132,7 +133,7 @@ func (r *CopyReconciler) remember(p *api.RecoveryPoint, copies []api.CopyRecord)
 		was := slices.IndexFunc(p.Status.Copies, func(q api.CopyRecord) bool { return q.Name == c.Name && q.State == c.State && q.Attempt == c.Attempt })
 		if c.State == api.CopyCopying && was < 0 {
 			r.begun[names.CopyRun(string(p.UID), c.Name)] = begunCopy{
-				point: client.ObjectKeyFromObject(p), uid: p.UID, target: c.Name, attempt: c.Attempt, into: client.ObjectKey{Namespace: p.Namespace, Name: c.Repository}}
+				point: client.ObjectKeyFromObject(p), uid: p.UID, target: c.Name, attempt: c.Attempt, at: now, into: client.ObjectKey{Namespace: p.Namespace, Name: c.Repository}}
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (r *CopyReconciler) gather(ctx context.Context, p *api.RecoveryPoint, now t
 	if o.Siblings, err = r.siblings(ctx, p); err != nil {
 		return o, err
 	}
-	if err := r.count(ctx, &o); err != nil {
+	if err := r.count(ctx, &o, now); err != nil {
 		return o, err
 	}
 	return r.gatherRuns(ctx, o, now)
@@ -80,7 +80,7 @@ func (r *CopyReconciler) siblings(ctx context.Context, p *api.RecoveryPoint) ([]
 }
 
 // count counts the copies of other points that are under way: those on record, and those that were begun since.
-func (r *CopyReconciler) count(ctx context.Context, o *plan.CopyObserved) error {
+func (r *CopyReconciler) count(ctx context.Context, o *plan.CopyObserved, now time.Time) error {
 	var list api.RecoveryPointList
 	if err := r.Read.Cache.List(ctx, &list, client.MatchingFields{indexPointCopying: yes}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list copies under way: %w", err)
@@ -93,7 +93,7 @@ func (r *CopyReconciler) count(ctx context.Context, o *plan.CopyObserved) error 
 			o.RunningInto[into.Name]++
 		}
 	}
-	if err := r.forgetSeen(ctx); err != nil {
+	if err := r.forgetSeen(ctx, now); err != nil {
 		return err
 	}
 	for i := range list.Items {
@@ -110,15 +110,18 @@ func (r *CopyReconciler) count(ctx context.Context, o *plan.CopyObserved) error 
 	return nil
 }
 
-// forgetSeen forgets the copies that the cache shows to have begun, or whose point is gone.
-func (r *CopyReconciler) forgetSeen(ctx context.Context) error {
+// unseenFor is for how long a copy counts that was begun and that the cache does not show: its record may not have been written.
+const unseenFor = time.Minute
+
+// forgetSeen forgets the copies that the cache shows to have begun, or never will.
+func (r *CopyReconciler) forgetSeen(ctx context.Context, now time.Time) error {
 	for run, b := range r.begun {
 		var p api.RecoveryPoint
 		err := r.Read.Cache.Get(ctx, b.point, &p, client.UnsafeDisableDeepCopy)
 		if client.IgnoreNotFound(err) != nil {
 			return err
 		}
-		seen := err != nil || p.UID != b.uid
+		seen := err != nil || p.UID != b.uid || now.After(b.at.Add(unseenFor))
 		for _, c := range p.Status.Copies {
 			seen = seen || (c.Name == b.target && c.Attempt >= b.attempt)
 		}

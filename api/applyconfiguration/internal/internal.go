@@ -145,11 +145,6 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
-    - name: copySlots
-      type:
-        map:
-          elementType:
-            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: drills
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCounts
@@ -1328,6 +1323,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Promise
   map:
     fields:
+    - name: copies
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: drillFrom
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
     - name: drillInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration

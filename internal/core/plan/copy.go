@@ -330,11 +330,12 @@ func retryAfter(attempt int32) time.Duration {
 func (p *CopyPlan) full(o CopyObserved, repository *api.Repository) string {
 	all, into := 0, 0
 	for i := range p.Copies {
-		if p.Copies[i].State == api.CopyCopying {
+		r := &p.Copies[i]
+		if r.State == api.CopyCopying {
 			all++
-			if p.Copies[i].Repository == repository.Name {
-				into++
-			}
+		}
+		if r.Repository == repository.Name && (r.State == api.CopyCopying || r.State == api.CopyRemoving) {
+			into++
 		}
 	}
 	most := int32(mostInto)
@@ -343,7 +344,7 @@ func (p *CopyPlan) full(o CopyObserved, repository *api.Repository) string {
 	}
 	switch {
 	case into > 0:
-		return "the point is being copied into the same repository for another target"
+		return "the point is being copied into the same repository, or removed from it, for another target"
 	case o.RunningInto[repository.Name] >= int(most):
 		return fmt.Sprintf("as many copies go into repository %s as may (spec.limits.copies: %d)", repository.Name, most)
 	case o.Running+all >= o.Settings.Copies:

@@ -29,6 +29,7 @@ type PolicyObserved struct {
 	StatefulSets         []Workload // those of the namespace
 	Cluster              Cluster
 	Storage              Storage
+	Repositories         map[string]*api.Repository // those of the namespace, by name; read only where copies are promised
 	Orphans              []Orphan // snapshots made for this policy, by the point they were made for
 	Throwaways           []Throwaway
 	Unread               map[drift.Fact]string // what could not be read, and why
@@ -43,7 +44,8 @@ type PolicyPlan struct {
 	Rehearse  *Rehearse    // a drill to create
 	Forget    []Target     // ended drills to delete
 	Expire    []Target     // points to delete; each stood in status.expiring before
-	Keep      []KeepChange // reasons to write on points
+	Keep      []KeepChange   // reasons to write on points
+	Release   []ReleaseOrder // parts of points to let go; each stood in status.expiring before
 	Finalizer Finalizer
 	Status    api.BackupPolicyStatus // as it is once the plan was carried out
 	Notes     []Note
@@ -60,6 +62,15 @@ type Take struct {
 type KeepChange struct {
 	Target
 	Reasons []string
+	Again   []string // parts that were let go, and are kept again
+	Parted  bool     // the point may have parts that were let go, and that must stay so
+}
+
+// ReleaseOrder lets a part of a point go while another part is kept.
+type ReleaseOrder struct {
+	Target
+	Part string
+	At   time.Time
 }
 
 // Finalizer says what to do with the object's own finalizer.
@@ -176,9 +187,18 @@ func scheduleLine(b *api.BackupPolicy) string {
 }
 
 func retentionLine(b *api.BackupPolicy) string {
-	r := b.Spec.Retention
-	return fmt.Sprintf("last=%d hourly=%d daily=%d weekly=%d monthly=%d yearly=%d minimum=%d %s",
-		r.Last, r.Hourly, r.Daily, r.Weekly, r.Monthly, r.Yearly, r.Minimum, zoneName(b))
+	line := retentionWords(b.Spec.Retention) + " " + zoneName(b)
+	for i := range b.Spec.Copies {
+		if t := &b.Spec.Copies[i]; t.Retention != nil {
+			line += fmt.Sprintf(" %s(%s)", t.Name, retentionWords(*t.Retention))
+		}
+	}
+	return line
+}
+
+func retentionWords(r api.Retention) string {
+	return fmt.Sprintf("last=%d hourly=%d daily=%d weekly=%d monthly=%d yearly=%d minimum=%d",
+		r.Last, r.Hourly, r.Daily, r.Weekly, r.Monthly, r.Yearly, r.Minimum)
 }
 
 func zoneName(b *api.BackupPolicy) string {
