@@ -103,7 +103,7 @@ type RecoveryPointStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Complete and, once a drill passed, Proven; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
+	// conditions are Complete, once a drill passed Proven, and while copies are promised Copied; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

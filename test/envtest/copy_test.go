@@ -111,16 +111,22 @@ func TestDrillFromCopy(t *testing.T) {
 	s.set(func(s *store) { s.mute = false })
 	w.await(d, api.ConditionSucceeded, metav1.ConditionTrue, api.ReasonDrillPassed)
 	w.await(d, api.ConditionCleanedUp, metav1.ConditionTrue, api.ReasonCleanedUp)
-	if run := d.Status.Run; run.From != api.FromCopy || run.Copy != "offsite" || run.RepositoryID != s.id || d.Status.Level != api.LevelIntact {
+	if run := d.Status.Run; !run.Independent || run.From != api.FromCopy || run.Copy != "offsite" || run.RepositoryID != s.id || d.Status.Level != api.LevelIntact {
 		t.Errorf("the status is %+v", d.Status)
 	}
 	w.await(p, api.ConditionProven, metav1.ConditionTrue, api.ReasonProven)
-	if proof := p.Status.Proofs[0]; proof.From != api.FromCopy || proof.Independent != d.Status.Run.Independent {
+	if proof := p.Status.Proofs[0]; proof.From != api.FromCopy || !proof.Independent {
 		t.Errorf("the proof is %+v", proof)
 	}
 	w.await(b, api.ConditionProven, metav1.ConditionTrue, api.ReasonProven)
 	w.verifyEvidence(2)
+	if all := d.Status.Dossiers; len(all) != 1 || all[0].Repository != "vault" || all[0].State != api.DossierWritten {
+		t.Errorf("the dossiers are %+v", all)
+	}
 	w.nothingThrownAway()
+	if note := s.note(); !strings.Contains(note, "independent of the captured volumes' failure domain: true") || !strings.Contains(note, `"payloadType"`) {
+		t.Errorf("the dossier is\n%s", note)
+	}
 	if after := w.foreign(); after != before {
 		t.Errorf("the drill touched what it did not create:\n%s\nthen\n%s", before, after)
 	}

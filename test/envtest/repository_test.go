@@ -52,6 +52,8 @@ func (s *store) answer(pod string, o order.Order) (result.Done, bool) {
 		return result.Done{UniqueID: s.id, Reason: result.FailureInterrupted, Error: "it was told to end"}, true
 	case o.Restore != nil:
 		return result.Done{UniqueID: s.id, Restore: &result.Restore{Files: 3, Bytes: 30}}, true
+	case o.Note != nil:
+		return result.Done{UniqueID: s.id}, true
 	case o.Verify != nil:
 		return result.Done{UniqueID: s.id, Verify: &result.Verify{Copies: 3, Bytes: 1 << 20}}, true
 	}
@@ -86,6 +88,18 @@ func (s *store) asked() string {
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// note is the last text that was to be written beside the data.
+func (s *store) note() (text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.orders {
+		if o.Note != nil {
+			text = o.Note.Text
+		}
+	}
+	return text
 }
 
 // withStore has somebody run the pods of repositories in the world's namespace while the test lasts.

@@ -668,6 +668,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Dossier
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: repository
+      type:
+        scalar: string
+    - name: state
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DossierState
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DossierState
+  scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill
   map:
     fields:
@@ -1782,6 +1799,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: dataAge
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: dossiers
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Dossier
+          elementRelationship: associative
+          keys:
+          - repository
     - name: evidence
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.EvidenceReference

@@ -15,7 +15,7 @@ import (
 type RecoveryPointStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Complete and, once a drill passed, Proven; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
+	// conditions are Complete, once a drill passed Proven, and while copies are promised Copied; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// trigger says what started the capture.
 	Trigger *apiv1alpha1.Trigger `json:"trigger,omitempty"`
