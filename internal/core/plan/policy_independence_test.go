@@ -16,7 +16,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
-// copied has a point be copied into a repository, from its moment on for a minute.
+// promisedPoint has a point be copied into a repository, from its moment on for a minute.
 func promisedPoint(repository string, mods ...func(*api.CopyRecord)) testkit.Mod[api.RecoveryPoint] {
 	return func(q *api.RecoveryPoint) {
 		at := *q.Status.PointInTime
