@@ -5,6 +5,7 @@ package envtest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +29,15 @@ func (w *world) finds(b *api.BackupPolicy, kind string, there bool) {
 	})
 }
 
+// copiedVolumes are the volumes of a point, as a whole copy lists them.
+func copiedVolumes(p *api.RecoveryPoint) []api.CopiedVolume {
+	var out []api.CopiedVolume
+	for _, v := range p.Status.Volumes {
+		out = append(out, api.CopiedVolume{Claim: v.Claim, Fingerprint: api.Fingerprint{Digest: "sha256:" + strings.Repeat("0", 64)}})
+	}
+	return out
+}
+
 // TestIndependent: a whole copy makes a policy independent once its repository is elsewhere, and no longer than that.
 func TestIndependent(t *testing.T) {
 	t.Parallel()
@@ -44,7 +54,7 @@ func TestIndependent(t *testing.T) {
 
 	before := p.DeepCopy()
 	p.Status.Copies = []api.CopyRecord{{Name: "away", Repository: "offsite", RepositoryID: s.id, State: api.CopyComplete, Bytes: 2000, NewBytes: 300,
-		StartedAt: *p.Status.FinishedAt, Deadline: *p.Status.FinishedAt, FinishedAt: p.Status.FinishedAt, CleanedUp: true}}
+		StartedAt: *p.Status.FinishedAt, Deadline: *p.Status.FinishedAt, FinishedAt: p.Status.FinishedAt, CleanedUp: true, Volumes: copiedVolumes(p)}}
 	w.ok(w.admin.Status().Patch(t.Context(), p, client.MergeFrom(before)))
 	w.edit(b, `{"spec": {"copies": [{"name": "away", "repository": {"name": "offsite"}}], "objectives": {"copyWithin": "1h"}}}`)
 	w.await(b, api.ConditionIndependent, metav1.ConditionFalse, api.ReasonDomainCollapse)

@@ -2,7 +2,10 @@
 
 package domain
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // Class is what of a storage class tells where its volumes are.
 type Class struct {
@@ -14,16 +17,21 @@ type Class struct {
 
 // driver is what is known of a storage driver.
 type driver struct {
-	root      string   // the domain of everything that it makes; empty where that is the server that a parameter names
-	names     []string // its provisioners, old and new. One that begins with a star ends the names of several
-	parameter string   // names the storage system; empty where no parameter does
-	server    bool     // everything on the server that the parameter names fails with it; without a parameter it may be any
+	root      string         // the domain of everything that it makes; empty where that is the server that a parameter names
+	names     []string       // its provisioners, old and new. One that begins with a star ends the names of several
+	parameter string         // names the storage system; empty where no parameter does
+	form      *regexp.Regexp // of values that name a storage system; nil where all do
+	server    bool           // everything on the server that the parameter names fails with it; without a parameter it may be any
 }
 
+// fsid is the ID that a Ceph cluster gave itself. Whoever configures a driver may choose others, and Rook makes one for each
+// namespace of pools: two of those may well be one cluster.
+var fsid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
 // drivers are those of which more is known than the name. A parameter is listed only where two values mean two storage
-// systems: pools, datastores and backends of one system have many names, and fail together.
+// systems: pools, datastores and backends of one system have many names, and fail together, as do all file systems of one account.
 var drivers = []driver{
-	{root: "ceph", parameter: "clusterID", names: []string{
+	{root: "ceph", parameter: "clusterID", form: fsid, names: []string{
 		"*rbd.csi.ceph.com", "*cephfs.csi.ceph.com", "*nfs.csi.ceph.com", "kubernetes.io/rbd", "kubernetes.io/cephfs"}},
 	{parameter: "server", server: true, names: []string{"nfs.csi.k8s.io"}},
 	{parameter: "source", server: true, names: []string{"smb.csi.k8s.io"}},
@@ -35,41 +43,61 @@ var drivers = []driver{
 	{root: "powerscale", parameter: "ClusterName", names: []string{"csi-isilon.dellemc.com"}},
 	{root: "unity", parameter: "arrayId", names: []string{"csi-unity.dellemc.com"}},
 	{root: "hitachi", parameter: "serialNumber", names: []string{"hspc.csi.hitachi.com"}},
-	{root: "efs", parameter: "fileSystemId", names: []string{"efs.csi.aws.com"}},
 	{root: "azure", parameter: "storageAccount", names: []string{"file.csi.azure.com", "blob.csi.azure.com", "kubernetes.io/azure-file"}},
 	{root: "azure-disk", names: []string{"disk.csi.azure.com", "kubernetes.io/azure-disk"}},
 	{root: "ebs", names: []string{"ebs.csi.aws.com", "kubernetes.io/aws-ebs"}},
+	{root: "efs", names: []string{"efs.csi.aws.com"}},
 	{root: "gce-pd", names: []string{"pd.csi.storage.gke.io", "kubernetes.io/gce-pd"}},
 	{root: "cinder", names: []string{"cinder.csi.openstack.org", "kubernetes.io/cinder"}},
 	{root: "vsphere", names: []string{"csi.vsphere.vmware.com", "csi.vsphere.volume", "kubernetes.io/vsphere-volume"}},
 	{root: "portworx", names: []string{"pxd.portworx.com", "kubernetes.io/portworx-volume"}},
+	{root: "pure", names: []string{"pure-csi"}},
 	{root: "trident", names: []string{"csi.trident.netapp.io", "netapp.io/trident"}},
-	{root: "longhorn", names: []string{"driver.longhorn.io", "rancher.io/longhorn"}},
-	{root: "nodes", names: []string{ // disks of the nodes themselves
-		"rancher.io/local-path", "topolvm.io", "topolvm.cybozu.com", "openebs.io/local", "local.csi.openebs.io", "zfs.csi.openebs.io", "kubernetes.io/host-path"}},
+	{root: "nodes", names: []string{ // disks of the nodes, whichever software shares them out
+		"driver.longhorn.io", "rancher.io/longhorn", "linstor.csi.linbit.com", "io.openebs.csi-mayastor", "cstor.csi.openebs.io", "jiva.csi.openebs.io",
+		"openebs.io/local", "local.csi.openebs.io", "zfs.csi.openebs.io", "topolvm.io", "topolvm.cybozu.com", "rancher.io/local-path",
+		"hostpath.csi.k8s.io", "kubernetes.io/host-path"}},
 }
 
-// OfClass is the failure domain of the volumes of a storage class: what its annotation says, or the storage system that its
-// driver and parameters name. The parameters of a driver that is not known are no identity: two classes of it may well lead to
-// one storage system.
-func OfClass(c Class) Domain {
-	if c.Override != nil {
-		return Declared(*c.Override)
+// OfClass is where the volumes of a storage class are: where its annotation says, or on the storage system that its driver and
+// parameters name. The parameters of a driver that is not known are no identity: two classes of it may well lead to one storage
+// system.
+func OfClass(c Class) Place {
+	derived := OfDriver(c.Provisioner, c.Parameters)
+	if c.Override == nil {
+		return Place{Domain: derived}
 	}
-	return OfDriver(c.Provisioner, c.Parameters)
+	return Place{Domain: declared(*c.Override), Also: []Domain{derived}, Admin: true}
+}
+
+// OfVolume is where a volume is: where its class says, or where its driver does when there is no class, or one that was made
+// anew for another driver since. The driver is empty where the volume is not there yet, or is none of a driver.
+func OfVolume(driver string, c *Class) Place {
+	if c == nil || (driver != "" && !nested(OfDriver(driver, nil), OfDriver(c.Provisioner, nil))) {
+		return Place{Domain: OfDriver(driver, nil)}
+	}
+	return OfClass(*c)
 }
 
 // OfDriver is the failure domain of volumes of a driver, made with parameters.
 func OfDriver(name string, parameters map[string]string) Domain {
-	d, known := driverOf(name)
-	switch identity := parameter(parameters, d.parameter); {
+	switch d, known := driverOf(name); {
 	case !known:
 		return of(strings.ReplaceAll(name, "/", ":"))
 	case d.server:
-		return ofHost(serverOf(identity))
+		return ofHost(serverOf(d.identity(parameters)))
 	default:
-		return of(d.root, identity)
+		return of(d.root, d.identity(parameters))
 	}
+}
+
+// identity is the name that parameters give the storage system; empty where they give none.
+func (d driver) identity(parameters map[string]string) string {
+	value := parameter(parameters, d.parameter)
+	if d.form != nil && !d.form.MatchString(value) {
+		return ""
+	}
+	return value
 }
 
 func driverOf(name string) (driver, bool) {

@@ -29,17 +29,24 @@ func parameterCell(d driver) string {
 	if d.parameter == "" {
 		return "–"
 	}
+	if d.form != nil {
+		return "`" + d.parameter + "`, if it is an fsid"
+	}
 	return "`" + d.parameter + "`"
 }
 
 // domainCell asks the code itself.
 func domainCell(d driver) string {
-	switch of := OfDriver(d.names[0], map[string]string{d.parameter: "value.example.org"}); of {
+	value := "value.example.org"
+	if d.form != nil {
+		value = "00000000-0000-0000-0000-000000000000"
+	}
+	switch of := OfDriver(d.names[0], map[string]string{d.parameter: value}); of {
 	case "":
 		return "not known"
-	case "value.example.org":
+	case value:
 		return "the server"
 	default:
-		return "`" + strings.ReplaceAll(of, "value.example.org", "VALUE") + "`"
+		return "`" + strings.ReplaceAll(of, value, "VALUE") + "`"
 	}
 }

@@ -14,12 +14,22 @@ import (
 // googleHost is the server of all buckets of Google Cloud Storage, whichever protocol they are spoken to with.
 const googleHost = "storage.googleapis.com"
 
-// OfRepository is the failure domain of a repository: what its spec says, or the server with the bucket, the account with the
-// container, the server alone, or that of the class of the claim that it is on. The class is nil when it is not known.
-func OfRepository(spec api.RepositorySpec, claimClass *Class) Domain {
+// OfRepository is where a repository is: where its spec says, or else on the server in the bucket, in the container of the
+// account, on the server, or where the claim is that it is on. Of the claim nothing is known when it is not there.
+func OfRepository(spec api.RepositorySpec, claim Place) Place {
+	derived := Place{Domain: ofLocation(spec)}
+	if spec.Filesystem != nil {
+		derived = claim
+	}
+	if spec.FailureDomain == "" {
+		return derived
+	}
+	return Place{Domain: declared(spec.FailureDomain), Also: derived.all()}
+}
+
+// ofLocation is the failure domain of a repository that is on no claim.
+func ofLocation(spec api.RepositorySpec) Domain {
 	switch {
-	case spec.FailureDomain != "":
-		return Declared(spec.FailureDomain)
 	case spec.S3 != nil:
 		return within(ofHost(spec.S3.Endpoint), spec.S3.Bucket)
 	case spec.GCS != nil:
@@ -34,8 +44,6 @@ func OfRepository(spec api.RepositorySpec, claimClass *Class) Domain {
 			return ""
 		}
 		return ofHost(at.Host)
-	case spec.Filesystem != nil && claimClass != nil:
-		return OfClass(*claimClass)
 	}
 	return ""
 }

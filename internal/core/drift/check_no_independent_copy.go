@@ -38,17 +38,20 @@ var checkNoIndependentCopy = check{
 
 // obstacle says why complete copies do not count, to be put at the end of a sentence, and what helps.
 func (i *Independence) obstacle() (why, remedy string) {
+	unknown := func(s domain.Place) bool { return s.Domain == "" }
 	const annotate = "annotation " + api.AnnotationFailureDomain + " of their storage class says where they are; kubectl get storageclass shows what there is"
-	if len(i.Sources) == 0 || slices.Contains(i.Sources, "") {
+	if len(i.Sources) == 0 || slices.ContainsFunc(i.Sources, unknown) {
 		return "; it is not known where the volumes are", annotate
 	}
 	for n := range i.Copies {
 		switch c, r := &i.Copies[n], i.repository(i.Copies[n].Repository); {
 		case !c.Complete || r == nil || r.Missing:
-		case r.Domain == "":
+		case r.Lost:
+			return "; repository " + r.Name + " is not where it was: " + r.Why, "see what became of the bucket or the folder, and have the spec of the repository lead to it again; the copies are made anew in another"
+		case unknown(r.Place):
 			return "; it is not known where repository " + r.Name + " is", "spec.failureDomain of the repository, or the annotation " + api.AnnotationFailureDomain + " of the storage class that it is on, says where it is"
-		case !domain.Apart(i.Sources, r.Domain):
-			return "; repository " + r.Name + " is in it: " + r.Domain, "keep copies somewhere that fails on its own: another storage system, site or account"
+		case !domain.Apart(i.Sources, r.Place):
+			return "; repository " + r.Name + " is in it: " + r.Place.Domain, "keep copies somewhere that fails on its own: another storage system, site or account"
 		default:
 			return "; verification found damage in repository " + r.Name, "look after the store of repository " + r.Name + "; the next copy that is made once the damage is set aside clears this"
 		}

@@ -16,7 +16,7 @@ var checkNoRestoreTarget = check{
 	needs: []Fact{FactStack, FactSelection},
 	judge: func(p *pass) {
 		promise := p.Independence
-		if promise == nil || slices.ContainsFunc(promise.Targets, func(t domain.Domain) bool { return domain.Apart(promise.Sources, t) }) {
+		if promise == nil || slices.ContainsFunc(promise.Targets, func(t domain.Place) bool { return domain.Apart(promise.Sources, t) }) {
 			return
 		}
 		p.find(Finding{Finding: api.Finding{

@@ -28,7 +28,7 @@ var checkProofNotIndependent = check{
 		p.find(Finding{Finding: api.Finding{
 			Kind: api.ReasonProofNotIndependent, Severity: api.SeverityHigh, Since: p.sinceBefore(api.ReasonProofNotIndependent, "", at(first)),
 			Message: "every proof used the failure domain of the volumes, so none shows that the data come back without it",
-			Remedy:  "rehearse from an independent copy into another storage system: create a RestoreDrill that names the repository, and a class outside the domain",
+			Remedy:  "rehearse from an independent copy into another storage system: set spec.drill.from to Copy, and spec.drill.storageClassName to a class outside the failure domain",
 		}})
 	},
 }

@@ -10,13 +10,13 @@ import (
 
 // Independence is what is promised of copies, and what is observed of them.
 type Independence struct {
-	Sources      []domain.Domain // the failure domains of the selected volumes
-	Within       time.Duration   // how old the data of the newest independent copy may get; zero while there need only be one
-	Since        time.Time       // since when copies are promised
-	Copies       []Copy          // those of this policy's points
+	Sources      []domain.Place // where the selected volumes are
+	Within       time.Duration  // how old the data of the newest independent copy may get; zero while there need only be one
+	Since        time.Time      // since when copies are promised
+	Copies       []Copy         // those of this policy's points
 	Repositories []Repository
-	Targets      []domain.Domain // the failure domains of the storage classes that could take a restore
-	Proofs       []Proof         // those at hand
+	Targets      []domain.Place // where the storage classes are that could take a restore
+	Proofs       []Proof        // those at hand
 }
 
 // Copy is one copy of one recovery point in a repository.
@@ -31,12 +31,13 @@ type Copy struct {
 // Repository is where copies live.
 type Repository struct {
 	Name         string
-	Field        string        // of the policy that names it
-	Missing      bool          // there is none of that name
-	Domain       domain.Domain // its failure domain
-	Declared     bool          // that is what somebody says, rather than what was derived
+	Field        string // of the policy that names it
+	Missing      bool   // there is none of that name
+	Place        domain.Place
+	Declared     bool // that is what somebody says, rather than what was derived
 	Unreachable  time.Time
 	Why          string    // why it is unreachable
+	Lost         bool      // what was found in its place is not the repository that copies were made in
 	Corrupt      time.Time // when verification found damage; zero while there is none
 	Healing      bool      // what is damaged was set aside, so that copies made since do without it
 	Made         time.Time // when the Repository was created
@@ -54,10 +55,15 @@ type Proof struct {
 
 // Newest is the copy of the newest data that are complete and outside the failure domain of the volumes; nil when there is none.
 func (i *Independence) Newest() *Copy {
+	return i.newest(func(*Repository) bool { return true })
+}
+
+// newest is that of those in some repositories.
+func (i *Independence) newest(in func(*Repository) bool) *Copy {
 	var newest *Copy
 	for n := range i.Copies {
 		c := &i.Copies[n]
-		if i.counts(c) && (newest == nil || c.PointInTime.After(newest.PointInTime)) {
+		if i.counts(c) && in(i.repository(c.Repository)) && (newest == nil || c.PointInTime.After(newest.PointInTime)) {
 			newest = c
 		}
 	}
@@ -67,7 +73,7 @@ func (i *Independence) Newest() *Copy {
 // counts says whether a copy is known to be all there, and to fail apart from the volumes.
 func (i *Independence) counts(c *Copy) bool {
 	r := i.repository(c.Repository)
-	return c.Complete && r != nil && !r.Missing && domain.Apart(i.Sources, r.Domain) && !r.spoils(c)
+	return c.Complete && r != nil && !r.Missing && !r.Lost && domain.Apart(i.Sources, r.Place) && !r.spoils(c)
 }
 
 // spoils says whether a copy may need what a verification found to be damaged. One that was made after it was set aside does not.

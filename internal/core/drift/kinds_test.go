@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/domain"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
@@ -268,11 +269,20 @@ func withCopies(o *Observed) {
 		copies = append(copies, Copy{Point: q.Name, Repository: "vault", PointInTime: taken, EndedAt: taken, Complete: true})
 	}
 	o.Independence = &Independence{
-		Sources: []string{"array-a"}, Within: 6 * hour, Since: noon.Add(-3 * hour), Copies: copies,
-		Repositories: []Repository{{Name: "vault", Domain: "bucket-b", Declared: true, Verified: noon.Add(-2 * hour), VerifyWithin: 7 * day, Immutable: true, Enforced: true}},
-		Targets:      []string{"array-a", "array-b"},
+		Sources: in("array-a"), Within: 6 * hour, Since: noon.Add(-3 * hour), Copies: copies,
+		Repositories: []Repository{{Name: "vault", Place: domain.Place{Domain: "bucket-b"}, Declared: true, Verified: noon.Add(-2 * hour), VerifyWithin: 7 * day, Immutable: true, Enforced: true}},
+		Targets:      in("array-a", "array-b"),
 		Proofs:       []Proof{{At: noon.Add(-2 * hour)}, {At: noon.Add(-hour), Independent: true}},
 	}
+}
+
+// in are the places of domains.
+func in(domains ...string) []domain.Place {
+	var out []domain.Place
+	for _, d := range domains {
+		out = append(out, domain.Place{Domain: d})
+	}
+	return out
 }
 
 // copies changes what is observed of copies.

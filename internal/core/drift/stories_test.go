@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/domain"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
@@ -240,15 +241,15 @@ var independence = []story{
 	},
 	{
 		kind: api.ReasonNoIndependentCopy, name: "only where the volumes are",
-		breaks: copies(func(i *Independence) { i.Since, i.Repositories[0].Domain = noon.Add(-6*hour), "array-a" }),
+		breaks: copies(func(i *Independence) { i.Since, i.Repositories[0].Place.Domain = noon.Add(-6*hour), "array-a" }),
 		want:   want{severity: critical, since: -6 * hour, says: "no complete copy outside", breaks: independent},
-		clears: []change{repository(func(r *Repository) { r.Domain = "bucket-b" })},
+		clears: []change{repository(func(r *Repository) { r.Place.Domain = "bucket-b" })},
 	},
 	{
 		kind: api.ReasonNoIndependentCopy, name: "nobody knows where",
-		breaks: copies(func(i *Independence) { i.Since, i.Repositories[0].Domain = noon.Add(-6*hour), "" }),
+		breaks: copies(func(i *Independence) { i.Since, i.Repositories[0].Place.Domain = noon.Add(-6*hour), "" }),
 		want:   want{severity: critical, since: -6 * hour, says: "no complete copy outside", breaks: independent},
-		clears: []change{repository(func(r *Repository) { r.Domain = "bucket-b" })},
+		clears: []change{repository(func(r *Repository) { r.Place.Domain = "bucket-b" })},
 	},
 	{
 		kind: api.ReasonNoIndependentCopy, name: "the copies may need what is damaged",
@@ -268,21 +269,21 @@ var independence = []story{
 	},
 	{
 		kind: api.ReasonDomainCollapse, name: "declared to be elsewhere",
-		breaks: repository(func(r *Repository) { r.Domain = "array-a" }),
+		breaks: repository(func(r *Repository) { r.Place.Domain = "array-a" }),
 		want:   want{subject: "repository/vault", severity: critical, says: "is where they are: array-a", breaks: independent},
-		clears: []change{repository(func(r *Repository) { r.Domain = "bucket-b" }), repository(func(r *Repository) { r.Declared = false }), repository(func(r *Repository) { r.Domain = "" })},
+		clears: []change{repository(func(r *Repository) { r.Place.Domain = "bucket-b" }), repository(func(r *Repository) { r.Declared = false }), repository(func(r *Repository) { r.Place.Domain = "" })},
 	},
 	{
 		kind: api.ReasonDomainCollapse, name: "the volumes are in a part of it",
-		breaks: copies(func(i *Independence) { i.Sources, i.Repositories[0].Domain = []string{"site/a"}, "site" }),
+		breaks: copies(func(i *Independence) { i.Sources, i.Repositories[0].Place.Domain = in("site/a"), "site" }),
 		want:   want{subject: "repository/vault", severity: critical, says: "is where they are: site", breaks: independent},
-		clears: []change{repository(func(r *Repository) { r.Domain = "site/b" }), copies(func(i *Independence) { i.Sources = []string{""} })},
+		clears: []change{repository(func(r *Repository) { r.Place.Domain = "site/b" }), copies(func(i *Independence) { i.Sources = in("") })},
 	},
 	{
 		kind: api.ReasonNoIndependentCopy, name: "nobody knows where the volumes are",
-		breaks: copies(func(i *Independence) { i.Since, i.Sources = noon.Add(-6*hour), []string{"array-a", ""} }),
+		breaks: copies(func(i *Independence) { i.Since, i.Sources = noon.Add(-6*hour), in("array-a", "") }),
 		want:   want{severity: critical, since: -6 * hour, says: "not known where the volumes are", breaks: independent},
-		clears: []change{copies(func(i *Independence) { i.Sources = []string{"array-a"} })},
+		clears: []change{copies(func(i *Independence) { i.Sources = in("array-a") })},
 	},
 	{
 		kind: api.ReasonNoIndependentCopy, name: "of no age",
@@ -308,10 +309,49 @@ var independence = []story{
 		clears: []change{repository(func(r *Repository) { r.Unreachable = time.Time{} })},
 	},
 	{
+		kind: api.ReasonRepositoryUnreachable, name: "for so long that nobody knows what it holds",
+		breaks: repository(func(r *Repository) { r.Unreachable = noon.Add(-hour) }),
+		want:   want{subject: "repository/vault", severity: critical, since: -hour, says: "cannot be reached", blurs: independent},
+		clears: []change{repository(func(r *Repository) { r.Unreachable = time.Time{} })},
+	},
+	{
+		kind: api.ReasonRepositoryUnreachable, name: "while another keeps the promise",
+		breaks: copies(func(i *Independence) {
+			second := i.Repositories[0]
+			second.Name = "attic"
+			i.Repositories = append(i.Repositories, second)
+			i.Copies[0].Repository, i.Repositories[0].Unreachable = "attic", noon.Add(-hour)
+		}),
+		want:   want{subject: "repository/vault", severity: critical, since: -hour, says: "cannot be reached"},
+		clears: []change{repository(func(r *Repository) { r.Unreachable = time.Time{} })},
+	},
+	{
+		kind: api.ReasonRepositoryUnreachable, name: "it is not there any more",
+		breaks: copies(func(i *Independence) {
+			i.Since, i.Repositories[0].Unreachable, i.Repositories[0].Lost = noon.Add(-6*hour), noon, true
+		}),
+		want:   want{subject: "repository/vault", severity: critical, says: "cannot be reached"},
+		clears: []change{repository(func(r *Repository) { r.Unreachable, r.Lost = time.Time{}, false })},
+	},
+	{
+		kind: api.ReasonNoIndependentCopy, name: "the repository that held them is not there any more",
+		breaks: copies(func(i *Independence) {
+			i.Since, i.Repositories[0].Unreachable, i.Repositories[0].Lost = noon.Add(-6*hour), noon, true
+		}),
+		want:   want{severity: critical, since: -6 * hour, says: "repository vault is not where it was", breaks: independent},
+		clears: []change{repository(func(r *Repository) { r.Unreachable, r.Lost = time.Time{}, false })},
+	},
+	{
+		kind: api.ReasonDomainCollapse, name: "declared to be elsewhere, on the storage system of the volumes",
+		breaks: repository(func(r *Repository) { r.Place.Also = []domain.Domain{"array-a"} }),
+		want:   want{subject: "repository/vault", severity: critical, says: "says that it is in bucket-b, and is where they are: array-a", breaks: independent},
+		clears: []change{repository(func(r *Repository) { r.Place.Also = []domain.Domain{"array-b", ""} })},
+	},
+	{
 		kind: api.ReasonNoRestoreTarget, name: "only where the volumes are",
-		breaks: copies(func(i *Independence) { i.Targets = []string{"array-a", ""} }),
+		breaks: copies(func(i *Independence) { i.Targets = in("array-a", "") }),
 		want:   want{severity: high, says: "have nowhere to go"},
-		clears: []change{copies(func(i *Independence) { i.Targets = []string{"array-a", "array-c"} })},
+		clears: []change{copies(func(i *Independence) { i.Targets = in("array-a", "array-c") })},
 	},
 }
 
@@ -586,7 +626,7 @@ var self = []story{
 	},
 	{
 		kind: api.ReasonEvaluationError, name: "no copies", breaks: unread(FactCopies),
-		want:   want{subject: "copies", severity: medium, says: "the API server says no", blurs: slices.Repeat(independent, 3)},
+		want:   want{subject: "copies", severity: medium, says: "the API server says no", blurs: slices.Repeat(independent, 4)},
 		louder: []louder{{15 * time.Minute, high}},
 		clears: []change{func(o *Observed) { o.Unread = nil }},
 	},

@@ -31,7 +31,8 @@ type DrillObserved struct {
 	Storage              []string             // the storage stack, before the drill started
 	Sources              []Source             // the volumes of the chosen point, as its snapshots tell
 	Vaults               Vaults               // where its copies are
-	Domains              Domains              // what fails together
+	Classes              []StorageClass       // all there are; read for drills from copies, as the claims are
+	Claims               []Claim              // those of the namespace
 	Brought              Brought
 	Evidence             *api.EvidenceReference // of this drill, when it was recorded
 	Envelope             string                 // the signed statement, for the dossiers

@@ -122,7 +122,7 @@ func (o DrillObserved) freezeCopy(run *api.DrillRun, point *api.RecoveryPoint) {
 	}
 	repository := o.Vaults.Repositories[c.Repository]
 	run.Copy, run.Repository, run.RepositoryID = c.Name, c.Repository, cmp.Or(c.RepositoryID, repository.Status.UniqueID)
-	run.Independent = o.Domains.independent(point, repository, run.StorageClassName)
+	run.Independent = o.independent(point, repository, run.StorageClassName)
 }
 
 // writing is how a volume was written, as it is on record; nil when nothing is.

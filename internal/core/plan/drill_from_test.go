@@ -20,8 +20,10 @@ func ofCopies(o *DrillObserved) {
 		copied("far", "amsterdam")(p)
 	}
 	o.Vaults = vaults(vault("amsterdam"))
-	o.Domains = Domains{testkit.Class: "array-a", "other": "array-b"}
+	o.Classes = []StorageClass{{Name: testkit.Class, Provisioner: testkit.Driver}, {Name: "other", Provisioner: "array-b.example.org"}}
 }
+
+func says(text string) *string { return &text }
 
 func TestDrillFromCopyIsFrozen(t *testing.T) {
 	newest := func(o *DrillObserved) string { return o.Points[1].Name }
@@ -31,16 +33,32 @@ func TestDrillFromCopyIsFrozen(t *testing.T) {
 		copy        string
 		independent bool
 	}{
-		"as the policy says":                     {func(*DrillObserved) {}, api.FromCopy, "far", true},
-		"as the drill says":                      {func(o *DrillObserved) { o.Drill.Spec.From, o.Policy.Spec.Drill.From = api.FromCopy, "" }, api.FromCopy, "far", true},
-		"as the drill says, snapshots":           {func(o *DrillObserved) { o.Drill.Spec.From = api.FromSnapshot }, api.FromSnapshot, "", false},
-		"as nobody says":                         {func(o *DrillObserved) { o.Policy.Spec.Drill.From = "" }, api.FromSnapshot, "", false},
-		"into the class of the captured":         {func(o *DrillObserved) { o.Policy.Spec.Drill.StorageClassName = "" }, api.FromCopy, "far", false},
-		"into the same domain":                   {func(o *DrillObserved) { o.Domains["other"] = "array-a/pool-2" }, api.FromCopy, "far", false},
-		"from the same domain":                   {func(o *DrillObserved) { o.Vaults.Repositories["amsterdam"].Status.FailureDomain = "array-a" }, api.FromCopy, "far", false},
-		"into a class that is not known":         {func(o *DrillObserved) { delete(o.Domains, "other") }, api.FromCopy, "far", false},
-		"of a class that is gone":                {func(o *DrillObserved) { delete(o.Domains, testkit.Class) }, api.FromCopy, "far", true},
-		"of a class that is gone, to its driver": {func(o *DrillObserved) { o.Domains = Domains{"other": testkit.Driver} }, api.FromCopy, "far", false},
+		"as the policy says":                          {func(*DrillObserved) {}, api.FromCopy, "far", true},
+		"as the drill says":                           {func(o *DrillObserved) { o.Drill.Spec.From, o.Policy.Spec.Drill.From = api.FromCopy, "" }, api.FromCopy, "far", true},
+		"as the drill says, snapshots":                {func(o *DrillObserved) { o.Drill.Spec.From = api.FromSnapshot }, api.FromSnapshot, "", false},
+		"as nobody says":                              {func(o *DrillObserved) { o.Policy.Spec.Drill.From = "" }, api.FromSnapshot, "", false},
+		"into the class of the captured":              {func(o *DrillObserved) { o.Policy.Spec.Drill.StorageClassName = "" }, api.FromCopy, "far", false},
+		"into a class of the same driver":             {func(o *DrillObserved) { o.Classes[1].Provisioner = testkit.Driver }, api.FromCopy, "far", false},
+		"into a class that an admin says is the same": {func(o *DrillObserved) { o.Classes[1].FailureDomain = says(testkit.Driver + "/pool-2") }, api.FromCopy, "far", false},
+		"into a class that an admin tells apart": {func(o *DrillObserved) {
+			o.Classes[0].FailureDomain, o.Classes[1].FailureDomain, o.Classes[1].Provisioner = says("site/a"), says("site/b"), testkit.Driver
+		}, api.FromCopy, "far", true},
+		"into a class that an admin tells apart by half": {func(o *DrillObserved) {
+			o.Classes[1].FailureDomain, o.Classes[1].Provisioner = says("site/b"), testkit.Driver
+		}, api.FromCopy, "far", false},
+		"from the same domain": {func(o *DrillObserved) { o.Vaults.Repositories["amsterdam"].Spec.FailureDomain = testkit.Driver }, api.FromCopy, "far", false},
+		"from a claim of the same driver, whatever it says": {func(o *DrillObserved) {
+			r := o.Vaults.Repositories["amsterdam"]
+			r.Spec = api.RepositorySpec{Filesystem: &api.FilesystemLocation{Claim: "vault"}, FailureDomain: "utrecht"}
+			o.Claims = []Claim{{Name: "vault", Driver: testkit.Driver, StorageClass: testkit.Class}}
+		}, api.FromCopy, "far", false},
+		"of a point of another cluster": {func(o *DrillObserved) {
+			o.Classes[0].FailureDomain, o.Classes[1].FailureDomain, o.Classes[1].Provisioner = says("site/a"), says("site/b"), testkit.Driver
+			o.Points[1].Status.Origin = &api.PointOrigin{Repository: "amsterdam"}
+		}, api.FromCopy, "far", false},
+		"into a class that is not known":         {func(o *DrillObserved) { o.Classes = o.Classes[:1] }, api.FromCopy, "far", false},
+		"of a class that is gone":                {func(o *DrillObserved) { o.Classes = o.Classes[1:] }, api.FromCopy, "far", true},
+		"of a class that is gone, to its driver": {func(o *DrillObserved) { o.Classes = []StorageClass{{Name: "other", Provisioner: testkit.Driver}} }, api.FromCopy, "far", false},
 		"of a point that is named": {func(o *DrillObserved) {
 			o.Drill.Spec.Policy, o.Drill.Spec.RecoveryPoint = nil, &api.PointReference{Name: newest(o)}
 		}, api.FromCopy, "far", true},
@@ -74,7 +92,7 @@ func TestDrillFromCopyIsFrozen(t *testing.T) {
 			}
 			// What becomes of the domains later does not matter.
 			o.Drill.Status = p.Status
-			o.Domains = Domains{testkit.Class: "x", "other": "y"}
+			o.Classes = []StorageClass{{Name: testkit.Class, Provisioner: "x.example.org"}, {Name: "other", Provisioner: "y.example.org"}}
 			if again := ForDrill(o, noon).Status.Run; again.Independent != c.independent || again.Copy != c.copy {
 				t.Errorf("then it is %+v", again)
 			}

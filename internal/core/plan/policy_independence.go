@@ -16,51 +16,8 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 )
 
-// class is a storage class in the words of failure domains.
-func (c *StorageClass) class() domain.Class {
-	return domain.Class{Name: c.Name, Provisioner: c.Provisioner, Parameters: c.Parameters, Override: c.FailureDomain}
-}
-
-// Domains are the failure domains of storage classes, by name.
-func (s Storage) Domains() map[string]domain.Domain {
-	out := make(map[string]domain.Domain, len(s.Classes))
-	for i := range s.Classes {
-		out[s.Classes[i].Name] = domain.OfClass(s.Classes[i].class())
-	}
-	return out
-}
-
-// RepositoryDomain is the failure domain of a repository. Claims are those of its namespace.
-func RepositoryDomain(r *api.Repository, claims []Claim, classes []StorageClass) domain.Domain {
-	var on *domain.Class
-	if f := r.Spec.Filesystem; f != nil {
-		c := slices.IndexFunc(claims, func(c Claim) bool { return c.Name == f.Claim })
-		if c < 0 {
-			return domain.OfRepository(r.Spec, nil)
-		}
-		on = &domain.Class{Provisioner: claims[c].Driver} // which tells something where the class is gone
-		if k := slices.IndexFunc(classes, func(k StorageClass) bool { return k.Name == claims[c].StorageClass }); k >= 0 {
-			*on = classes[k].class()
-		}
-	}
-	return domain.OfRepository(r.Spec, on)
-}
-
-// sourceDomains are the failure domains of claims, each once. Of a claim whose class is gone its driver still tells something.
-func sourceDomains(claims []Claim, of map[string]domain.Domain) []domain.Domain {
-	var out []domain.Domain
-	for i := range claims {
-		d, known := of[claims[i].StorageClass]
-		if !known {
-			d = domain.OfDriver(claims[i].Driver, nil)
-		}
-		if !slices.Contains(out, d) {
-			out = append(out, d)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
+// byHand is the provisioner of classes whose volumes somebody makes by hand: none comes by itself to be restored into.
+const byHand = "kubernetes.io/no-provisioner"
 
 // independence is what is promised of copies, and what is observed of them; nil while none are promised.
 func (p *PolicyPlan) independence(o PolicyObserved, f facts) *drift.Independence {
@@ -68,9 +25,8 @@ func (p *PolicyPlan) independence(o PolicyObserved, f facts) *drift.Independence
 	if len(b.Spec.Copies) == 0 {
 		return nil
 	}
-	of := o.Storage.Domains()
 	out := &drift.Independence{
-		Sources: sourceDomains(f.selection.Claims, of), Since: b.CreationTimestamp.Time,
+		Sources: claimPlaces(f.selection.Claims, o.Storage.Classes), Since: b.CreationTimestamp.Time,
 		Repositories: promisedRepositories(o), Copies: copiesOf(b, f.points, o.Repositories), Proofs: proofsAtHand(f, p.Status.LastProof),
 	}
 	if g := b.Spec.Objectives; g != nil {
@@ -79,10 +35,11 @@ func (p *PolicyPlan) independence(o PolicyObserved, f facts) *drift.Independence
 	if since := p.Status.Applied.CopiesSince; since != nil {
 		out.Since = since.Time
 	}
-	for _, d := range of {
-		out.Targets = append(out.Targets, d)
+	for i := range o.Storage.Classes {
+		if c := o.Storage.Classes[i].class(); c.Provisioner != byHand {
+			out.Targets = append(out.Targets, domain.OfClass(*c))
+		}
 	}
-	slices.Sort(out.Targets)
 	return out
 }
 
@@ -97,7 +54,7 @@ func promisedRepositories(o PolicyObserved) []drift.Repository {
 		one := drift.Repository{Name: name, Missing: true}
 		if r := o.Repositories[name]; r != nil {
 			one = observedRepository(r)
-			one.Domain = RepositoryDomain(r, o.Claims, o.Storage.Classes)
+			one.Place = repositoryPlace(r, o.Claims, o.Storage.Classes)
 		}
 		one.Field = fmt.Sprintf("spec.copies[%d].repository.name", i)
 		out = append(out, one)
@@ -114,6 +71,7 @@ func observedRepository(r *api.Repository) drift.Repository {
 	}
 	if c := meta.FindStatusCondition(r.Status.Conditions, api.ConditionReachable); c != nil && c.Status == metav1.ConditionFalse {
 		out.Unreachable, out.Why = c.LastTransitionTime.Time, c.Reason+": "+c.Message
+		out.Lost = c.Reason == api.ReasonRepositoryMissing || c.Reason == api.ReasonRepositoryIDMismatch
 	}
 	if since := r.Status.UnreachableSince; since != nil {
 		out.Unreachable = since.Time
@@ -158,7 +116,7 @@ func holds(r *api.Repository, c *api.CopyRecord) bool {
 // observedCopy is how far a copy is. One that is tried again ended early the time before: that it is under way once more is no
 // better news.
 func observedCopy(q *api.RecoveryPoint, c *api.CopyRecord) drift.Copy {
-	out := drift.Copy{Point: q.Name, Repository: c.Repository, PointInTime: q.Status.PointInTime.Time, Complete: c.State == api.CopyComplete,
+	out := drift.Copy{Point: q.Name, Repository: c.Repository, PointInTime: q.Status.PointInTime.Time, Complete: c.State == api.CopyComplete && wholeCopy(q, *c),
 		Bytes: c.Bytes, NewBytes: c.NewBytes}
 	switch {
 	case c.State != api.CopyCopying && c.FinishedAt != nil:

@@ -22,6 +22,9 @@ func promisedPoint(repository string, mods ...func(*api.CopyRecord)) testkit.Mod
 		at := *q.Status.PointInTime
 		c := api.CopyRecord{Name: "away", Repository: repository, RepositoryID: "id-1", State: api.CopyComplete, StartedAt: at,
 			FinishedAt: metaTime(at.Add(time.Minute)), Bytes: 2000, NewBytes: 300}
+		for _, claim := range both {
+			c.Volumes = append(c.Volumes, api.CopiedVolume{Claim: claim})
+		}
 		for _, m := range mods {
 			m(&c)
 		}
@@ -42,7 +45,7 @@ func seenCopies() PolicyObserved {
 	for i := range o.Claims {
 		o.Claims[i].StorageClass = "fast"
 	}
-	o.Storage = Storage{Classes: []StorageClass{{Name: "fast", Provisioner: "array-a.example.org"}, {Name: "slow", Provisioner: "array-b.example.org"}}}
+	o.Storage = Storage{Classes: []StorageClass{{Name: "fast", Provisioner: "a"}, {Name: "slow", Provisioner: "b"}}}
 	o.Repositories = map[string]*api.Repository{"offsite": offsite(func(r *api.Repository) {
 		r.CreationTimestamp = metav1.NewTime(hour(6))
 		r.Spec.S3.Endpoint = "s3.example.org"
@@ -101,16 +104,16 @@ func TestFindingsOnCopies(t *testing.T) {
 		{"the repository is on the array", onRepository(func(r *api.Repository) {
 			r.Spec.S3, r.Spec.Filesystem = nil, &api.FilesystemLocation{Claim: "vault"}
 		}), func(o *PolicyObserved) {
-			o.Claims = append(o.Claims, claim("vault", func(c *Claim) { c.StorageClass, c.Labels = "slow", nil }))
+			o.Claims = append(o.Claims, claim("vault", func(c *Claim) { c.StorageClass, c.Driver, c.Labels = "slow", "b", nil }))
 		}, "Critical NoIndependentCopy", "not known where repository offsite is", "False NoIndependentCopy"},
 		{"its claim is of the class of the volumes", func(o *PolicyObserved) {
 			o.Claims = append(o.Claims, claim("vault", func(c *Claim) { c.StorageClass, c.Labels = "fast", nil }))
 			o.offsite().Spec.S3, o.offsite().Spec.Filesystem = nil, &api.FilesystemLocation{Claim: "vault"}
-		}, func(o *PolicyObserved) { o.Claims[2].StorageClass = "slow" }, "Critical NoIndependentCopy", "is in it: array-a.example.org", "False NoIndependentCopy"},
+		}, func(o *PolicyObserved) { o.Claims[2].StorageClass, o.Claims[2].Driver = "slow", "b" }, "Critical NoIndependentCopy", "is in it: a", "False NoIndependentCopy"},
 		{"the class of the volumes is gone, and they are not of a driver", func(o *PolicyObserved) {
 			o.Storage.Classes = o.Storage.Classes[1:]
 			o.Claims[0].Driver = ""
-		}, func(o *PolicyObserved) { o.Claims[0].Driver = "array-a.example.org" }, "Critical NoIndependentCopy", "not known where the volumes are", "False NoIndependentCopy"},
+		}, func(o *PolicyObserved) { o.Claims[0].Driver = "a" }, "Critical NoIndependentCopy", "not known where the volumes are", "False NoIndependentCopy"},
 		{"the class says that it is where the repository is", func(o *PolicyObserved) { o.Storage.Classes[0].FailureDomain = text("s3.example.org") },
 			func(o *PolicyObserved) { o.Storage.Classes[0].FailureDomain = text("array-a") }, "Critical NoIndependentCopy", "is in it: s3.example.org/lifeboat", "False NoIndependentCopy"},
 		{"another repository is in its place", onRepository(func(r *api.Repository) { r.Status.UniqueID = "id-2" }), onRepository(func(r *api.Repository) { r.Status.UniqueID = "id-1" }),
@@ -122,10 +125,40 @@ func TestFindingsOnCopies(t *testing.T) {
 		}, func(o *PolicyObserved) { o.Points[4].DeletionTimestamp = nil }, "Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
 		{"the copies go", everyCopy(func(c *api.CopyRecord) { c.State = api.CopyRemoving }), newestCopy(func(c *api.CopyRecord) { c.State = api.CopyComplete }),
 			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
-		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) { o.Points = append(o.Points, testkit.Point(hour(11), both, promisedPoint("offsite"))) },
+		{"no copy has all volumes", everyCopy(func(c *api.CopyRecord) { c.Volumes = c.Volumes[:1] }), func(o *PolicyObserved) {
+			promisedPoint("offsite")(o.Points[4])
+			o.Points[4].Status.Copies = o.Points[4].Status.Copies[1:]
+		},
+			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
+		{"another repository was found in its place", onRepository(func(r *api.Repository) {
+			r.Status.Conditions[0].Status, r.Status.Conditions[0].Reason, r.Status.Conditions[0].LastTransitionTime = metav1.ConditionFalse, api.ReasonRepositoryIDMismatch, metav1.NewTime(noon)
+		}), onRepository(func(r *api.Repository) { r.Status.Conditions[0].Status = metav1.ConditionTrue }),
+			"Critical RepositoryUnreachable", "RepositoryIDMismatch", "False NoIndependentCopy"},
+		{"nothing was found in its place", onRepository(func(r *api.Repository) {
+			r.Status.Conditions[0].Status, r.Status.Conditions[0].Reason, r.Status.Conditions[0].LastTransitionTime = metav1.ConditionFalse, api.ReasonRepositoryMissing, metav1.NewTime(noon)
+		}), onRepository(func(r *api.Repository) { r.Status.Conditions[0].Status = metav1.ConditionTrue }),
+			"Critical NoIndependentCopy", "repository offsite is not where it was: RepositoryMissing", "False NoIndependentCopy"},
+		{"it cannot be reached for a moment", onRepository(func(r *api.Repository) {
+			r.Status.Conditions[0].Status, r.Status.Conditions[0].LastTransitionTime = metav1.ConditionFalse, metav1.NewTime(hour(11).Add(time.Minute))
+		}), onRepository(func(r *api.Repository) { r.Status.Conditions[0].Status = metav1.ConditionTrue }),
+			"Medium RepositoryUnreachable", "cannot be reached", "True IndependentCopy"},
+		{"it is declared to be elsewhere, and is on the array", func(o *PolicyObserved) {
+			o.Claims = append(o.Claims, claim("vault", func(c *Claim) { c.StorageClass, c.Driver, c.Labels = "fast", "a", nil }))
+			o.offsite().Spec = api.RepositorySpec{Filesystem: &api.FilesystemLocation{Claim: "vault"}, FailureDomain: "utrecht"}
+		}, func(o *PolicyObserved) { o.Claims[2].StorageClass, o.Claims[2].Driver = "slow", "b" },
+			"Critical DomainCollapse", "says that it is in utrecht, and is where they are: a", "False DomainCollapse"},
+		{"there is only a class of volumes made by hand to go to", func(o *PolicyObserved) {
+			o.Storage.Classes[1] = StorageClass{Name: "by-hand", Provisioner: byHand, FailureDomain: text("attic")}
+		}, func(o *PolicyObserved) {
+			o.Storage.Classes[1] = StorageClass{Name: "slow", Provisioner: "b"}
+		},
+			"High NoRestoreTarget", "have nowhere to go", "True IndependentCopy"},
+		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) {
+			o.Points = append(o.Points, testkit.Point(hour(11), both, promisedPoint("offsite")))
+		},
 			"High CopyLate", "may be 3h0m0s old", "False CopyLate"},
-		{"it is declared to be where the volumes are", onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "Array-A.example.org/pool" }), onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "elsewhere" }),
-			"Critical DomainCollapse", "array-a.example.org/pool", "False DomainCollapse"},
+		{"it is declared to be where the volumes are", onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "A/pool" }), onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "elsewhere" }),
+			"Critical DomainCollapse", "a/pool", "False DomainCollapse"},
 		{"there is no such repository", func(o *PolicyObserved) {
 			o.Policy.Spec.Copies = append(o.Policy.Spec.Copies, api.CopyTarget{Name: "attic", Repository: api.RepositoryReference{Name: "attic"}})
 		}, func(o *PolicyObserved) {
@@ -137,10 +170,10 @@ func TestFindingsOnCopies(t *testing.T) {
 			r.Status.Conditions[0].Status, r.Status.Conditions[0].Reason, r.Status.Conditions[0].Message = metav1.ConditionFalse, api.ReasonCredentialsRefused, "403"
 		}), onRepository(func(r *api.Repository) {
 			r.Status.UnreachableSince, r.Status.Conditions[0].Status = nil, metav1.ConditionTrue
-		}), "Critical RepositoryUnreachable", "CredentialsRefused: 403", "True IndependentCopy"},
+		}), "Critical RepositoryUnreachable", "CredentialsRefused: 403", "Unknown RepositoryUnreachable"},
 		{"nobody may ask it", onRepository(func(r *api.Repository) {
 			r.Status.Conditions[0] = metav1.Condition{Type: api.ConditionReachable, Status: metav1.ConditionFalse, Reason: api.ReasonIdentityNotAllowed, LastTransitionTime: metav1.NewTime(hour(11))}
-		}), onRepository(func(r *api.Repository) { r.Status.Conditions = nil }), "Critical RepositoryUnreachable", "IdentityNotAllowed", "True IndependentCopy"},
+		}), onRepository(func(r *api.Repository) { r.Status.Conditions = nil }), "Critical RepositoryUnreachable", "IdentityNotAllowed", "Unknown RepositoryUnreachable"},
 		{"it is damaged", onRepository(func(r *api.Repository) {
 			r.Status.Damage = &api.RepositoryDamage{Since: metav1.NewTime(hour(11).Add(-time.Minute)), Contents: 1, Copies: 1, Healing: true}
 		}), onRepository(func(r *api.Repository) { r.Status.Damage = nil }), "Critical CopyCorrupt", "found damage", "True IndependentCopy"}, // the newest copy was made since
@@ -162,7 +195,7 @@ func TestFindingsOnCopies(t *testing.T) {
 		}), onRepository(func(r *api.Repository) { r.Status.Conditions[1].Status = metav1.ConditionUnknown }), "High Mutable", "promises immutability", "True IndependentCopy"},
 		{"there is nowhere to go", func(o *PolicyObserved) { o.Storage.Classes = o.Storage.Classes[:1] },
 			func(o *PolicyObserved) {
-				o.Storage.Classes = append(o.Storage.Classes, StorageClass{Name: "other", Provisioner: "array-c.example.org"})
+				o.Storage.Classes = append(o.Storage.Classes, StorageClass{Name: "other", Provisioner: "c"})
 			}, "High NoRestoreTarget", "have nowhere to go", "True IndependentCopy"},
 		{"no proof did without the array", proofBy(false), proofBy(true), "High ProofNotIndependent", "every proof used the failure domain", "True IndependentCopy"},
 		{"repositories cannot be read", func(o *PolicyObserved) {
