@@ -30,7 +30,7 @@ type PolicyObserved struct {
 	Cluster              Cluster
 	Storage              Storage
 	Repositories         map[string]*api.Repository // those of the namespace, by name; read only where copies are promised
-	Orphans              []Orphan // snapshots made for this policy, by the point they were made for
+	Orphans              []Orphan                   // snapshots made for this policy, by the point they were made for
 	Throwaways           []Throwaway
 	Unread               map[drift.Fact]string // what could not be read, and why
 	Settings             Settings
@@ -40,10 +40,10 @@ type PolicyObserved struct {
 
 // PolicyPlan is what is to be done next for a policy.
 type PolicyPlan struct {
-	Take      *Take        // a point to create
-	Rehearse  *Rehearse    // a drill to create
-	Forget    []Target     // ended drills to delete
-	Expire    []Target     // points to delete; each stood in status.expiring before
+	Take      *Take          // a point to create
+	Rehearse  *Rehearse      // a drill to create
+	Forget    []Target       // ended drills to delete
+	Expire    []Target       // points to delete; each stood in status.expiring before
 	Keep      []KeepChange   // reasons to write on points
 	Release   []ReleaseOrder // parts of points to let go; each stood in status.expiring before
 	Finalizer Finalizer
