@@ -408,10 +408,7 @@ var copiesMoved = predicate.Funcs{
 }
 
 // copiesPromised lets pass what says which points are copied, and where to.
-var copiesPromised = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	before, after := e.ObjectOld.(*api.BackupPolicy), e.ObjectNew.(*api.BackupPolicy)
-	return specChanged.Update(e) || !equality.Semantic.DeepEqual(before.Status.CopySlots, after.Status.CopySlots)
-}}
+var copiesPromised = specChanged
 
 // readyChanged lets pass what the copying into a repository may wait for.
 var readyChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
