@@ -69,12 +69,13 @@ func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserv
 	missing(drift.FactStack, err)
 	o.StatefulSets, err = r.Read.dropping(ctx, o.Policy.Namespace)
 	missing(drift.FactVolumes, err)
-	if o.Repositories, err = r.Read.repositories(ctx, o.Policy, o.Points); err != nil {
-		o.Repositories = nil
-	}
-	missing(drift.FactCopies, err)
 	o.Orphans, err = r.Read.made(ctx, o.Policy)
 	missing(drift.FactOrphans, err)
+	o.Repositories, err = r.Read.repositories(ctx, o.Policy, o.Points)
+	missing(drift.FactCopies, err)
+	if err == nil && o.Repositories == nil {
+		delete(o.Unread, drift.FactCopies) // nothing depends on it
+	}
 	return failed
 }
 

@@ -13,6 +13,7 @@ import (
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,shortName=bp,categories=lifeboat
 // +kubebuilder:printcolumn:name="Protected",type=string,JSONPath=`.status.conditions[?(@.type=="Protected")].status`,description="True while every selected volume has a complete recovery point younger than the recovery point objective."
+// +kubebuilder:printcolumn:name="Independent",type=string,JSONPath=`.status.conditions[?(@.type=="Independent")].status`,description="True while a complete copy in another failure domain is younger than the objective; empty where no copies are promised."
 // +kubebuilder:printcolumn:name="Proven",type=string,JSONPath=`.status.conditions[?(@.type=="Proven")].status`,description="True while a drill has proven the restore as deep, as recently and as quickly as the objectives ask."
 // +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.status.lastRecoveryPoint.pointInTime`,description="Age of the newest complete recovery point, by the storage system's own clock."
 // +kubebuilder:printcolumn:name="Next",type=string,JSONPath=`.status.nextSlot`,description="The next scheduled instant (UTC)."
@@ -592,8 +593,8 @@ type BackupPolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Protected and, for a policy with a drill or a proof to show, Proven; Stalled is present, and True,
-	// only while the spec cannot be carried out.
+	// conditions are Ready, Protected and, for a policy with copies, Independent, and with a drill or a proof to show, Proven;
+	// Stalled is present, and True, only while the spec cannot be carried out.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -794,6 +795,13 @@ type AppliedSpec struct {
 	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
 	// +optional
 	RetentionSince *metav1.Time `json:"retentionSince,omitempty"`
+	// copies are the repositories into which copies are promised, as one line. Empty where none are.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Copies string `json:"copies,omitempty"`
+	// copiesSince is since when they are: the first copy is given its time from then on.
+	// +optional
+	CopiesSince *metav1.Time `json:"copiesSince,omitempty"`
 	// promise is the strongest promise that was in force and has not been given up since: what an edit is compared with.
 	// +optional
 	Promise *Promise `json:"promise,omitempty"`
@@ -860,6 +868,12 @@ type CopySummary struct {
 	// pointInTime is the moment its data are from.
 	// +required
 	PointInTime metav1.Time `json:"pointInTime"`
+	// bytes is how much was read for it.
+	// +optional
+	Bytes int64 `json:"bytes,omitempty"`
+	// newBytes is how much of it the repository had to take, compressed.
+	// +optional
+	NewBytes int64 `json:"newBytes,omitempty"`
 }
 
 // PointCounts counts recovery points by state.

@@ -25,6 +25,10 @@ func (in *AppliedSpec) DeepCopyInto(out *AppliedSpec) {
 		in, out := &in.RetentionSince, &out.RetentionSince
 		*out = (*in).DeepCopy()
 	}
+	if in.CopiesSince != nil {
+		in, out := &in.CopiesSince, &out.CopiesSince
+		*out = (*in).DeepCopy()
+	}
 	if in.Promise != nil {
 		in, out := &in.Promise, &out.Promise
 		*out = new(Promise)

@@ -26,6 +26,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.AppliedSpec
   map:
     fields:
+    - name: copies
+      type:
+        scalar: string
+    - name: copiesSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: drill
       type:
         scalar: string
@@ -626,6 +632,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopySummary
   map:
     fields:
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: newBytes
+      type:
+        scalar: numeric
     - name: pointInTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

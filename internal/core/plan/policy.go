@@ -30,7 +30,7 @@ type PolicyObserved struct {
 	Cluster              Cluster
 	Storage              Storage
 	Repositories         map[string]*api.Repository // those of the namespace, by name; read only where copies are promised
-	Orphans              []Orphan // snapshots made for this policy, by the point they were made for
+	Orphans              []Orphan                   // snapshots made for this policy, by the point they were made for
 	Throwaways           []Throwaway
 	Unread               map[drift.Fact]string // what could not be read, and why
 	Settings             Settings
@@ -40,10 +40,10 @@ type PolicyObserved struct {
 
 // PolicyPlan is what is to be done next for a policy.
 type PolicyPlan struct {
-	Take      *Take        // a point to create
-	Rehearse  *Rehearse    // a drill to create
-	Forget    []Target     // ended drills to delete
-	Expire    []Target     // points to delete; each stood in status.expiring before
+	Take      *Take          // a point to create
+	Rehearse  *Rehearse      // a drill to create
+	Forget    []Target       // ended drills to delete
+	Expire    []Target       // points to delete; each stood in status.expiring before
 	Keep      []KeepChange   // reasons to write on points
 	Release   []ReleaseOrder // parts of points to let go; each stood in status.expiring before
 	Finalizer Finalizer
@@ -94,7 +94,9 @@ func ForPolicy(o PolicyObserved, now time.Time) PolicyPlan {
 	p.reportPoints(f)
 	p.reportProof(f)
 	p.reportVolumes(f, now)
-	found := p.judge(o, f, now)
+	seen := p.independence(o, f)
+	p.reportCopies(o, seen)
+	found := p.judge(o, f, seen, now)
 	p.planDrill(o, f, now)
 	p.planHistory(o, f)
 	p.planExpiry(o, f, found, now)
@@ -145,13 +147,19 @@ func policyFinalizer(b *api.BackupPolicy) Finalizer {
 // planApplied notices edits. An edited or resumed schedule looks only ahead, and an edited retention waits.
 func (p *PolicyPlan) planApplied(o PolicyObserved, now time.Time) {
 	was := p.Status.Applied
-	is := &api.AppliedSpec{Schedule: scheduleLine(o.Policy), Drill: drillLine(o.Policy), Retention: retentionLine(o.Policy)}
+	is := &api.AppliedSpec{Schedule: scheduleLine(o.Policy), Drill: drillLine(o.Policy), Retention: retentionLine(o.Policy), Copies: copiesLine(o.Policy)}
 	born := metav1.NewTime(o.Policy.CreationTimestamp.Time)
 	is.ScheduleSince, is.RetentionSince = &born, &born
 	if is.Drill != "" {
 		is.DrillSince = &born
 	}
+	if is.Copies != "" {
+		is.CopiesSince = &born
+	}
 	if was != nil {
+		if is.Copies != "" {
+			is.CopiesSince = sinceChange(was.Copies == is.Copies, was.CopiesSince, now)
+		}
 		if is.Drill != "" {
 			is.DrillSince = sinceChange(was.Drill == is.Drill, was.DrillSince, now)
 		}

@@ -14,8 +14,8 @@ import (
 type BackupPolicyStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Protected and, for a policy with a drill or a proof to show, Proven; Stalled is present, and True,
-	// only while the spec cannot be carried out.
+	// conditions are Ready, Protected and, for a policy with copies, Independent, and with a drill or a proof to show, Proven;
+	// Stalled is present, and True, only while the spec cannot be carried out.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// lastSlot is the newest slot that was run or passed over. No slot at or before it is ever run.
 	LastSlot *metav1.Time `json:"lastSlot,omitempty"`
