@@ -313,7 +313,7 @@ func TestCopySurvives(t *testing.T) {
 	for _, way := range []fault{crashBefore, crashAfter, conflict} {
 		for n := 1; n <= whole.writes; n++ {
 			w := newDock(t, 1, n, way)
-			w.lag = n % 3
+			w.lag = n % 9
 			c, g := w.life()
 			if c != copied || g != gone {
 				t.Errorf("%s write %d, %s: it is\n%s\nand then\n%s", way, n, w.struck, c, g)
