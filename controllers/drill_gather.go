@@ -3,10 +3,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -40,6 +42,9 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 	}
 	if plan.DrillFrom(d, o.Policy) == api.FromCopy {
 		if o.Vaults, err = r.Read.vaults(ctx, d.Namespace); err != nil {
+			return o, err
+		}
+		if o.Domains, err = r.Read.domains(ctx); err != nil {
 			return o, err
 		}
 	}
@@ -89,8 +94,29 @@ func (r *DrillReconciler) gatherAfter(ctx context.Context, o plan.DrillObserved)
 			volumes = append(volumes, v.Volume)
 		}
 	}
-	o.Brought = plan.Brought{RunUID: string(d.UID)}
+	if plan.WantsDossiers(d) {
+		if o, err = r.gatherDossiers(ctx, o); err != nil {
+			return o, err
+		}
+	}
+	o.Brought.RunUID = string(d.UID)
 	o.Brought.Leftovers, err = r.Read.leftovers(ctx, drillRun(d), volumes)
+	return o, err
+}
+
+// gatherDossiers reads what is written beside the copies of a point once it was proven, and how far that is.
+func (r *DrillReconciler) gatherDossiers(ctx context.Context, o plan.DrillObserved) (_ plan.DrillObserved, err error) {
+	d := o.Drill
+	if o.Vaults, err = r.Read.vaults(ctx, d.Namespace); err != nil || len(o.Vaults.Repositories) == 0 {
+		return o, err
+	}
+	if o.Points, err = r.Read.points(ctx, d.Namespace, d.Status.Run.Policy); err != nil {
+		return o, err
+	}
+	if o.Envelope, err = r.Evidence.envelope(ctx, d); err != nil {
+		return o, err
+	}
+	o.Brought, err = r.Read.brought(ctx, drillRun(d))
 	return o, err
 }
 
@@ -113,6 +139,20 @@ func (r *DrillReconciler) stack(ctx context.Context, b *api.BackupPolicy) ([]str
 		return nil, err
 	}
 	return plan.StorageStack(b, claims, workload, cluster, storage), nil
+}
+
+// domains are the failure domains of storage classes.
+func (r *Reader) domains(ctx context.Context) (plan.Domains, error) {
+	var list storagev1.StorageClassList
+	if err := r.Cache.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("list storage classes: %w", err)
+	}
+	out := make(plan.Domains, len(list.Items))
+	for i := range list.Items {
+		c := &list.Items[i]
+		out[c.Name] = cmp.Or(c.Annotations[api.AnnotationFailureDomain], c.Provisioner)
+	}
+	return out, nil
 }
 
 // drillPoints are the points to choose from: those of the policy, or of the policy of the point that is named.

@@ -129,6 +129,7 @@ func (s *setup) policies() (controller.Controller, error) {
 		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint), builder.WithPredicates(afterStart)).
 		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(policyOfDrill), builder.WithPredicates(afterStart, drillEnded)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, repositoryChanged)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, claimChanged)).
 		Watches(&corev1.PersistentVolume{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfVolume), builder.WithPredicates(afterStart, volumeChanged)).
 		Watches(&appsv1.StatefulSet{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, specChanged)).
@@ -233,7 +234,7 @@ func (s *setup) copies() error {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("copy").
 		For(&api.RecoveryPoint{}).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.pointsBeside), builder.WithPredicates(copiesMoved)).
-		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOf), builder.WithPredicates(afterStart, copiesPromised)).
+		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOf), builder.WithPredicates(afterStart, specChanged)).
 		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.pointsInto), builder.WithPredicates(afterStart, readyChanged)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf(copyKind))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf(copyKind))).

@@ -62,6 +62,15 @@ var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{Upd
 		before.Annotations[api.AnnotationAcceptWeakening] != after.Annotations[api.AnnotationAcceptWeakening]
 }})
 
+// repositoryChanged lets pass what policies say of the repositories that they name. How its runs go is none of that.
+var repositoryChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	judged := func(o client.Object) api.RepositoryStatus {
+		s := o.(*api.Repository).Status
+		return api.RepositoryStatus{Conditions: s.Conditions, UniqueID: s.UniqueID, UnreachableSince: s.UnreachableSince, LastVerified: s.LastVerified, Damage: s.Damage}
+	}
+	return !equality.Semantic.DeepEqual(judged(e.ObjectOld), judged(e.ObjectNew))
+}})
+
 // reportChanged lets pass what a report on a policy may say: findings, conditions, and what is promised at all.
 var reportChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return !equality.Semantic.DeepEqual(reportedOf(e.ObjectOld), reportedOf(e.ObjectNew))
@@ -406,12 +415,6 @@ var copiesMoved = predicate.Funcs{
 			})
 	},
 }
-
-// copiesPromised lets pass what says which points are copied, and where to.
-var copiesPromised = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	before, after := e.ObjectOld.(*api.BackupPolicy), e.ObjectNew.(*api.BackupPolicy)
-	return specChanged.Update(e) || !equality.Semantic.DeepEqual(before.Status.CopySlots, after.Status.CopySlots)
-}}
 
 // readyChanged lets pass what the copying into a repository may wait for.
 var readyChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {

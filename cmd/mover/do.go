@@ -149,7 +149,7 @@ func (d *doing) probe(ctx context.Context, o repository.Options, p order.Probe) 
 		return err
 	})
 	if err == nil && p.Lock {
-		locked, why, probing := repository.ProbeLock(ctx, o)
+		locked, why, probing := repository.ProbeLock(ctx, o, time.Now())
 		d.done.Probe.Locked, d.done.Probe.LockError, err = &locked, why, probing
 	}
 	return err

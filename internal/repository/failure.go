@@ -44,7 +44,7 @@ func kind(err error) string {
 		return result.FailureMissing
 	case errors.Is(err, repo.ErrAlreadyInitialized):
 		return result.FailureExists
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		return result.FailureFull
 	case errors.Is(err, blob.ErrInvalidCredentials), errors.Is(err, fs.ErrPermission):
 		return result.FailureRefused
@@ -59,6 +59,9 @@ func kind(err error) string {
 
 // isDamage tells what the library says of content that is gone or is not what it was.
 func isDamage(err error) bool {
+	if err == nil {
+		return false
+	}
 	for _, is := range []error{errDamaged, content.ErrContentNotFound, object.ErrObjectNotFound, manifest.ErrNotFound, snapshot.ErrSnapshotNotFound, blob.ErrBlobNotFound, blob.ErrInvalidRange} {
 		if errors.Is(err, is) {
 			return true

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
+	"github.com/kopia/kopia/repo/content"
 	"github.com/kopia/kopia/repo/maintenance"
 	"github.com/kopia/kopia/repo/manifest"
 	"github.com/kopia/kopia/snapshot"
@@ -60,12 +61,13 @@ const probeBlob blob.ID = "lifeboat-probe"
 // skew is how far the clock of the store is ahead, to the second. What is written to learn it shows that it can be written to.
 func (r *opened) skew(ctx context.Context) (time.Duration, error) {
 	var at time.Time
-	before := time.Now()
+	before := r.Time()
 	if err := r.store.PutBlob(ctx, probeBlob, text("probe"), blob.PutOptions{GetModTime: &at}); err != nil {
 		return 0, err
 	}
-	after := time.Now()
-	if err := r.store.DeleteBlob(ctx, probeBlob); err != nil {
+	after := r.Time()
+	// Who may write and not delete can copy; where maintenance is done with the same rights, it tells of it.
+	if err := r.store.DeleteBlob(ctx, probeBlob); err != nil && kind(err) != result.FailureRefused {
 		return 0, err
 	}
 	const rounded = 2 * time.Second // stores tell whole seconds
@@ -102,8 +104,8 @@ func (nopCloser) Close() error { return nil }
 // lockedFor is how long what ProbeLock writes cannot be deleted.
 const lockedFor = 2 * time.Minute
 
-// ProbeLock looks whether the bucket refuses to delete what is written with a lock; the error of the second result says why not.
-func ProbeLock(ctx context.Context, o Options) (locked bool, why string, err error) {
+// ProbeLock looks whether the bucket refuses to delete what is written with a lock; the second result says why not.
+func ProbeLock(ctx context.Context, o Options, now time.Time) (locked bool, why string, err error) {
 	at := o.Location.S3
 	if at == nil {
 		return false, "only a bucket that speaks the protocol of S3 can be asked to refuse deletions", nil
@@ -117,8 +119,9 @@ func ProbeLock(ctx context.Context, o Options) (locked bool, why string, err err
 		mode = minio.Compliance
 	}
 	name := at.Prefix + string(probeBlob) + "-lock"
+	removeUnlocked(ctx, c, at.Bucket, name)
 	put, err := c.PutObject(ctx, at.Bucket, name, strings.NewReader("probe"), int64(len("probe")),
-		minio.PutObjectOptions{Mode: mode, RetainUntilDate: time.Now().Add(lockedFor), SendContentMd5: true})
+		minio.PutObjectOptions{Mode: mode, RetainUntilDate: now.Add(lockedFor), SendContentMd5: true})
 	switch k := kindOf(err); {
 	case err == nil:
 	case k == result.FailureUnreachable && answered(err), k == result.FailureRefused:
@@ -139,6 +142,18 @@ func ProbeLock(ctx context.Context, o Options) (locked bool, why string, err err
 	return false, "", classify(err)
 }
 
+// removeUnlocked removes what earlier probes left, whose locks have ended. What cannot be removed is a few bytes.
+func removeUnlocked(ctx context.Context, c *minio.Client, bucket, name string) {
+	for o := range c.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: name, WithVersions: true}) {
+		if o.Err != nil {
+			return
+		}
+		if err := c.RemoveObject(ctx, bucket, o.Key, minio.RemoveObjectOptions{VersionID: o.VersionID}); err != nil && !answered(err) {
+			return
+		}
+	}
+}
+
 func kindOf(err error) string {
 	if err == nil {
 		return ""
@@ -154,9 +169,10 @@ func answered(err error) bool {
 
 func client(o Options) (*minio.Client, error) {
 	at := o.Location.S3
-	keys := credentials.NewStaticV4(o.Secrets.get("accessKeyID"), o.Secrets.get("secretAccessKey"), o.Secrets.get("sessionToken"))
-	if at.WorkloadIdentity {
-		keys = credentials.NewIAM("")
+	id, key := o.Secrets.get("accessKeyID"), o.Secrets.get("secretAccessKey")
+	keys := credentials.NewStaticV4(id, key, o.Secrets.get("sessionToken"))
+	if at.WorkloadIdentity && (id == "" || key == "") {
+		keys = credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{}, &credentials.IAM{}})
 	}
 	transport, err := transportFor(o.Secrets.CA, at.Insecure)
 	if err != nil {
@@ -166,7 +182,7 @@ func client(o Options) (*minio.Client, error) {
 }
 
 // orphanAge is how old data without a record must be to be removed: no copy takes that long between the two.
-const orphanAge = 72 * time.Hour
+const orphanAge = 24 * time.Hour
 
 // Maintain tidies a repository up. Nothing is freed that was in use within the last day: somebody may be writing.
 func Maintain(ctx context.Context, in Repository, now time.Time) (result.Maintain, error) {
@@ -181,17 +197,88 @@ func Maintain(ctx context.Context, in Repository, now time.Time) (result.Maintai
 	if err := r.removeOrphans(ctx, now); err != nil {
 		return result.Maintain{}, classify(err)
 	}
-	err = repo.DirectWriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: "lifeboat: maintain"}, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
-		return snapshotmaintenance.Run(ctx, w, maintenance.ModeFull, false, maintenance.SafetyFull)
-	})
-	if err != nil && strings.Contains(err.Error(), "clock") {
-		err = &Failure{result.FailureClock, err}
-	}
+	aside, err := r.aside(ctx)
 	if err != nil {
+		return result.Maintain{}, classify(err)
+	}
+	if err := errors.Join(r.maintain(ctx), r.keepAside(ctx, aside)); err != nil {
 		return result.Maintain{}, classify(err)
 	}
 	after, err := r.size(ctx)
 	return result.Maintain{Freed: max(0, before-after)}, classify(err)
+}
+
+// maintain has the library do what is due.
+func (r *opened) maintain(ctx context.Context) error {
+	err := repo.DirectWriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: "lifeboat: maintain"}, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
+		p, err := maintenance.GetParams(ctx, w)
+		if err != nil {
+			return err
+		}
+		if p.Owner == "" { // nobody was ever named, or it was lost
+			if err := own(ctx, w, r.options.Location.LockMode != ""); err != nil {
+				return err
+			}
+		}
+		return snapshotmaintenance.Run(ctx, w, maintenance.ModeAuto, false, maintenance.SafetyFull)
+	})
+	if err != nil && strings.Contains(err.Error(), "clock skew detected") {
+		return &Failure{result.FailureClock, err}
+	}
+	return err
+}
+
+// aside are the contents that were set aside, and those that are not needed any more: they are not told apart.
+func (r *opened) aside(ctx context.Context) (map[content.ID]bool, error) {
+	all := map[content.ID]bool{}
+	err := r.ContentReader().IterateContents(ctx, content.IterateOptions{IncludeDeleted: true}, func(i content.Info) error {
+		if i.Deleted {
+			all[i.ContentID] = true
+		}
+		return nil
+	})
+	return all, err
+}
+
+// keepAside sets aside again what maintenance brought back. It does so with all that is needed, and does not read it: what is
+// damaged would be taken for stored by the next copy.
+func (r *opened) keepAside(ctx context.Context, aside map[content.ID]bool) error {
+	if len(aside) == 0 {
+		return nil
+	}
+	now, err := r.again(ctx, r.store)
+	if err != nil {
+		return err
+	}
+	bad := map[content.ID]bool{}
+	for id := range aside {
+		info, err := now.ContentInfo(ctx, id)
+		if isDamage(err) || err == nil && info.Deleted {
+			continue // gone for good, or still aside
+		}
+		damaged, err := twice(func() error {
+			_, err := now.ContentReader().GetContent(ctx, id)
+			return err
+		})
+		if err != nil {
+			return errors.Join(err, now.Close(ctx))
+		}
+		if damaged {
+			bad[id] = true
+		}
+	}
+	_, err = now.setAside(ctx, bad)
+	return errors.Join(err, now.Close(ctx))
+}
+
+// twice says whether something is damaged, by two looks.
+func twice(look func() error) (damaged bool, err error) {
+	for range 2 {
+		if err := look(); !isDamage(err) {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (r *opened) size(ctx context.Context) (n int64, err error) {

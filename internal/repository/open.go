@@ -30,14 +30,16 @@ const (
 	// mostContentCache and mostMetadataCache bound what is kept of a repository on a node.
 	mostContentCache  = 512 << 20
 	mostMetadataCache = 2 << 30
-	// lockMargin is added to the library's own, so that what is in use is locked again before its lock ends.
-	fullCycle = 24 * time.Hour
+	// fullCycle is how often maintenance does more than the least. It is a little less than the day after which it is ordered, and a
+	// day less than the shortest lock, so that what is in use is locked again before its lock ends.
+	fullCycle = 20 * time.Hour
 )
 
 // opened is a repository that is open.
 type opened struct {
 	repo.DirectRepository
 	store   blob.Storage
+	options Options
 	cleanUp []func()
 	written *counter
 }
@@ -59,7 +61,7 @@ func Open(ctx context.Context, o Options) (Repository, error) {
 		return nil, classify(err)
 	}
 	if id := o.Location.UniqueID; id != "" && r.UniqueID() != id {
-		return nil, errors.Join(&Failure{result.FailureOther, errors.New("another repository is at this place than the one that is expected")}, r.Close(ctx))
+		return nil, errors.Join(another(), r.Close(ctx))
 	}
 	return r, nil
 }
@@ -78,7 +80,7 @@ func open(ctx context.Context, o Options) (*opened, error) {
 
 // openIn opens the repository in a store.
 func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err error) {
-	r := &opened{store: store, written: &counter{}}
+	r := &opened{store: store, options: o, written: &counter{}}
 	defer func() {
 		if err != nil {
 			r.tidy()
@@ -87,6 +89,9 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 	if err := initialised(ctx, store); err != nil {
 		return nil, err
 	}
+	if o.Secrets.Password == "" {
+		return nil, noPassword()
+	}
 	info, letGo := hold(counting{store, r.written})
 	r.cleanUp = append(r.cleanUp, letGo)
 	config, err := r.configure(o, info)
@@ -94,7 +99,7 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 		return nil, err
 	}
 	fatal := func(error) {} // what fails also returns an error; a library must not end the process
-	rep, err := repo.Open(ctx, config, o.Secrets.Password, &repo.Options{OnFatalError: fatal, DoNotWaitForUpgrade: true, DisableRepositoryLog: true})
+	rep, err := repo.Open(ctx, config, o.Secrets.Password, &repo.Options{OnFatalError: fatal, DoNotWaitForUpgrade: true, DisableRepositoryLog: true, TimeNowFunc: o.now})
 	if err != nil {
 		return nil, err
 	}
@@ -127,13 +132,16 @@ func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	cache, err := r.folder(o.CacheDir, "lifeboat-cache-")
-	if err != nil {
-		return "", err
+	var caching content.CachingOptions // none
+	if !o.uncached {
+		caching = content.CachingOptions{ContentCacheSizeBytes: mostContentCache, MetadataCacheSizeBytes: mostMetadataCache}
+		if caching.CacheDirectory, err = r.folder(o.CacheDir, "lifeboat-cache-"); err != nil {
+			return "", err
+		}
 	}
 	local := repo.LocalConfig{
 		Storage: &info,
-		Caching: &content.CachingOptions{CacheDirectory: cache, ContentCacheSizeBytes: mostContentCache, MetadataCacheSizeBytes: mostMetadataCache},
+		Caching: &caching,
 		ClientOptions: repo.ClientOptions{
 			Hostname: host, Username: owner, ReadOnly: o.ReadOnly,
 			Throttling: &throttling.Limits{UploadBytesPerSecond: float64(o.Location.UploadBytesPerSecond), DownloadBytesPerSecond: float64(o.Location.DownloadBytesPerSecond)},
@@ -171,8 +179,21 @@ func (r *opened) Close(ctx context.Context) error {
 	return classify(r.DirectRepository.Close(ctx))
 }
 
+// again opens a repository once more, over another view of its store, and without keeping anything that is read.
+func (r *opened) again(ctx context.Context, store blob.Storage) (*opened, error) {
+	o := r.options
+	o.uncached = true
+	return openIn(ctx, shared{store}, o)
+}
+
+// shared is a store that somebody else closes.
+type shared struct{ blob.Storage }
+
+// Close leaves the store open.
+func (shared) Close(context.Context) error { return nil }
+
 // Create makes the repository where nothing is yet, for the given user of it. What an interrupted attempt for the same user
-// left is completed; what anybody else left is not touched.
+// left is completed; what anybody else left is not touched. Where a certain repository is expected, none is made.
 func Create(ctx context.Context, o Options, user string) (_ Repository, made bool, err error) {
 	store, err := openStore(ctx, o, true)
 	if err != nil {
@@ -187,16 +208,15 @@ func Create(ctx context.Context, o Options, user string) (_ Repository, made boo
 
 func createIn(ctx context.Context, store blob.Storage, o Options, user string) (_ *opened, made bool, err error) {
 	there := initialised(ctx, store)
-	if Reason(there) == result.FailureMissing {
-		if err := empty(ctx, store); err != nil {
-			return nil, false, err
-		}
-		made = true
-		if err := repo.Initialize(ctx, store, newOptions(o), o.Secrets.Password); err != nil {
-			return nil, false, err
-		}
-	} else if there != nil {
+	switch {
+	case there == nil:
+	case Reason(there) != result.FailureMissing || o.Location.UniqueID != "":
 		return nil, false, there
+	default:
+		made = true
+		if err := initialise(ctx, store, o); err != nil {
+			return nil, false, err
+		}
 	}
 	r, err := openIn(ctx, store, o)
 	if errors.Is(err, repo.ErrInvalidPassword) && !made {
@@ -205,11 +225,46 @@ func createIn(ctx context.Context, store blob.Storage, o Options, user string) (
 	if err != nil {
 		return nil, false, err
 	}
-	if err := r.settle(ctx, o, user); err != nil {
+	err = r.settle(ctx, o, user)
+	if id := o.Location.UniqueID; err == nil && id != "" && r.UniqueID() != id {
+		err = another()
+	}
+	if err != nil {
 		r.tidy()
 		return nil, false, err
 	}
 	return r, made, nil
+}
+
+// initialise makes a repository in a store where there is none.
+func initialise(ctx context.Context, store blob.Storage, o Options) error {
+	if o.Secrets.Password == "" {
+		return noPassword()
+	}
+	if err := empty(ctx, store); err != nil {
+		return err
+	}
+	return repo.Initialize(ctx, begun{store}, newOptions(o), o.Secrets.Password)
+}
+
+// begun is a store in which making a repository was begun. The library writes two blobs, and refuses to go on from the first:
+// without the second it means nothing to anybody.
+type begun struct{ blob.Storage }
+
+// GetBlob does not find what an interrupted attempt left.
+func (b begun) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
+	if id == format.KopiaBlobCfgBlobID {
+		return blob.ErrBlobNotFound
+	}
+	return b.Storage.GetBlob(ctx, id, offset, length, out)
+}
+
+func noPassword() error {
+	return &Failure{result.FailurePassword, errors.New("the password is empty; put one into the key password of its Secret")}
+}
+
+func another() error {
+	return &Failure{result.FailureOther, errors.New("another repository is at this place than the one that is expected")}
 }
 
 func newOptions(o Options) *repo.NewRepositoryOptions {
@@ -227,9 +282,26 @@ func exists() error {
 	return &Failure{result.FailureExists, errors.New("something is there already where a repository was to be made")}
 }
 
-// empty refuses a place where anything is.
+// empty refuses a place where anything is, but for what an interrupted attempt may have left.
 func empty(ctx context.Context, store blob.Storage) error {
-	return store.ListBlobs(ctx, "", func(blob.Metadata) error { return exists() })
+	return store.ListBlobs(ctx, "", func(b blob.Metadata) error {
+		if b.BlobID == format.KopiaBlobCfgBlobID {
+			return nil
+		}
+		return exists()
+	})
+}
+
+// unused refuses a repository in which anything is.
+func (r *opened) unused(ctx context.Context) error {
+	all, err := r.FindManifests(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if len(all) > 0 {
+		return exists()
+	}
+	return r.ContentReader().IterateContents(ctx, content.IterateOptions{IncludeDeleted: true}, func(content.Info) error { return exists() })
 }
 
 // settle completes a new repository: it is marked, and its maintenance has an owner. One that is marked for another user, or
@@ -248,22 +320,26 @@ func (r *opened) settle(ctx context.Context, o Options, user string) error {
 			return nil
 		}
 	}
-	snapshots, err := r.FindManifests(ctx, snapshotLabels("", nil))
-	if err != nil {
+	if err := r.unused(ctx); err != nil {
 		return err
 	}
-	if len(marks) > 0 || len(snapshots) > 0 {
-		return exists()
-	}
 	return repo.WriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: "lifeboat: make"}, func(ctx context.Context, w repo.RepositoryWriter) error {
-		p := maintenance.DefaultParams()
-		p.Owner = r.ClientOptions().UsernameAtHost()
-		p.FullCycle.Interval = fullCycle
-		p.ExtendObjectLocks = o.Location.LockMode != ""
-		if err := maintenance.SetParams(ctx, w, &p); err != nil {
-			return fmt.Errorf("set who maintains the repository: %w", err)
+		if err := own(ctx, w, o.Location.LockMode != ""); err != nil {
+			return err
 		}
 		_, err := w.PutManifest(ctx, markLabels, mark{For: user})
 		return err
 	})
+}
+
+// own makes whoever opens the repository by way of this package its maintainer.
+func own(ctx context.Context, w repo.RepositoryWriter, locked bool) error {
+	p := maintenance.DefaultParams()
+	p.Owner = w.ClientOptions().UsernameAtHost()
+	p.FullCycle.Interval = fullCycle
+	p.ExtendObjectLocks = locked
+	if err := maintenance.SetParams(ctx, w, &p); err != nil {
+		return fmt.Errorf("set who maintains the repository: %w", err)
+	}
+	return nil
 }

@@ -43,7 +43,7 @@ const (
 	// mostRecord bounds a record, which has a policy in it.
 	mostRecord = 4 << 20
 	// mostFolder bounds the description of one folder.
-	mostFolder = 4 << 30
+	mostFolder = 2 << 30
 )
 
 // kept is a record as it is written.
@@ -79,16 +79,20 @@ func (r *opened) Copies(ctx context.Context, of order.Volume) ([]Stored, error) 
 	if err != nil {
 		return nil, classify(err)
 	}
-	out := make([]Stored, 0, len(found))
+	out, damage := make([]Stored, 0, len(found)), error(nil)
 	for _, m := range found {
-		s, err := r.stored(ctx, m.ID)
-		if err != nil {
+		s, err := r.filed(ctx, m)
+		switch {
+		case err == nil:
+			out = append(out, s)
+		case isDamage(err):
+			damage = err // whoever copies, or restores another one, must not be kept from it
+		default:
 			return nil, classify(err)
 		}
-		if of.PointUID != "" && s.PointUID != of.PointUID || of.ClaimUID != "" && s.ClaimUID != of.ClaimUID {
-			return nil, classify(fmt.Errorf("%w: a record is not of the volume that it is filed under", errDamaged))
-		}
-		out = append(out, s)
+	}
+	if len(out) == 0 && of.PointUID != "" && of.ClaimUID != "" && damage != nil {
+		return nil, classify(damage)
 	}
 	slices.SortStableFunc(out, func(a, b Stored) int {
 		if c := a.PointInTime.Compare(b.PointInTime); c != 0 {
@@ -97,6 +101,15 @@ func (r *opened) Copies(ctx context.Context, of order.Volume) ([]Stored, error) 
 		return strings.Compare(a.RecordID, b.RecordID)
 	})
 	return out, nil
+}
+
+// filed reads a record, and holds it against the volume that it is filed under.
+func (r *opened) filed(ctx context.Context, m *manifest.EntryMetadata) (Stored, error) {
+	s, err := r.stored(ctx, m.ID)
+	if err == nil && (s.PointUID != m.Labels[tagPoint] || s.ClaimUID != m.Labels[tagClaim]) {
+		err = fmt.Errorf("%w: a record is not of the volume that it is filed under", errDamaged)
+	}
+	return s, err
 }
 
 func (r *opened) stored(ctx context.Context, id manifest.ID) (Stored, error) {
@@ -172,10 +185,13 @@ func (r *opened) entries(ctx context.Context, folder ObjectID) ([]Entry, error) 
 	if err != nil {
 		return nil, err
 	}
-	var d snapshot.DirManifest
-	err = json.NewDecoder(io.LimitReader(o, mostFolder)).Decode(&d)
+	raw, err := io.ReadAll(io.LimitReader(o, mostFolder))
 	if err = errors.Join(err, o.Close()); err != nil {
 		return nil, fmt.Errorf("read a folder: %w", err)
+	}
+	var d snapshot.DirManifest
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return nil, fmt.Errorf("%w: a folder cannot be understood: %w", errDamaged, err)
 	}
 	out := make([]Entry, 0, len(d.Entries))
 	seen := make(map[string]bool, len(d.Entries))

@@ -36,6 +36,9 @@ type Options struct {
 	// ConfigDir is where the library writes its configuration, which holds credentials: memory, in a pod. Empty: a temporary folder.
 	ConfigDir string
 	ReadOnly  bool
+
+	now      func() time.Time // nil for the machine's
+	uncached bool             // nothing that was read is kept
 }
 
 // Failure is an error of a kind that the operator knows, one of the Failure constants of package result.
@@ -70,7 +73,8 @@ type ObjectID string
 // Repository is an opened repository.
 type Repository interface {
 	UniqueID() string
-	// Copies are the complete copies of the given volumes; of all for a zero Volume, of all of a point without ClaimUID.
+	// Copies are the complete copies of the given volumes; of all for a zero Volume, of all of a point without ClaimUID. A copy
+	// whose record cannot be read is none; where nothing else was asked for, that is an error.
 	Copies(ctx context.Context, of order.Volume) ([]Stored, error)
 	// Manifest opens the manifest of a copy.
 	Manifest(ctx context.Context, c Stored) (io.ReadCloser, error)

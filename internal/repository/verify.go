@@ -3,10 +3,9 @@
 package repository
 
 import (
+	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"runtime"
+	"hash/fnv"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,122 +14,13 @@ import (
 	"github.com/kopia/kopia/repo/blob"
 	"github.com/kopia/kopia/repo/content"
 	"github.com/kopia/kopia/repo/manifest"
-	"github.com/kopia/kopia/repo/object"
-	"github.com/kopia/kopia/snapshot"
 
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
 
-// Check looks whether all that a tree needs is in the store: what the library believes to hold is compared with a list of what
-// is there. It reads folders, and no files.
-func Check(ctx context.Context, in Repository, tree ObjectID) error {
-	r, err := ours(in)
-	if err != nil {
-		return err
-	}
-	blobs, err := blob.ReadBlobMap(ctx, r.store)
-	if err != nil {
-		return classify(err)
-	}
-	return classify(r.newCensus(blobs, nil).tree(ctx, tree))
-}
-
-// census looks for what trees need. What was found once is not looked for again.
-type census struct {
-	in    *opened
-	blobs map[blob.ID]blob.Metadata
-	bad   map[content.ID]bool // contents that cannot be read
-	seen  map[ObjectID]error
-	lost  map[content.ID]bool // contents that are needed and are not there
-}
-
-func (r *opened) newCensus(blobs map[blob.ID]blob.Metadata, bad map[content.ID]bool) *census {
-	return &census{in: r, blobs: blobs, bad: bad, seen: map[ObjectID]error{}, lost: map[content.ID]bool{}}
-}
-
-func (c *census) tree(ctx context.Context, id ObjectID) error {
-	if err, is := c.seen[id]; is {
-		return err
-	}
-	err := c.look(ctx, id)
-	c.seen[id] = err
-	return err
-}
-
-func (c *census) look(ctx context.Context, id ObjectID) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := c.object(ctx, id); err != nil {
-		return err
-	}
-	entries, err := c.in.entries(ctx, id)
-	if err != nil {
-		return err
-	}
-	var all error
-	for _, e := range entries {
-		find := c.once
-		if e.Type == TypeDirectory {
-			find = c.tree
-		}
-		if err := find(ctx, e.Object); err != nil && all == nil {
-			all = err // the others are looked for as well, so that all that is lost is counted
-		}
-	}
-	return all
-}
-
-func (c *census) once(ctx context.Context, id ObjectID) error {
-	if err, is := c.seen[id]; is {
-		return err
-	}
-	err := c.object(ctx, id)
-	c.seen[id] = err
-	return err
-}
-
-// object looks for all contents of an object.
-func (c *census) object(ctx context.Context, id ObjectID) error {
-	parsed, err := object.ParseID(string(id))
-	if err != nil {
-		return fmt.Errorf("%w: an object has an impossible name", errDamaged)
-	}
-	contents, err := c.in.VerifyObject(ctx, parsed)
-	if err != nil {
-		if cid, _, is := parsed.ContentID(); is && isDamage(err) {
-			c.lost[cid] = true
-		}
-		return err
-	}
-	for _, k := range contents {
-		if err := c.content(ctx, k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *census) content(ctx context.Context, id content.ID) error {
-	info, err := c.in.ContentInfo(ctx, id)
-	switch {
-	case err != nil && !isDamage(err):
-		return err
-	case err != nil || info.Deleted || c.bad[id]:
-		c.lost[id] = true
-		return fmt.Errorf("%w: a content is not there, or cannot be read", errDamaged)
-	}
-	b, is := c.blobs[info.PackBlobID]
-	if !is || int64(info.PackOffset)+int64(info.PackedLength) > b.Length {
-		c.lost[id] = true
-		return fmt.Errorf("%w: a blob is gone, or has lost its end", errDamaged)
-	}
-	return nil
-}
-
 // Verify reads back every content of a repository, and looks whether every copy has all that it needs. With heal, what cannot
 // be read is set aside, so that the next copy brings it anew where the source still has it: only what the store itself gave
-// back wrong, or does not list, twice in a row; never for want of an answer. Progress is told in bytes read.
+// back wrong, or does not have, twice in a row; never for want of an answer. Progress is told in bytes read.
 func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int64) (result.Verify, error) {
 	r, err := ours(in)
 	if err != nil {
@@ -141,10 +31,10 @@ func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int6
 		return result.Verify{}, classify(err)
 	}
 	bad, err := r.readAll(ctx, blobs, progress)
+	v := result.Verify{Bytes: progress.Load(), Contents: int64(len(bad))}
 	if err != nil {
-		return result.Verify{}, classify(err)
+		return v, classify(err)
 	}
-	v := result.Verify{Bytes: progress.Load()}
 	c := r.newCensus(blobs, bad)
 	if err := r.verifyCopies(ctx, c, &v); err != nil {
 		return v, classify(err)
@@ -153,64 +43,10 @@ func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int6
 		c.lost[id] = true
 	}
 	v.Contents = int64(len(c.lost))
-	if heal && len(bad) > 0 {
-		v.Healing = true
-		err = r.setAside(ctx, bad)
+	if heal {
+		v.Healing, err = r.setAside(ctx, bad)
 	}
 	return v, classify(err)
-}
-
-// readAll reads every content, and returns those that cannot be read.
-func (r *opened) readAll(ctx context.Context, blobs map[blob.ID]blob.Metadata, progress *atomic.Int64) (map[content.ID]bool, error) {
-	var mu sync.Mutex
-	bad := map[content.ID]bool{}
-	reader := r.ContentReader()
-	err := reader.IterateContents(ctx, content.IterateOptions{Parallel: 2 * runtime.GOMAXPROCS(0)}, func(i content.Info) error {
-		_, listed := blobs[i.PackBlobID]
-		damaged, err := false, error(nil)
-		if !listed {
-			damaged, err = r.gone(ctx, i.PackBlobID)
-		} else {
-			damaged, err = twice(func() error {
-				_, err := reader.GetContent(ctx, i.ContentID)
-				return err
-			})
-		}
-		if err != nil {
-			return err
-		}
-		progress.Add(int64(i.PackedLength))
-		if damaged {
-			mu.Lock()
-			bad[i.ContentID] = true
-			mu.Unlock()
-		}
-		return ctx.Err()
-	})
-	return bad, err
-}
-
-// twice says whether something is damaged, by two looks.
-func twice(look func() error) (damaged bool, err error) {
-	for range 2 {
-		err := look()
-		if err == nil {
-			return false, nil
-		}
-		if !isDamage(err) {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// gone asks the store for a blob that it did not list: it may have been written since.
-func (r *opened) gone(ctx context.Context, id blob.ID) (bool, error) {
-	_, err := r.store.GetMetadata(ctx, id)
-	if errors.Is(err, blob.ErrBlobNotFound) {
-		return true, nil
-	}
-	return false, err
 }
 
 // verifyCopies counts the copies that have all that they need, and those that do not.
@@ -220,7 +56,7 @@ func (r *opened) verifyCopies(ctx context.Context, c *census, v *result.Verify) 
 		return err
 	}
 	for _, m := range records {
-		switch err := r.verifyCopy(ctx, c, m.ID); {
+		switch err := r.verifyCopy(ctx, c, m); {
 		case err == nil:
 			v.Copies++
 		case !isDamage(err):
@@ -236,33 +72,187 @@ func (r *opened) verifyCopies(ctx context.Context, c *census, v *result.Verify) 
 }
 
 // verifyCopy looks for all that a copy needs, its record first, which says where its data are.
-func (r *opened) verifyCopy(ctx context.Context, c *census, record manifest.ID) error {
-	if err := c.snapshot(ctx, record); err != nil {
+func (r *opened) verifyCopy(ctx context.Context, c *census, record *manifest.EntryMetadata) error {
+	if err := c.snapshot(ctx, record.ID); err != nil {
 		return err
 	}
-	s, err := r.stored(ctx, record)
+	s, err := r.filed(ctx, record)
 	if err != nil {
 		return err
 	}
 	return c.snapshot(ctx, manifest.ID(s.DataID))
 }
 
-func (c *census) snapshot(ctx context.Context, id manifest.ID) error {
-	m, err := snapshot.LoadSnapshot(ctx, c.in, id)
+const (
+	// readers is how many packs are read side by side. Each is in memory, and takes some twenty MiB.
+	readers = 4
+	// mostAtOnce bounds how many contents are in memory. A repository with more is gone through several times, a part of its packs
+	// at a time.
+	mostAtOnce = 500_000
+)
+
+// reading reads all contents of a repository, pack by pack.
+type reading struct {
+	of       *opened // its limits hold for packs
+	plain    *opened // the same repository without any memory, which finds its packs in ahead
+	ahead    *ahead
+	blobs    map[blob.ID]blob.Metadata
+	progress *atomic.Int64
+
+	sync.Mutex
+	bad map[content.ID]bool
+}
+
+// readAll reads every content, and returns those that cannot be read.
+func (r *opened) readAll(ctx context.Context, blobs map[blob.ID]blob.Metadata, progress *atomic.Int64) (_ map[content.ID]bool, err error) {
+	g := &reading{of: r, ahead: &ahead{Storage: r.store, packs: map[blob.ID][]byte{}}, blobs: blobs, progress: progress, bad: map[content.ID]bool{}}
+	if g.plain, err = r.again(ctx, g.ahead); err != nil {
+		return nil, err
+	}
+	defer g.plain.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
+	parts, err := g.parts(ctx)
+	for n := 0; n < parts && err == nil; n++ {
+		err = g.part(ctx, n, parts)
+	}
+	return g.bad, err
+}
+
+// parts is in how many parts the packs are read.
+func (g *reading) parts(ctx context.Context) (int, error) {
+	contents := 0
+	err := g.plain.ContentReader().IterateContents(ctx, content.IterateOptions{}, func(content.Info) error {
+		contents++
+		return nil
+	})
+	return contents/mostAtOnce + 1, err
+}
+
+// part reads the packs of one part.
+func (g *reading) part(ctx context.Context, n, of int) error {
+	packs := map[blob.ID][]content.Info{}
+	err := g.plain.ContentReader().IterateContents(ctx, content.IterateOptions{}, func(i content.Info) error {
+		if partOf(i.PackBlobID, of) == n {
+			packs[i.PackBlobID] = append(packs[i.PackBlobID], i)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	return c.tree(ctx, rootOf(m))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	places := make(chan struct{}, readers)
+	var group sync.WaitGroup
+	for id, contents := range packs {
+		places <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() {
+			defer func() { <-places }()
+			if err := g.pack(ctx, id, contents); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	group.Wait()
+	return context.Cause(ctx)
 }
 
-// setAside has the library forget contents that cannot be read: it then takes them again when they come.
-func (r *opened) setAside(ctx context.Context, bad map[content.ID]bool) error {
-	return repo.DirectWriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: "lifeboat: set damage aside"}, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
+func partOf(id blob.ID, of int) int {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return int(h.Sum32() % uint32(of))
+}
+
+// pack reads the contents of one pack. What cannot be read is asked for once more, by itself, and of the store.
+func (g *reading) pack(ctx context.Context, id blob.ID, contents []content.Info) error {
+	if err := g.ahead.fetch(ctx, g.of.BlobReader(), id); err != nil && !isDamage(err) {
+		return err
+	}
+	defer g.ahead.drop(id)
+	var again []content.Info
+	for _, i := range contents {
+		g.progress.Add(int64(i.PackedLength))
+		if _, err := g.plain.ContentReader().GetContent(ctx, i.ContentID); isDamage(err) {
+			again = append(again, i)
+		} else if err != nil {
+			return err
+		}
+	}
+	g.ahead.drop(id)
+	for _, i := range again {
+		if _, err := g.plain.ContentReader().GetContent(ctx, i.ContentID); isDamage(err) {
+			g.Lock()
+			g.bad[i.ContentID] = true
+			g.Unlock()
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ahead is a store of which some packs were read ahead: it is asked once for a pack, and not once for each content in it.
+type ahead struct {
+	blob.Storage
+	mutex sync.RWMutex
+	packs map[blob.ID][]byte
+}
+
+func (a *ahead) fetch(ctx context.Context, from blob.Reader, id blob.ID) error {
+	var b buffer
+	if err := from.GetBlob(ctx, id, 0, -1, &b); err != nil {
+		return err
+	}
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.packs[id] = b.Bytes()
+	return nil
+}
+
+func (a *ahead) drop(id blob.ID) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	delete(a.packs, id)
+}
+
+// GetBlob finds what was read ahead, or asks the store.
+func (a *ahead) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
+	a.mutex.RLock()
+	pack, is := a.packs[id]
+	a.mutex.RUnlock()
+	switch {
+	case !is:
+		return a.Storage.GetBlob(ctx, id, offset, length, out)
+	case offset < 0 || length < 0 || offset > int64(len(pack)) || length > int64(len(pack))-offset:
+		return blob.ErrInvalidRange
+	}
+	out.Reset()
+	_, err := out.Write(pack[offset : offset+length])
+	return err
+}
+
+// buffer takes what a store gives.
+type buffer struct{ bytes.Buffer }
+
+// Length is how much it took.
+func (b *buffer) Length() int { return b.Len() }
+
+// setAside has the library forget contents that cannot be read: it then takes them again when they come. The lists of what is
+// in the repository are never set aside, for that would hide that anything was there.
+func (r *opened) setAside(ctx context.Context, bad map[content.ID]bool) (any bool, err error) {
+	err = repo.DirectWriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: "lifeboat: set damage aside"}, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
 		for id := range bad {
+			if id.Prefix() == manifest.ContentPrefix {
+				continue
+			}
+			any = true
 			if err := w.ContentManager().DeleteContent(ctx, id); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	return any && err == nil, err
 }

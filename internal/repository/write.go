@@ -144,7 +144,7 @@ func (w *writing) save(ctx context.Context, source, path, name string, root Obje
 	}
 	m := &snapshot.Manifest{
 		Source:    snapshot.SourceInfo{Host: host, UserName: source, Path: "/" + path},
-		StartTime: fs.UTCTimestampFromTime(begun), EndTime: fs.UTCTimestampFromTime(time.Now()), Tags: tags,
+		StartTime: fs.UTCTimestampFromTime(begun), EndTime: fs.UTCTimestampFromTime(w.Time()), Tags: tags,
 		RootEntry: &snapshot.DirEntry{Name: name, Type: snapshot.EntryTypeDirectory, Permissions: folderMode, ModTime: fs.UTCTimestampFromTime(begun), ObjectID: id, DirSummary: s.library()},
 		Stats:     snapshot.Stats{TotalFileSize: s.Bytes, TotalFileCount: int32(min(s.Files, 1<<31-1)), TotalDirectoryCount: int32(min(s.Directories, 1<<31-1))},
 	}
@@ -251,7 +251,7 @@ func (w *writing) Note(ctx context.Context, name, text string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.save(ctx, sourceNote, name, file, root, s, time.Now(), nil); err != nil {
+	if _, err := w.save(ctx, sourceNote, name, file, root, s, w.Time(), nil); err != nil {
 		return err
 	}
 	for _, m := range before {

@@ -42,7 +42,11 @@ type Storage struct {
 }
 
 // StorageClass is a StorageClass.
-type StorageClass struct{ Name, Provisioner, Digest string }
+type StorageClass struct {
+	Name, Provisioner, Digest string
+	Parameters                map[string]string
+	FailureDomain             *string // as its annotation says; nil without
+}
 
 // Driver is a CSI driver, with the images that run it.
 type Driver struct{ Name, Digest string }

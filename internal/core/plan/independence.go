@@ -9,7 +9,7 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
-// Domains are the failure domains of storage classes, by name.
+// Domains are the failure domains of storage classes, by name: what an admin says, or else the driver.
 type Domains map[string]string
 
 // Independent says whether neither a repository nor the target of a restore fails together with any of the sources. What is not
@@ -32,7 +32,11 @@ func (d Domains) independent(p *api.RecoveryPoint, r *api.Repository, class stri
 	}
 	var sources []string
 	for _, v := range p.Status.Volumes {
-		sources = append(sources, d[v.StorageClass])
+		domain, is := d[v.StorageClass]
+		if !is { // the class is gone, or of another cluster
+			domain = v.Driver
+		}
+		sources = append(sources, domain)
 	}
 	return Independent(sources, r.Status.FailureDomain, d[class])
 }

@@ -48,7 +48,8 @@ type RecoveryPointStatusApplyConfiguration struct {
 	Origin *PointOriginApplyConfiguration `json:"origin,omitempty"`
 	// proofs are the drills that passed on this point, newest first, at most 5.
 	Proofs []ProofSummaryApplyConfiguration `json:"proofs,omitempty"`
-	// keep are the reasons for which retention keeps this point, such as daily or hold. Absent when nothing keeps it, or it is not complete.
+	// keep are the reasons for which retention keeps this point, such as daily or hold, and its copies, such as offsite:daily.
+	// copy-pending keeps its snapshots until a promised copy is complete. Absent when nothing keeps it, or it cannot be restored.
 	Keep []string `json:"keep,omitempty"`
 }
 
