@@ -85,6 +85,7 @@ func (w *dock) seed(points int) []client.Object {
 		Status: api.RepositoryStatus{UniqueID: dockID, Conditions: []metav1.Condition{{
 			Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonRepositoryReady, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))}}}}
 	policy := testkit.Policy(func(b *api.BackupPolicy) {
+		b.Spec.Retention.Last = 9
 		b.Spec.Copies = []api.CopyTarget{{Name: "offsite", Repository: api.RepositoryReference{Name: "vault"}}}
 	})
 	out := []client.Object{testkit.NamespaceObject(), repository, policy, &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: testkit.Class}, Provisioner: testkit.Driver}}
