@@ -829,9 +829,6 @@ type Promise struct {
 	// objectives are those of the spec, with the level that drills are held to.
 	// +optional
 	Objectives Objectives `json:"objectives,omitempty,omitzero"`
-	// copies is into how many repositories points are copied.
-	// +optional
-	Copies int32 `json:"copies,omitempty"`
 	// retention is that of the spec.
 	// +optional
 	Retention Retention `json:"retention,omitempty,omitzero"`

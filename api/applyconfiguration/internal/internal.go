@@ -1323,9 +1323,6 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Promise
   map:
     fields:
-    - name: copies
-      type:
-        scalar: numeric
     - name: drillInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration

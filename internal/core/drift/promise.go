@@ -22,9 +22,6 @@ func PromiseOf(b *api.BackupPolicy, required api.ProofLevel) api.Promise {
 	if s.Objectives != nil {
 		out.Objectives = *s.Objectives.DeepCopy()
 	}
-	if out.Copies = repositoriesNamed(s.Copies); out.Copies == 0 {
-		out.Objectives.CopyWithin = nil
-	}
 	if s.Drill != nil {
 		out.DrillInterval = longest(s.Drill.Cron, s.Schedule.TimeZone)
 	}
@@ -33,15 +30,6 @@ func PromiseOf(b *api.BackupPolicy, required api.ProofLevel) api.Promise {
 		out.Objectives.ProofWithin = &metav1.Duration{Duration: within}
 	}
 	return out
-}
-
-// repositoriesNamed is into how many repositories copies are made.
-func repositoriesNamed(copies []api.CopyTarget) int32 {
-	names := map[string]bool{}
-	for i := range copies {
-		names[copies[i].Repository.Name] = true
-	}
-	return int32(len(names))
 }
 
 // Accepted is the generation of a policy for which somebody said that it may promise less; zero when nobody did.
@@ -96,10 +84,6 @@ var parted = []part{
 	within("the longest time between two slots", func(p *api.Promise) **metav1.Duration { return &p.Interval }),
 	within("objectives.recoveryPoint", func(p *api.Promise) **metav1.Duration { return &p.Objectives.RecoveryPoint }),
 	within("objectives.recoveryTime", func(p *api.Promise) **metav1.Duration { return &p.Objectives.RecoveryTime }),
-	within("objectives.copyWithin", func(p *api.Promise) **metav1.Duration { return &p.Objectives.CopyWithin }),
-	{func(was, is *api.Promise) string {
-		return ranked("the number of repositories in spec.copies", strconv.Itoa(int(was.Copies)), strconv.Itoa(int(is.Copies)), int(was.Copies), int(is.Copies))
-	}, func(to, from *api.Promise) { to.Copies = from.Copies }},
 	within("objectives.proofWithin", func(p *api.Promise) **metav1.Duration { return &p.Objectives.ProofWithin }),
 	within("the longest time between two drills", func(p *api.Promise) **metav1.Duration { return &p.DrillInterval }),
 	{func(was, is *api.Promise) string {

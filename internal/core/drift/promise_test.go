@@ -23,8 +23,7 @@ func lasts(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration:
 func rich(mods ...testkit.Mod[api.BackupPolicy]) *api.BackupPolicy {
 	return testkit.Policy(append([]testkit.Mod[api.BackupPolicy]{func(b *api.BackupPolicy) {
 		b.Spec.Retention = api.Retention{Last: 3, Hourly: 24, Daily: 7, Weekly: 4, Monthly: 12, Yearly: 2, Minimum: 2}
-		b.Spec.Objectives = &api.Objectives{RecoveryPoint: lasts(2 * hour), RecoveryTime: lasts(hour), ProofWithin: lasts(48 * hour), CopyWithin: lasts(4 * hour)}
-		b.Spec.Copies = []api.CopyTarget{{Name: "a", Repository: api.RepositoryReference{Name: "a"}}, {Name: "b", Repository: api.RepositoryReference{Name: "b"}}}
+		b.Spec.Objectives = &api.Objectives{RecoveryPoint: lasts(2 * hour), RecoveryTime: lasts(hour), ProofWithin: lasts(48 * hour)}
 		b.Spec.Drill = &api.Drill{Cron: "0 3 * * *"}
 	}}, mods...)...)
 }
@@ -49,11 +48,7 @@ func TestWeaker(t *testing.T) {
 		{"any recovery", func(b *api.BackupPolicy) { b.Spec.Objectives.RecoveryTime = nil }, []string{"objectives.recoveryTime was 1h0m0s and is not"}},
 		{"a faster recovery", func(b *api.BackupPolicy) { b.Spec.Objectives.RecoveryTime = lasts(time.Minute) }, nil},
 		{"proofs may be a week old", func(b *api.BackupPolicy) { b.Spec.Objectives.ProofWithin = nil }, []string{"objectives.proofWithin was 48h0m0s and is 168h0m0s"}},
-		{"no objectives", func(b *api.BackupPolicy) { b.Spec.Objectives = nil }, []string{"recoveryPoint", "recoveryTime", "copyWithin", "proofWithin"}},
-		{"older copies", func(b *api.BackupPolicy) { b.Spec.Objectives.CopyWithin = lasts(5 * hour) }, []string{"objectives.copyWithin was 4h0m0s and is 5h0m0s"}},
-		{"one repository less", func(b *api.BackupPolicy) { b.Spec.Copies = b.Spec.Copies[:1] }, []string{"repositories in spec.copies was 2 and is 1"}},
-		{"both in one repository", func(b *api.BackupPolicy) { b.Spec.Copies[1].Repository.Name = "a" }, []string{"repositories in spec.copies was 2 and is 1"}},
-		{"no copies", func(b *api.BackupPolicy) { b.Spec.Copies = nil }, []string{"objectives.copyWithin was 4h0m0s and is not promised", "repositories in spec.copies was 2 and is 0"}},
+		{"no objectives", func(b *api.BackupPolicy) { b.Spec.Objectives = nil }, []string{"recoveryPoint", "recoveryTime", "proofWithin"}},
 		{"rarer drills", func(b *api.BackupPolicy) { b.Spec.Drill.Cron = "0 3 * * 0" }, []string{"between two drills was 24h0m0s and is 168h0m0s"}},
 		{"no drill", func(b *api.BackupPolicy) { b.Spec.Drill = nil }, []string{"between two drills was 24h0m0s and is not promised", "the required proof was Intact and is Restored", "spec.fingerprint was Every and is None"}},
 		{"a shallower proof", func(b *api.BackupPolicy) { b.Spec.Objectives.RequiredProof = api.LevelRestored }, []string{"the required proof was Intact and is Restored"}},
@@ -160,12 +155,8 @@ func drawnPolicy(t *rapid.T) *api.BackupPolicy {
 		b.Spec.Retention = api.Retention{Last: number("last"), Hourly: number("hourly"), Daily: number("daily"), Weekly: number("weekly"),
 			Monthly: number("monthly"), Yearly: number("yearly"), Minimum: number("minimum")}
 		b.Spec.Objectives = &api.Objectives{RecoveryPoint: age("rpo"), RecoveryTime: age("rto"), ProofWithin: age("proof"),
-			CopyWithin:    age("copies"),
 			RequiredProof: rapid.SampledFrom([]api.ProofLevel{"", api.LevelRestored, api.LevelConsistent}).Draw(t, "level")}
 		b.Spec.Fingerprint = rapid.SampledFrom([]api.FingerprintMode{"", api.FingerprintEvery, api.FingerprintSampled, api.FingerprintNone}).Draw(t, "fingerprint")
-		for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b"}), 0, 2).Draw(t, "repositories") {
-			b.Spec.Copies = append(b.Spec.Copies, api.CopyTarget{Repository: api.RepositoryReference{Name: name}})
-		}
 		if rapid.Bool().Draw(t, "drill") {
 			b.Spec.Drill = &api.Drill{Cron: crons.Draw(t, "drills")}
 		}

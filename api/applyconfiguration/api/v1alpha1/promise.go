@@ -22,8 +22,6 @@ type PromiseApplyConfiguration struct {
 	DrillInterval *v1.Duration `json:"drillInterval,omitempty"`
 	// objectives are those of the spec, with the level that drills are held to.
 	Objectives *ObjectivesApplyConfiguration `json:"objectives,omitempty"`
-	// copies is into how many repositories points are copied.
-	Copies *int32 `json:"copies,omitempty"`
 	// retention is that of the spec.
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
 	// fingerprint is which points have one.
@@ -73,14 +71,6 @@ func (b *PromiseApplyConfiguration) WithDrillInterval(value v1.Duration) *Promis
 // If called multiple times, the Objectives field is set to the value of the last call.
 func (b *PromiseApplyConfiguration) WithObjectives(value *ObjectivesApplyConfiguration) *PromiseApplyConfiguration {
 	b.Objectives = value
-	return b
-}
-
-// WithCopies sets the Copies field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Copies field is set to the value of the last call.
-func (b *PromiseApplyConfiguration) WithCopies(value int32) *PromiseApplyConfiguration {
-	b.Copies = &value
 	return b
 }
 
