@@ -124,6 +124,10 @@ build: ## Build the manager and the mover into bin/.
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BINARY) ./cmd/manager
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(MOVER) ./cmd/mover
 
+.PHONY: lifeboat-mover
+lifeboat-mover: ## Build the mover as bin/lifeboat-mover, a program that needs nothing else, to restore without a cluster.
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/lifeboat-mover ./cmd/mover
+
 .PHONY: image
 image: build cluster-cli ## Write the image as an OCI tar into dist/, without Docker.
 	@mkdir -p $(dir $(IMAGE_TAR))

@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -68,13 +69,27 @@ func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserv
 	missing(drift.FactStack, err)
 	o.StatefulSets, err = r.Read.dropping(ctx, o.Policy.Namespace)
 	missing(drift.FactVolumes, err)
+	if copiesMatter(o.Policy, o.Points) {
+		o.Repositories, err = r.Read.repositories(ctx, o.Policy.Namespace)
+		missing(drift.FactCopies, err)
+	} else {
+		delete(o.Unread, drift.FactCopies) // nothing depends on it
+	}
 	o.Orphans, err = r.Read.made(ctx, o.Policy)
 	missing(drift.FactOrphans, err)
-	if len(o.Policy.Spec.Copies) == 0 {
-		delete(o.Unread, drift.FactCopies) // nothing depends on it
-		return failed
-	}
-	o.Repositories, err = r.Read.repositories(ctx, o.Policy.Namespace)
-	missing(drift.FactCopies, err)
 	return failed
+}
+
+// copiesMatter says whether copies are promised, or there are some.
+func copiesMatter(b *api.BackupPolicy, points []*api.RecoveryPoint) bool {
+	return len(b.Spec.Copies) > 0 || slices.ContainsFunc(points, func(p *api.RecoveryPoint) bool { return len(p.Status.Copies) > 0 })
+}
+
+// repositories are those of a namespace, by name; none of them when they cannot be read.
+func (r *Reader) repositories(ctx context.Context, namespace string) (map[string]*api.Repository, error) {
+	v, err := r.vaults(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	return v.Repositories, nil
 }

@@ -39,6 +39,7 @@ type DrillReconciler struct {
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=list;watch
+// +kubebuilder:rbac:groups=lifeboat.dev,resources=repositories,verbs=get;list;watch
 
 // Reconcile gathers, asks, does, and says.
 func (r *DrillReconciler) Reconcile(ctx context.Context, req reconcile.Request) (ctrl.Result, error) {
@@ -78,9 +79,21 @@ func (r *DrillReconciler) apply(ctx context.Context, d *api.RestoreDrill, todo *
 	if why, err := r.Write.Bring(ctx, run, todo.Claims, todo.Mounts, todo.Reads, r.Mover); why != nil || err != nil {
 		return why, err
 	}
+	if why, err := r.Write.Writers(ctx, run, todo.Writes, r.Mover); why != nil || err != nil {
+		return why, err
+	}
 	if todo.Check != nil {
 		if why, err := r.Write.Check(ctx, run, *todo.Check); why != nil || err != nil {
 			return why, err
+		}
+	}
+	for _, o := range todo.Dossiers {
+		why, err := r.Write.AtRepository(ctx, run, o, r.Mover)
+		if err != nil {
+			return nil, err
+		}
+		if why != nil {
+			todo.DossierFailed(o.Access.Repository, *why)
 		}
 	}
 	if todo.Record {

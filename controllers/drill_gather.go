@@ -38,6 +38,14 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 	if o.Policy, err = r.Read.policy(ctx, r.Read.Cache, d.Namespace, policy); err != nil {
 		return o, err
 	}
+	if plan.DrillFrom(d, o.Policy) == api.FromCopy {
+		if o.Vaults, err = r.Read.vaults(ctx, d.Namespace); err != nil {
+			return o, err
+		}
+		if o.Domains, err = r.Read.domains(ctx); err != nil {
+			return o, err
+		}
+	}
 	if d.Status.Run == nil {
 		if o.Siblings, o.Running, err = r.others(ctx, d, policy, o.Points); err != nil || o.Policy == nil {
 			return o, err
@@ -45,15 +53,25 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 		o.Storage, err = r.stack(ctx, o.Policy)
 		return o, err
 	}
-	for _, p := range o.Points {
-		if string(p.UID) == d.Status.Run.RecoveryPoint.UID {
-			if o.Sources, err = r.Read.sources(ctx, p); err != nil {
-				return o, err
-			}
+	if plan.DrillFrom(d, o.Policy) == api.FromSnapshot {
+		if o.Sources, err = r.snapshots(ctx, d, o.Points); err != nil {
+			return o, err
 		}
 	}
-	o.Brought, err = r.Read.brought(ctx, drillRun(d))
-	return o, err
+	if o.Brought, err = r.Read.brought(ctx, drillRun(d)); err != nil {
+		return o, err
+	}
+	return o, r.Read.findWriters(ctx, d.Namespace, o.Brought, o.WritersToFind())
+}
+
+// snapshots are the volumes of the point that is rehearsed, with the snapshots that hold them.
+func (r *DrillReconciler) snapshots(ctx context.Context, d *api.RestoreDrill, points []*api.RecoveryPoint) ([]plan.Source, error) {
+	for _, p := range points {
+		if string(p.UID) == d.Status.Run.RecoveryPoint.UID {
+			return r.Read.sources(ctx, p)
+		}
+	}
+	return nil, nil
 }
 
 // gatherAfter reads what is left to be done once the verdict has fallen.
@@ -74,8 +92,29 @@ func (r *DrillReconciler) gatherAfter(ctx context.Context, o plan.DrillObserved)
 			volumes = append(volumes, v.Volume)
 		}
 	}
-	o.Brought = plan.Brought{RunUID: string(d.UID)}
+	if plan.WantsDossiers(d) {
+		if o, err = r.gatherDossiers(ctx, o); err != nil {
+			return o, err
+		}
+	}
+	o.Brought.RunUID = string(d.UID)
 	o.Brought.Leftovers, err = r.Read.leftovers(ctx, drillRun(d), volumes)
+	return o, err
+}
+
+// gatherDossiers reads what is written beside the copies of a point once it was proven, and how far that is.
+func (r *DrillReconciler) gatherDossiers(ctx context.Context, o plan.DrillObserved) (_ plan.DrillObserved, err error) {
+	d := o.Drill
+	if o.Vaults, err = r.Read.vaults(ctx, d.Namespace); err != nil || len(o.Vaults.Repositories) == 0 {
+		return o, err
+	}
+	if o.Points, err = r.Read.points(ctx, d.Namespace, d.Status.Run.Policy); err != nil {
+		return o, err
+	}
+	if o.Envelope, err = r.Evidence.envelope(ctx, d); err != nil {
+		return o, err
+	}
+	o.Brought, err = r.Read.brought(ctx, drillRun(d))
 	return o, err
 }
 
@@ -98,6 +137,12 @@ func (r *DrillReconciler) stack(ctx context.Context, b *api.BackupPolicy) ([]str
 		return nil, err
 	}
 	return plan.StorageStack(b, claims, workload, cluster, storage), nil
+}
+
+// domains are the failure domains of storage classes.
+func (r *Reader) domains(ctx context.Context) (plan.Domains, error) {
+	classes, err := r.classes(ctx)
+	return plan.Storage{Classes: classes}.Domains(), err
 }
 
 // drillPoints are the points to choose from: those of the policy, or of the policy of the point that is named.

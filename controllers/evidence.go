@@ -52,6 +52,16 @@ func (e *EvidenceRecorder) find(ctx context.Context, d *api.RestoreDrill) (*api.
 	return &api.EvidenceReference{ConfigMap: c.Name, Digest: digest}, nil
 }
 
+// envelope is the recorded statement of a drill with its signature; empty when it is not there.
+func (e *EvidenceRecorder) envelope(ctx context.Context, d *api.RestoreDrill) (string, error) {
+	var c corev1.ConfigMap
+	err := e.Read.Live.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: d.Status.Evidence.ConfigMap}, &c)
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("get evidence: %w", err)
+	}
+	return c.Data[evidence.EnvelopeKey], nil
+}
+
 // record states, signs and keeps what a drill showed, and forgets statements beyond the history. It is done for one drill
 // of a policy at a time: the next one of the policy starts only once this one's evidence is recorded.
 func (e *EvidenceRecorder) record(ctx context.Context, d *api.RestoreDrill) (*api.EvidenceReference, error) {
@@ -89,11 +99,9 @@ func (e *EvidenceRecorder) statement(ctx context.Context, d *api.RestoreDrill, p
 	if err != nil {
 		return nil, err
 	}
-	var sources []plan.Source
-	if point != nil {
-		if sources, err = e.Read.sources(ctx, point); err != nil {
-			return nil, err
-		}
+	sources, err := e.sources(ctx, d, point)
+	if err != nil {
+		return nil, err
 	}
 	ns := &metav1.PartialObjectMetadata{}
 	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -101,6 +109,17 @@ func (e *EvidenceRecorder) statement(ctx context.Context, d *api.RestoreDrill, p
 		return nil, fmt.Errorf("get namespace: %w", err)
 	}
 	return evidence.Statement(plan.Attested(d, sources, point, string(ns.UID), previous, e.Version))
+}
+
+// sources are the volumes of what was rehearsed. For a copy no snapshot is looked at.
+func (e *EvidenceRecorder) sources(ctx context.Context, d *api.RestoreDrill, point *api.RecoveryPoint) ([]plan.Source, error) {
+	switch {
+	case point == nil:
+		return nil, nil
+	case d.Status.Run.From == api.FromCopy:
+		return plan.CopySources(point, d.Status.Run.Copy, plan.Vaults{}), nil
+	}
+	return e.Read.sources(ctx, point)
 }
 
 func (e *EvidenceRecorder) point(ctx context.Context, d *api.RestoreDrill) (*api.RecoveryPoint, error) {

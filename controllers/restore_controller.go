@@ -37,6 +37,7 @@ type RestoreReconciler struct {
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=list;watch
+// +kubebuilder:rbac:groups=lifeboat.dev,resources=repositories,verbs=get;list;watch
 
 // Reconcile gathers, asks, does, and says.
 func (r *RestoreReconciler) Reconcile(ctx context.Context, req reconcile.Request) (ctrl.Result, error) {
@@ -108,6 +109,7 @@ func (r *RestoreReconciler) bring(ctx context.Context, seen plan.RestoreObserved
 		var claims []plan.ClaimOrder
 		var mounts []plan.MountOrder
 		var reads []plan.ReadOrder
+		var writes []plan.RepositoryOrder
 		if o.Claim != nil {
 			claims = append(claims, *o.Claim)
 		}
@@ -117,7 +119,13 @@ func (r *RestoreReconciler) bring(ctx context.Context, seen plan.RestoreObserved
 		if o.Read != nil {
 			reads = append(reads, *o.Read)
 		}
+		if o.Write != nil {
+			writes = append(writes, *o.Write)
+		}
 		why, err := r.Write.Bring(ctx, run, claims, mounts, reads, r.Mover)
+		if why == nil && err == nil {
+			why, err = r.Write.Writers(ctx, run, writes, r.Mover)
+		}
 		if err != nil {
 			return err
 		}

@@ -36,8 +36,11 @@ func (r *RestoreReconciler) gather(ctx context.Context, x *api.Restore) (o plan.
 	if o.Points, err = r.points(ctx, x); err != nil {
 		return o, err
 	}
+	if o.Vaults, err = r.Read.vaults(ctx, x.Namespace); err != nil {
+		return o, err
+	}
 	if point, _ := plan.PointToRestore(x, o.Points); point != nil {
-		if o.Sources, err = r.Read.sources(ctx, point); err != nil {
+		if o.Sources, err = r.snapshots(ctx, x, point); err != nil {
 			return o, err
 		}
 		if o.Policy, err = r.Read.policy(ctx, r.Read.Cache, x.Namespace, point.Spec.Policy.Name); err != nil {
@@ -47,10 +50,23 @@ func (r *RestoreReconciler) gather(ctx context.Context, x *api.Restore) (o plan.
 	if o.Brought, err = r.Read.brought(ctx, restoreRun(x)); err != nil {
 		return o, err
 	}
+	if err = r.Read.findWriters(ctx, x.Namespace, o.Brought, o.WritersToFind()); err != nil {
+		return o, err
+	}
 	if x.Spec.InPlace {
 		return r.gatherInPlace(ctx, o)
 	}
 	return o, nil
+}
+
+// snapshots are the volumes of a point with the snapshots that hold them. Before a restore begins, a cluster that does not serve
+// snapshots is one in which none can be restored; a restore that began with them waits until they can be read again.
+func (r *RestoreReconciler) snapshots(ctx context.Context, x *api.Restore, point *api.RecoveryPoint) ([]plan.Source, error) {
+	run := x.Status.Run
+	if (run == nil && !r.Read.API.Snapshots()) || (run != nil && run.From == api.FromCopy) {
+		return nil, nil
+	}
+	return r.Read.sources(ctx, point)
 }
 
 // points are those to choose from; of a restore under way, the chosen one.
@@ -110,7 +126,8 @@ func (r *RestoreReconciler) gatherInPlace(ctx context.Context, o plan.RestoreObs
 		return o, err
 	}
 	o.Places = map[string]plan.Place{}
-	for _, s := range o.Sources {
+	point, _ := plan.PointToRestore(x, o.Points)
+	for _, s := range volumesOf(point) {
 		if len(x.Spec.Volumes) > 0 && !slices.ContainsFunc(x.Spec.Volumes, func(v api.RestoreVolume) bool { return v.Claim == s.Claim }) {
 			continue
 		}
@@ -120,6 +137,13 @@ func (r *RestoreReconciler) gatherInPlace(ctx context.Context, o plan.RestoreObs
 		}
 	}
 	return r.swapPlaces(ctx, o, users)
+}
+
+func volumesOf(p *api.RecoveryPoint) []api.VolumeRecord {
+	if p == nil {
+		return nil
+	}
+	return p.Status.Volumes
 }
 
 // swapPlaces reads the places of volumes that are on record as being replaced, or as having been: the point may be gone meanwhile.

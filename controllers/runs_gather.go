@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,7 +41,7 @@ func (r *Reader) brought(ctx context.Context, run objects.Run) (b plan.Brought, 
 			return b, err
 		}
 		b.Claims[c.Name] = plan.BroughtClaim{
-			Target: plan.Target{Name: c.Name, UID: string(c.UID)}, RunUID: c.Labels[api.LabelRunUID],
+			Target: plan.Target{Name: c.Name, UID: string(c.UID)}, RunUID: c.Labels[api.LabelRunUID], Attempt: attemptOf(c),
 			Bound: c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "", Deleting: !c.DeletionTimestamp.IsZero(),
 			Volume: c.Spec.VolumeName, Size: c.Status.Capacity[corev1.ResourceStorage], Mount: mount,
 		}
@@ -63,6 +64,41 @@ func (r *Reader) brought(ctx context.Context, run objects.Run) (b plan.Brought, 
 	}
 	b.Privileged, err = r.privileged(ctx, run.Namespace)
 	return b, err
+}
+
+// attemptOf is which of the claims of its name this is, of those that a copy is written into.
+func attemptOf(c *corev1.PersistentVolumeClaim) int {
+	n, _ := strconv.Atoi(c.Labels[api.LabelAttempt])
+	return n
+}
+
+// findWriters looks live for pods that were not in the cache, and should be there.
+func (r *Reader) findWriters(ctx context.Context, namespace string, b plan.Brought, all []string) error {
+	for _, name := range all {
+		var p corev1.Pod
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &p)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("get pod %s: %w", name, err)
+		}
+		if err == nil {
+			b.Pods[name] = broughtPod(&p)
+		}
+	}
+	return nil
+}
+
+// vaults are the repositories of a namespace, and what its admin allows them.
+func (r *Reader) vaults(ctx context.Context, namespace string) (v plan.Vaults, err error) {
+	var list api.RepositoryList
+	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return v, fmt.Errorf("list repositories: %w", err)
+	}
+	v.Repositories = make(map[string]*api.Repository, len(list.Items))
+	for i := range list.Items {
+		v.Repositories[list.Items[i].Name] = &list.Items[i]
+	}
+	v.Allowed, err = r.allowed(ctx, namespace)
+	return v, err
 }
 
 // fsTypeParameter is where a storage class names the file system of its volumes, whoever the driver is.
@@ -137,8 +173,8 @@ func broughtPod(p *corev1.Pod) plan.BroughtPod {
 	for _, s := range p.Status.ContainerStatuses {
 		out.ImageID = s.ImageID
 		if t := s.State.Terminated; t != nil {
-			out.ExitCode = t.ExitCode
-			out.Result = readResult(t.Message)
+			out.ExitCode, out.Starved = t.ExitCode, t.Reason == outOfMemory
+			out.Result, out.Told = readResult(t.Message), repositoryResult(t.Message)
 		}
 		if t := s.State.Terminated; t != nil && neverStarted(t) {
 			out.Phase, out.Waits = plan.PodPending, &plan.Problem{Reason: api.ReasonImageUnavailable,
@@ -172,7 +208,7 @@ func podPhase(p *corev1.Pod) plan.PodPhase {
 			return plan.PodLost
 		}
 		for _, s := range p.Status.ContainerStatuses {
-			if t := ended(s); t != nil && p.Status.Reason == "" && t.Reason != "OOMKilled" && t.Reason != "ContainerStatusUnknown" {
+			if t := ended(s); t != nil && p.Status.Reason == "" && t.Reason != outOfMemory && t.Reason != "ContainerStatusUnknown" {
 				return plan.PodFailed
 			}
 		}
@@ -191,6 +227,9 @@ func podPhase(p *corev1.Pod) plan.PodPhase {
 	}
 	return plan.PodPending
 }
+
+// outOfMemory is the reason with which the kernel ends a container that takes more than it may.
+const outOfMemory = "OOMKilled"
 
 // disrupted says whether a pod was told to end: somebody deleted it, drained its node, or needed its place. What its
 // containers ended with is then no word on the volumes.
@@ -233,6 +272,22 @@ func readResult(message string) *plan.ReadResult {
 	return &plan.ReadResult{Fingerprint: api.Fingerprint{Digest: v.Digest, Files: v.Files, Bytes: v.Bytes}, Unreadable: v.Unreadable, Error: r.Error}
 }
 
+// repositoryResult is what a pod that spoke to a repository told; nil when it told nothing that can be understood.
+func repositoryResult(message string) *plan.RepositoryResult {
+	d, err := result.DecodeDone([]byte(message))
+	if err != nil {
+		return nil
+	}
+	out := &plan.RepositoryResult{UniqueID: d.UniqueID, Reason: d.Reason, Error: d.Error}
+	if c := d.Copy; c != nil {
+		out.Copied = &plan.CopyResult{Fingerprint: api.Fingerprint{Digest: c.Digest, Files: c.Files, Bytes: c.Bytes}, Unreadable: c.Unreadable, NewBytes: c.NewBytes, Lost: c.Lost}
+	}
+	if w := d.Restore; w != nil {
+		out.Written = &plan.WriteResult{Files: w.Files, Bytes: w.Bytes, Lost: w.Lost}
+	}
+	return out
+}
+
 // leftovers are all objects of a run that are to be thrown away, read live: what cannot be seen is not gone. The volumes
 // are those of the claims that are there, and those that are named. They come first: one that its class would keep is let
 // go of while its claim still leads to it.
@@ -269,8 +324,8 @@ func (r *Reader) leftovers(ctx context.Context, run objects.Run, volumes []strin
 	}
 	for i := range claims.Items {
 		c := &claims.Items[i]
-		if !fromSnapshot(c) {
-			continue // labels can be put on anything: what was not restored from a snapshot is no run's
+		if !objects.Brought(run, c) {
+			continue
 		}
 		add("PersistentVolumeClaim", c)
 		if c.Annotations[api.AnnotationExpires] != "" && c.Spec.VolumeName != "" {
@@ -287,10 +342,6 @@ func (r *Reader) leftovers(ctx context.Context, run objects.Run, volumes []strin
 		}
 	}
 	return out, nil
-}
-
-func fromSnapshot(c *corev1.PersistentVolumeClaim) bool {
-	return c.Spec.DataSource != nil && c.Spec.DataSource.Kind == "VolumeSnapshot"
 }
 
 // leftoverVolume is the volume of a claim that was thrown away; nil when it is gone, or another claim's. It must be bound

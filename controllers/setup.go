@@ -72,7 +72,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 		wakePolicies: make(chan event.GenericEvent), wakePoints: make(chan event.GenericEvent), beats: make(chan event.GenericEvent),
 		read:     &Reader{Cache: mgr.GetClient(), Live: mgr.GetAPIReader(), API: &SnapshotAPI{Mapper: mgr.GetRESTMapper()}, Health: health},
 		write:    &apply.Writer{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Lanes: apply.NewLanes(options.ConcurrentCreates)},
-		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents, Drills: options.ConcurrentDrills},
+		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents, Drills: options.ConcurrentDrills, Copies: options.ConcurrentCopies},
 	}
 	if err := s.findMover(ctx); err != nil {
 		return err
@@ -88,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.repositories, s.sweeper, s.health, s.clusterPolicies, s.notifiers, s.reports} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.repositories, s.copies, s.sweeper, s.health, s.clusterPolicies, s.notifiers, s.reports} {
 		if err := add(); err != nil {
 			return err
 		}
@@ -168,6 +168,7 @@ func (s *setup) drills() error {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("restoredrill").
 		For(&api.RestoreDrill{}).
 		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(s.waitingDrills), builder.WithPredicates(drillEnded)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.drillsAwaiting), builder.WithPredicates(afterStart, reachChanged)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("RestoreDrill"))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("RestoreDrill"))).
 		WithOptions(sideBySide(s.options.ConcurrentDrills)).
@@ -182,6 +183,7 @@ func (s *setup) restores() error {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("restore").
 		For(&api.Restore{}).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.restoresAwaiting), builder.WithPredicates(afterStart, reachChanged)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf("Restore"))).
 		WithOptions(sideBySide(restoresAtOnce)).
@@ -219,6 +221,24 @@ func (s *setup) repositories() error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("Repository")), builder.WithPredicates(afterStart)).
 		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(s.repositoriesIn), builder.WithPredicates(annotationsChanged)).
 		WithOptions(sideBySide(repositoriesAtOnce)).
+		Complete(r)
+}
+
+func (s *setup) copies() error {
+	clients, err := kubernetes.NewForConfig(s.mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	r := &CopyReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings, Mover: s.mover, Logs: clusterLogs{clients},
+		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("copy").
+		For(&api.RecoveryPoint{}).
+		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.pointsBeside), builder.WithPredicates(copiesMoved)).
+		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOf), builder.WithPredicates(afterStart, copiesPromised)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.pointsInto), builder.WithPredicates(afterStart, readyChanged)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf(copyKind))).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf(copyKind))).
+		WithOptions(sideBySide(1)).
 		Complete(r)
 }
 

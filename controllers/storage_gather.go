@@ -58,19 +58,6 @@ func (r *Reader) classes(ctx context.Context) ([]plan.StorageClass, error) {
 	return out, nil
 }
 
-// repositories are those of a namespace, by name.
-func (r *Reader) repositories(ctx context.Context, namespace string) (map[string]*api.Repository, error) {
-	var list api.RepositoryList
-	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("list repositories: %w", err)
-	}
-	out := make(map[string]*api.Repository, len(list.Items))
-	for i := range list.Items {
-		out[list.Items[i].Name] = &list.Items[i]
-	}
-	return out, nil
-}
-
 // versionLabels are the labels by which installers tell the version of what they install.
 func versionLabels(d *storagev1.CSIDriver) []string {
 	return []string{d.Labels["app.kubernetes.io/version"], d.Labels["helm.sh/chart"]}

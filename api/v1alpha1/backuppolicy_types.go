@@ -176,7 +176,7 @@ type Drill struct {
 	// from says what is restored: Snapshot, or Copy for a copy of the point, which proves that it can be done without the storage
 	// system. When absent it is Snapshot.
 	// +optional
-	// +kubebuilder:validation:Enum=Snapshot;Copy
+	// +kubebuilder:validation:XValidation:rule="self != 'Any'",message="from must be Snapshot or Copy: a drill proves one of them, and says which"
 	From RestoreSource `json:"from,omitempty"`
 
 	// select says which complete point is rehearsed. When absent it is Rotate.
@@ -648,11 +648,6 @@ type BackupPolicyStatus struct {
 	// +optional
 	LastCopy *CopySummary `json:"lastCopy,omitempty"`
 
-	// copySlots are the newest slots of spec.copies that were run or passed over, by the target's name.
-	// +optional
-	// +kubebuilder:validation:MaxProperties=8
-	CopySlots map[string]metav1.Time `json:"copySlots,omitempty"`
-
 	// activeRecoveryPoint is the name of the point that is being captured. Absent when there is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
@@ -793,9 +788,9 @@ type AppliedSpec struct {
 	// drillSince is since when it is in force: slots before are not looked at.
 	// +optional
 	DrillSince *metav1.Time `json:"drillSince,omitempty"`
-	// retention is the retention in force, as one line.
+	// retention is the retention in force, that of copies too, as one line.
 	// +optional
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=1024
 	Retention string `json:"retention,omitempty"`
 	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
 	// +optional
@@ -835,6 +830,15 @@ type Promise struct {
 	// fingerprint is which points have one.
 	// +optional
 	Fingerprint FingerprintMode `json:"fingerprint,omitempty"`
+	// copies are the names of the targets that points are copied to.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=40
+	Copies []string `json:"copies,omitempty"`
+	// drillFrom is what is rehearsed: Copy proves more than Snapshot. Absent without a drill.
+	// +optional
+	DrillFrom RestoreSource `json:"drillFrom,omitempty"`
 }
 
 // PointSummary is the essence of one recovery point.
@@ -944,7 +948,8 @@ type ExpiringPoint struct {
 	// at is when it may be expired.
 	// +required
 	At metav1.Time `json:"at"`
-	// reason says why it is no longer kept: RetentionPassed, or Superseded for a point that did not become complete.
+	// reason says why it is no longer kept: RetentionPassed, or Superseded for a point that did not become complete, or for
+	// snapshots of which some were lost.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason"`

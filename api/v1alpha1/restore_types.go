@@ -324,7 +324,7 @@ type RestoredVolume struct {
 	// swap records a restore in place. What it names was written down before it was touched.
 	// +optional
 	Swap *VolumeSwap `json:"swap,omitempty"`
-	// writing counts how often a copy was begun to be written into a volume. Absent from snapshots, and while the first is under way.
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
 	// +optional
 	Writing *VolumeWriting `json:"writing,omitempty"`
 }

@@ -78,7 +78,7 @@ type RestoreDrillSpec struct {
 	// from says what is restored: Snapshot, or Copy for a copy of the point. When absent, the policy's spec.drill.from, or else
 	// Snapshot.
 	// +optional
-	// +kubebuilder:validation:Enum=Snapshot;Copy
+	// +kubebuilder:validation:XValidation:rule="self != 'Any'",message="from must be Snapshot or Copy: a drill proves one of them, and says which"
 	From RestoreSource `json:"from,omitempty"`
 
 	// storageClassName is the class of the throw-away volumes. From snapshots its provisioner must be their driver; from copies it
@@ -424,6 +424,47 @@ type RestoreDrillStatus struct {
 	// evidence is the signed statement of what this drill showed. It outlives the drill.
 	// +optional
 	Evidence *EvidenceReference `json:"evidence,omitempty"`
+
+	// dossiers tell how far it was written beside the copies of the point what was proven, and how the data come back. Absent unless
+	// the drill passed and the point has copies. What becomes of them takes nothing from the proof.
+	// +optional
+	// +listType=map
+	// +listMapKey=repository
+	// +kubebuilder:validation:MaxItems=8
+	Dossiers []Dossier `json:"dossiers,omitempty"`
+}
+
+// DossierState says how far a dossier is.
+//
+// +kubebuilder:validation:Enum=Writing;Written;Failed
+type DossierState string
+
+const (
+	// DossierWriting is under way.
+	DossierWriting DossierState = "Writing"
+	// DossierWritten is in the repository.
+	DossierWritten DossierState = "Written"
+	// DossierFailed is not. The next proof writes another.
+	DossierFailed DossierState = "Failed"
+)
+
+// Dossier is a text in a repository: what was proven of a point, where its copies are, and how they come back.
+type Dossier struct {
+	// repository is the Repository's name.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Repository string `json:"repository"`
+	// state says how far it is.
+	// +required
+	State DossierState `json:"state"`
+	// reason is a stable word for why it failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// message says what is wrong.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
 }
 
 // DrillRun is the frozen order of one drill.
@@ -618,12 +659,12 @@ type DrillVolume struct {
 	// read is what was read back.
 	// +optional
 	Read *Fingerprint `json:"read,omitempty"`
-	// writing counts how often a copy was begun to be written into a volume. Absent from snapshots, and while the first is under way.
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
 	// +optional
 	Writing *VolumeWriting `json:"writing,omitempty"`
 }
 
-// VolumeWriting counts how often a copy was begun to be written into a restored volume: each time into a volume of its own.
+// VolumeWriting is how a copy was written into a restored volume, and how often that was begun: each time into a volume of its own.
 type VolumeWriting struct {
 	// attempt counts the volumes, from 0. The claim and the pod that writes to it bear it.
 	// +required
@@ -631,6 +672,9 @@ type VolumeWriting struct {
 	// bigger says that a pod ran out of memory, and that those after it get twice as much.
 	// +optional
 	Bigger bool `json:"bigger,omitempty"`
+	// lost is how much of the copy could not be set on the volume, such as owners without the right to do so.
+	// +optional
+	Lost int64 `json:"lost,omitempty"`
 }
 
 // Fingerprint is what a volume holds: the digest of its manifest, and how much it describes.

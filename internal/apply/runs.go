@@ -71,7 +71,7 @@ func (w *Writer) forRun(ctx context.Context, want, there client.Object) (*plan.P
 			return nil, client.IgnoreNotFound(err)
 		}
 		if there.GetLabels()[api.LabelRunUID] == want.GetLabels()[api.LabelRunUID] {
-			return nil, nil
+			return nil, sameAttempt(want, there)
 		}
 		return &plan.Problem{Reason: api.ReasonNameTaken, Message: (&NameTaken{kindOf(want), want.GetName()}).Error()}, nil
 	}
@@ -79,6 +79,24 @@ func (w *Writer) forRun(ctx context.Context, want, there client.Object) (*plan.P
 		return &plan.Problem{Reason: r.Reason, Message: fmt.Sprintf("%s %s was refused: %s", kindOf(want), want.GetName(), r.Message)}, nil
 	}
 	return nil, err
+}
+
+// sameAttempt refuses what was made for another attempt of the same run: nothing that is made for one may get to the other.
+func sameAttempt(want, there client.Object) error {
+	if a, b := want.GetLabels()[api.LabelAttempt], there.GetLabels()[api.LabelAttempt]; a != b {
+		return fmt.Errorf("%s %s is of attempt %q, and not of %q", kindOf(want), want.GetName(), b, a)
+	}
+	return nil
+}
+
+// Writers creates the pods that write copies into claims. The claims come first, so that whoever has the wrong one makes no pod.
+func (w *Writer) Writers(ctx context.Context, r objects.Run, all []plan.RepositoryOrder, m objects.Mover) (*plan.Problem, error) {
+	for _, o := range all {
+		if why, err := w.AtRepository(ctx, r, o, m); why != nil || err != nil {
+			return why, err
+		}
+	}
+	return nil, nil
 }
 
 func kindOf(o client.Object) string {
@@ -172,7 +190,10 @@ func (w *Writer) Forget(ctx context.Context, namespace string, all []plan.Target
 func (w *Writer) Prove(ctx context.Context, namespace string, t plan.Target, proofs []api.ProofSummary) error {
 	status := applyv1alpha1.RecoveryPointStatus()
 	for _, p := range proofs {
-		one := applyv1alpha1.ProofSummary().WithDrill(p.Drill).WithRecoveryPoint(p.RecoveryPoint).WithLevel(p.Level).WithAt(p.At)
+		one := applyv1alpha1.ProofSummary().WithDrill(p.Drill).WithRecoveryPoint(p.RecoveryPoint).WithLevel(p.Level).WithAt(p.At).WithIndependent(p.Independent)
+		if p.From != "" { // it was recorded by a release that knew snapshots alone
+			one = one.WithFrom(p.From)
+		}
 		if p.RecoveryTime != nil {
 			one = one.WithRecoveryTime(*p.RecoveryTime)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -172,6 +173,16 @@ func TestPlantedViolations(t *testing.T) {
 		{"cmd/manager/a.go", `package main; import _ "github.com/kopia/kopia/repo"`, linked},
 		{"cmd/manager/a.go", `package main; import _ "example.org/m/internal/mover"`, linked},
 		{"cmd/manager/a.go", `package main; import _ "example.org/m/internal/mover/manifest"`, linked},
+		{"cmd/manager/a.go", `package main; import _ "example.org/m/internal/repository"`, linked},
+		{"controllers/a.go", `package controllers; import _ "github.com/kopia/kopia/repo"`, linked},
+		{"controllers/a.go", `package controllers; import _ "example.org/m/internal/repository"`, direction},
+		{"internal/apply/a.go", `package apply; import _ "github.com/kopia/kopia/repo"`, linked},
+		{"internal/apply/a.go", `package apply; import _ "example.org/m/internal/repository"`, direction},
+		{"internal/core/plan/a.go", `package plan; import _ "github.com/kopia/kopia/snapshot"`, linked},
+		{"internal/core/plan/a.go", `package plan; import _ "example.org/m/internal/repository"`, linked},
+		{"internal/repository/a.go", `package repository; import _ "example.org/m/internal/mover"`, direction},
+		{"internal/repository/a.go", `package repository; import "time"; var x = time.Now()`, name},
+		{"cmd/mover/a.go", `package main; import _ "example.org/m/internal/core/plan"`, direction},
 		{"internal/mover/result/a.go", `package result; import _ "os"`, library},
 		{"internal/mover/result/a.go", `package result; import _ "example.org/m/internal/mover/manifest"`, direction},
 		{"internal/core/plan/a.go", `package plan; import . "time"; var x = Now()`, dotImport},
@@ -196,8 +207,38 @@ func TestLinksAreFollowed(t *testing.T) {
 		{"cmd/mover/main.go", `package main; import _ "github.com/kopia/kopia/repo"`},
 		{"controllers/a_test.go", `package controllers; import _ "github.com/kopia/kopia/tests"`},
 	})
-	if len(found) != 1 || found[0].rule != linked || !strings.Contains(found[0].what, "internal/notify") {
-		t.Errorf("found %v", found)
+	var from []string
+	for _, v := range found {
+		if v.rule != linked || !strings.Contains(v.what, "internal/notify") {
+			t.Errorf("found %v", v)
+		}
+		from = append(from, v.where)
+	}
+	if slices.Sort(from); !slices.Equal(from, []string{"cmd/manager", "controllers"}) {
+		t.Errorf("found in %v", from)
+	}
+}
+
+// TestTheManagerDoesNotLinkTheLibrary asks the go tool itself, which sees through every module.
+func TestTheManagerDoesNotLinkTheLibrary(t *testing.T) {
+	root, module := findModule(t)
+	deps := func(program string) []string {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", program)
+		list.Dir = root
+		out, err := list.Output()
+		if err != nil {
+			t.Fatalf("go list -deps %s: %v", program, err)
+		}
+		return strings.Fields(string(out))
+	}
+	opens := func(p string) bool {
+		return within(p, "github.com/kopia/kopia") || within(p, module+"/internal/repository")
+	}
+	if !slices.ContainsFunc(deps("./cmd/mover"), opens) {
+		t.Error("the mover does not link the library: nothing was checked")
+	}
+	if all := deps("./cmd/manager"); slices.ContainsFunc(all, opens) {
+		t.Errorf("the manager links %s", all[slices.IndexFunc(all, opens)])
 	}
 }
 
@@ -217,7 +258,9 @@ func TestCleanHouse(t *testing.T) {
 		{"cmd/manager/main.go", `package main; import ("time"; _ "example.org/m/controllers"; _ "example.org/m/internal/config"); var start = time.Now()`},
 		{"cmd/manager/a.go", `package main; import _ "example.org/m/internal/mover/result"`},
 		{"cmd/mover/main.go", `package main; import (_ "example.org/m/internal/mover"; _ "example.org/m/internal/mover/manifest"; _ "github.com/kopia/kopia/repo")`},
-		{"internal/mover/a.go", `package mover; import (_ "example.org/m/internal/mover/manifest"; _ "example.org/m/internal/mover/result")`},
+		{"internal/mover/a.go", `package mover; import (_ "example.org/m/internal/mover/manifest"; _ "example.org/m/internal/mover/result"; _ "example.org/m/internal/repository")`},
+		{"internal/repository/a.go", `package repository; import (_ "github.com/kopia/kopia/repo"; _ "example.org/m/internal/core/order"; _ "example.org/m/internal/mover/result")`},
+		{"cmd/mover/do.go", `package main; import (_ "example.org/m/internal/core/order"; _ "example.org/m/internal/repository")`},
 		{"internal/sim/a.go", `package sim; import (_ "example.org/m/controllers"; _ "example.org/m/internal/testkit"; "time"); var x = time.Now()`},
 		{"test/e2e/a_test.go", `package e2e; import (_ "example.org/m/internal/core/plan"; _ "example.org/m/test/apiserver")`},
 		{"hack/chart/main.go", "package main\n" + lines(200)},

@@ -60,20 +60,28 @@ func check(module string, sources []source) []violation {
 	return append(all, checkLinks(links)...)
 }
 
-// checkLinks follows imports from each program to the libraries it must not link.
+// checkLinks follows imports from each folder to the libraries it must not link.
 func checkLinks(links map[string][]string) []violation {
 	var all []violation
-	for program, libraries := range heavy {
-		seen := map[string]bool{program: true}
-		for queue := []string{program}; len(queue) > 0; queue = queue[1:] {
+	for top, libraries := range heavy {
+		seen, queue := map[string]bool{}, []string{}
+		add := func(folder string) {
+			if !seen[folder] {
+				seen[folder] = true
+				queue = append(queue, folder)
+			}
+		}
+		for folder := range links {
+			if within(folder, top) {
+				add(folder)
+			}
+		}
+		for ; len(queue) > 0; queue = queue[1:] {
 			for _, imported := range links[queue[0]] {
 				if withinAny(imported, libraries) && !withinAny(imported, light) {
-					all = append(all, violation{linked, program, queue[0] + " imports " + imported})
+					all = append(all, violation{linked, top, queue[0] + " imports " + imported})
 				}
-				if !seen[imported] {
-					seen[imported] = true
-					queue = append(queue, imported)
-				}
+				add(imported)
 			}
 		}
 	}

@@ -36,6 +36,9 @@ type Options struct {
 	// ConfigDir is where the library writes its configuration, which holds credentials: memory, in a pod. Empty: a temporary folder.
 	ConfigDir string
 	ReadOnly  bool
+
+	now      func() time.Time // nil for the machine's
+	uncached bool             // nothing that was read is kept
 }
 
 // Failure is an error of a kind that the operator knows, one of the Failure constants of package result.
@@ -70,10 +73,13 @@ type ObjectID string
 // Repository is an opened repository.
 type Repository interface {
 	UniqueID() string
-	// Copies are the complete copies of the given volumes; of all for a zero Volume, of all of a point without ClaimUID.
+	// Copies are the complete copies of the given volumes; of all for a zero Volume, of all of a point without ClaimUID. A copy
+	// whose record cannot be read is none; where nothing else was asked for, that is an error.
 	Copies(ctx context.Context, of order.Volume) ([]Stored, error)
 	// Manifest opens the manifest of a copy.
 	Manifest(ctx context.Context, c Stored) (io.ReadCloser, error)
+	// Facts opens what the copy left for the next one to know; it is empty for a block volume.
+	Facts(ctx context.Context, c Stored) (io.ReadCloser, error)
 	// Tree is the folder with the data of a copy; a block volume has one file in it, BlockName.
 	Tree(ctx context.Context, c Stored) (ObjectID, error)
 	// Entries are the entries of a folder, by their names as they were, escaped or not.
@@ -126,8 +132,8 @@ type Writer interface {
 	Flush(ctx context.Context) error
 	// SaveData records the data of a volume: a snapshot of the library. It is not a copy yet.
 	SaveData(ctx context.Context, v order.Volume, claim string, root ObjectID, summary Summary, begun time.Time) (string, error)
-	// SaveRecord records that a copy is complete.
-	SaveRecord(ctx context.Context, data string, r order.Record, manifest io.Reader) (Stored, error)
+	// SaveRecord records that a copy is complete. The manifest and the facts are files beside the record.
+	SaveRecord(ctx context.Context, data string, r order.Record, manifest, facts io.Reader) (Stored, error)
 	// Forget removes the copies of a point, complete or not, and says how many were complete.
 	Forget(ctx context.Context, pointUID string) (int, error)
 	// Note keeps a text by name, in place of what it was before.

@@ -26,6 +26,7 @@ type store struct {
 	id     string
 	broken string // the reason for which probes fail; empty while they do not
 	mute   bool   // pods get no further than their node
+	lose   int    // how many of those that write are told to end first
 	orders []order.Order
 	pods   map[string]bool
 }
@@ -46,6 +47,13 @@ func (s *store) answer(pod string, o order.Order) (result.Done, bool) {
 		return result.Done{Reason: s.broken, Error: "it went wrong"}, true
 	case o.Probe != nil:
 		return result.Done{UniqueID: s.id, Probe: &result.Probe{Created: o.Probe.Create, Copies: 3, Bytes: 1 << 20}}, true
+	case o.Restore != nil && s.lose > 0:
+		s.lose--
+		return result.Done{UniqueID: s.id, Reason: result.FailureInterrupted, Error: "it was told to end"}, true
+	case o.Restore != nil:
+		return result.Done{UniqueID: s.id, Restore: &result.Restore{Files: 3, Bytes: 30}}, true
+	case o.Note != nil:
+		return result.Done{UniqueID: s.id}, true
 	case o.Verify != nil:
 		return result.Done{UniqueID: s.id, Verify: &result.Verify{Copies: 3, Bytes: 1 << 20}}, true
 	}
@@ -71,6 +79,8 @@ func (s *store) asked() string {
 			out = append(out, "catalogue")
 		case o.Probe != nil:
 			out = append(out, "probe")
+		case o.Restore != nil:
+			out = append(out, "restore")
 		case o.Verify != nil:
 			out = append(out, "verify")
 		case o.Maintain != nil:
@@ -78,6 +88,18 @@ func (s *store) asked() string {
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// note is the last text that was to be written beside the data.
+func (s *store) note() (text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.orders {
+		if o.Note != nil {
+			text = o.Note.Text
+		}
+	}
+	return text
 }
 
 // withStore has somebody run the pods of repositories in the world's namespace while the test lasts.

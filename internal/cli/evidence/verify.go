@@ -101,8 +101,8 @@ func write(out io.Writer, report evidence.Report) error {
 	for _, chain := range report.Chains {
 		for _, link := range chain.Links {
 			d := link.Drill
-			fmt.Fprintf(table, "%s\t%s/%s\t%s\t%s\t%s\t%s\n", instant(d.Finished), d.Policy.Namespace, d.Policy.Name,
-				or(d.Point.Name, "no point"), or(d.Level, "no level")+" of "+or(d.Required, "any"), verdict(d.Verdict, d.Reason), recovery(d.RecoverySeconds))
+			fmt.Fprintf(table, "%s\t%s/%s\t%s\t%s\t%s\t%s\t%s\n", instant(d.Finished), d.Policy.Namespace, d.Policy.Name,
+				or(d.Point.Name, "no point"), from(d.From, d.Independent), or(d.Level, "no level")+" of "+or(d.Required, "any"), verdict(d.Verdict, d.Reason), recovery(d.RecoverySeconds))
 		}
 	}
 	if err := table.Flush(); err != nil {
@@ -129,6 +129,16 @@ func instant(t time.Time) string {
 		return "-"
 	}
 	return t.Format(time.RFC3339)
+}
+
+func from(from string, independent bool) string {
+	switch {
+	case from == "":
+		return "-"
+	case independent:
+		return "from " + from + ", independent"
+	}
+	return "from " + from
 }
 
 func verdict(verdict, reason string) string {

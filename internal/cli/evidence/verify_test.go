@@ -130,9 +130,9 @@ func TestWhatIsPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `2026-11-01T03:00:00Z  shop/db  db-point-0  Intact of Intact    Passed                    recovered in 1m23s
-2026-11-02T03:00:00Z  shop/db  no point    no level of Intact  Failed (NoEligiblePoint)  recovery time not measured
-2026-11-03T03:00:00Z  shop/db  db-point-2  Intact of Intact    Passed                    recovered in 1m23s
+	want := `2026-11-01T03:00:00Z  shop/db  db-point-0  -  Intact of Intact    Passed                    recovered in 1m23s
+2026-11-02T03:00:00Z  shop/db  no point    -  no level of Intact  Failed (NoEligiblePoint)  recovery time not measured
+2026-11-03T03:00:00Z  shop/db  db-point-2  -  Intact of Intact    Passed                    recovered in 1m23s
 chain of shop/db: whole, from the first drill on; 3 statements, the last is ` + w.digests[2] + "\n"
 	if out != want {
 		t.Errorf("got\n%swant\n%s", out, want)

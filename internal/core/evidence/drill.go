@@ -31,6 +31,9 @@ const (
 	Aborted      = "Aborted"
 )
 
+// FromCopy says that a copy was restored, and no snapshot.
+const FromCopy = "Copy"
+
 // Levels are the depths of a proof, each including those before it.
 const (
 	Restored   = "Restored"
@@ -63,9 +66,11 @@ type Drill struct {
 	Phases    []Phase   `json:"phases"`
 	Checks    []Check   `json:"checks"`
 	// From is where the data was restored from: Snapshot, or Copy.
-	From         string `json:"from,omitempty"`
+	From string `json:"from,omitempty"`
+	// Copy is empty when snapshots were restored, and when no point was eligible.
+	Copy         Copy   `json:"copy,omitzero"`
 	StorageClass string `json:"storageClass,omitempty"`
-	// Independent says that the source's storage system had no part in the restore.
+	// Independent says that neither the repository nor the storage class fails together with the source's storage system.
 	Independent bool `json:"independent"`
 	// Level was reached, empty when not even Restored was; Required was asked for.
 	Level    string `json:"level"`
@@ -89,6 +94,14 @@ type Drill struct {
 type Object struct {
 	Name string `json:"name"`
 	UID  string `json:"uid"`
+}
+
+// Copy is which copy of a point was restored.
+type Copy struct {
+	Name       string `json:"name"`
+	Repository string `json:"repository"`
+	// RepositoryID is the repository's own unique ID, whatever it is called in a cluster.
+	RepositoryID string `json:"repositoryID"`
 }
 
 // Policy is whose promise was rehearsed. Its UID is what a chain belongs to.

@@ -51,6 +51,17 @@ func passed() Drill {
 	}
 }
 
+// elsewhere is a drill from a copy on to another storage system.
+func elsewhere() Drill {
+	d := passed()
+	d.From, d.Independent = FromCopy, true
+	d.Copy = Copy{Name: "offsite", Repository: "amsterdam", RepositoryID: strings.TrimPrefix(digest("repository"), digestPrefix)}
+	for n := range d.Point.Volumes {
+		d.Point.Volumes[n].SnapshotHandle = ""
+	}
+	return d
+}
+
 // flipped is a drill that found another content than was captured, the first of its policy.
 func flipped() Drill {
 	d := passed()
@@ -94,11 +105,15 @@ func drills() *rapid.Generator[Drill] {
 			Policy:    Policy{Namespace: name.Draw(t, "namespace"), Name: name.Draw(t, "policy"), UID: name.Draw(t, "policy UID")},
 			Drill:     Object{Name: name.Draw(t, "drill"), UID: name.Draw(t, "drill UID")},
 			Selection: Selection{Strategy: word.Draw(t, "strategy"), Seed: name.Draw(t, "seed"), EligibleDigest: digests.Draw(t, "eligible"), HandPicked: rapid.Bool().Draw(t, "hand-picked")},
-			From:      "Snapshot", Independent: rapid.Bool().Draw(t, "independent"), Reason: word.Draw(t, "reason"),
+			From:      "Snapshot", Reason: word.Draw(t, "reason"),
 			Required:        rapid.SampledFrom(levels).Draw(t, "required"),
 			RecoverySeconds: seconds.Draw(t, "recovery"), DataAgeSeconds: seconds.Draw(t, "age"),
 			Started: instant.Draw(t, "started"), Finished: maybe(instant).Draw(t, "finished"),
 			Previous: rapid.OneOf(rapid.Just(""), digests).Draw(t, "previous"), Operator: name.Draw(t, "operator"),
+		}
+		if rapid.Bool().Draw(t, "from a copy") {
+			d.From, d.Copy = FromCopy, Copy{Name: name.Draw(t, "copy"), Repository: name.Draw(t, "repository"), RepositoryID: digest("repository")[len(digestPrefix):]}
+			d.Independent = rapid.Bool().Draw(t, "independent")
 		}
 		for n := range rapid.IntRange(0, 4).Draw(t, "phases") {
 			d.Phases = append(d.Phases, Phase{Name: fmt.Sprint("Phase", n), State: word.Draw(t, "state"), Start: instant.Draw(t, "start"), End: maybe(instant).Draw(t, "end")})

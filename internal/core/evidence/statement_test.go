@@ -31,6 +31,7 @@ var examples = []struct {
 	{"passed", passed(), "sha256:3cec45f9fe7adaa16fd858e06f8fc7389007c573242f022f126e4e66a1e2f82e"},
 	{"content-differs", flipped(), "sha256:342eb4f61a7563be2a7397dd81fc8fbef33426546c2d633782a875e41ae704c8"},
 	{"quota-exceeded", unfingerprinted(), "sha256:84929fb853dce4781171028cb99f68a1fb27dd28e1633f28cd5b551656d9cff1"},
+	{"from-copy", elsewhere(), "sha256:ff7a5d58ce48bb57538f9607b571360904b832acab28a227d492177b03481220"},
 	{"no-eligible-point", pointless(), "sha256:53530506b299b45e5af16a66dbb9a1c0e33ba0e9b07287a2b316e941e0cfdb23"},
 }
 
@@ -155,6 +156,11 @@ func TestStatementRefuses(t *testing.T) {
 		{"point has content", func(d *Drill) { d.Point.Name, d.Point.UID = "", "" }},
 		{"has no claim or claimUID", func(d *Drill) { d.Point.Volumes[0].ClaimUID = "" }},
 		{`names the claim "data" twice`, func(d *Drill) { d.Point.Volumes[0].Claim = "data" }},
+		{"copy is", func(d *Drill) { d.Copy.RepositoryID = "" }},
+		{"copy is", func(d *Drill) { d.Copy.Name = "var/lib/secret" }},
+		{`a copy is named, but the drill was from "Snapshot"`, func(d *Drill) { d.From = "Snapshot" }},
+		{"independent, but no copy is named", func(d *Drill) { d.Copy, d.From = Copy{}, "Snapshot" }},
+		{"from a copy, but none is named", func(d *Drill) { d.Copy = Copy{} }},
 		{"a name has no slash", func(d *Drill) { d.Checks[0].Name = "var/lib/secret" }},
 		{"a name has no slash and no space", func(d *Drill) { d.Checks[0].Name = "a\nb" }},
 		{`checks names "amcheck" twice`, func(d *Drill) { d.Checks = append(d.Checks, d.Checks[0]) }},
@@ -180,7 +186,7 @@ func TestStatementRefuses(t *testing.T) {
 		{`needs check "amcheck", whose state is "TimedOut"`, func(d *Drill) { d.Checks[0].State = CheckTimedOut }},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
-			raw, err := Statement(with(passed(), tc.change))
+			raw, err := Statement(with(elsewhere(), tc.change))
 			if err == nil || !strings.Contains(err.Error(), tc.want) || raw != nil {
 				t.Errorf("got %s, %v", raw, err)
 			}

@@ -41,10 +41,13 @@ func (d Drill) validateNames() error {
 			all = append(all, fmt.Errorf("point.volumes names the claim %q twice", v.Claim))
 		}
 	}
+	if c := d.Copy; c != (Copy{}) && (!isName(c.Name) || !isName(c.Repository) || !isName(c.RepositoryID)) {
+		all = append(all, fmt.Errorf("copy is %+v; want a name, a repository and its ID, without slash and space", c))
+	}
 	checks := map[string]bool{}
 	for n, c := range d.Checks {
 		// A path must not get in by way of a name.
-		if c.Name == "" || strings.ContainsFunc(c.Name, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		if !isName(c.Name) {
 			all = append(all, fmt.Errorf("checks[%d].name is %q; a name has no slash and no space", n, c.Name))
 		}
 		if checks[c.Name] {
@@ -107,6 +110,15 @@ func (d Drill) validateHonesty() error {
 	if d.Verdict == Passed && (reached < 1 || reached < rank(d.Required)) {
 		all = append(all, fmt.Errorf("verdict %s at level %q, but %q was required", d.Verdict, d.Level, d.Required))
 	}
+	if d.Copy != (Copy{}) && d.From != FromCopy {
+		all = append(all, fmt.Errorf("a copy is named, but the drill was from %q", d.From))
+	}
+	if d.Independent && d.Copy == (Copy{}) {
+		all = append(all, errors.New("independent, but no copy is named"))
+	}
+	if reached > 0 && d.From == FromCopy && d.Copy == (Copy{}) {
+		all = append(all, fmt.Errorf("level %s from a copy, but none is named", d.Level))
+	}
 	if reached > 0 && len(d.Point.Volumes) == 0 {
 		all = append(all, fmt.Errorf("level %s, but no volume was restored", d.Level))
 	}
@@ -124,6 +136,11 @@ func (d Drill) validateHonesty() error {
 		}
 	}
 	return errors.Join(all...)
+}
+
+// isName says whether something is a name, and no path.
+func isName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) })
 }
 
 func isDigest(s string) bool {

@@ -41,7 +41,10 @@ func TestImportedShapes(t *testing.T) {
 	i := importedPoint()
 	p := objects.ImportedPoint(offsite(), i)
 	for name, shape := range map[string]any{
-		"password":        objects.Password(offsite(), "offsite-repository-password", "correct horse"),
+		"password": objects.Password(offsite(), "offsite-repository-password", "correct horse"),
+		"repository-probe": objects.RepositoryPod(objects.Run{Kind: "Repository", Namespace: "shop", Name: "offsite", UID: string(offsite().UID)}, plan.RepositoryOrder{
+			Name: "offsite-probe-x", Order: `{"version":1}`, Throw: throw,
+			Access: plan.Access{Repository: "offsite", Password: "offsite-repository-password", Credentials: "offsite-keys", CABundle: "offsite-ca"}}, mover),
 		"imported-point":  p,
 		"imported-status": objects.ImportedStatus(offsite(), p, i, slot.Add(24*time.Hour)),
 	} {

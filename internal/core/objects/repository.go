@@ -59,6 +59,13 @@ func RepositoryPod(r Run, o plan.RepositoryOrder, m Mover) *corev1.Pod {
 			s.NodeSelector, s.Tolerations = maps.Clone(at.NodeSelector), slices.Clone(at.Tolerations)
 		}
 	}
+	mountAll(s, &c, o)
+	s.Containers = []corev1.Container{c}
+	return p
+}
+
+// mountAll gives a pod what it needs: its order, the Secrets, scratch space, and the volume that is copied or written.
+func mountAll(s *corev1.PodSpec, c *corev1.Container, o plan.RepositoryOrder) {
 	mount := func(name, path string, readOnly bool, source corev1.VolumeSource) {
 		s.Volumes = append(s.Volumes, corev1.Volume{Name: name, VolumeSource: source})
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: name, MountPath: path, ReadOnly: readOnly})
@@ -84,8 +91,6 @@ func RepositoryPod(r Run, o plan.RepositoryOrder, m Mover) *corev1.Pod {
 	default:
 		mount(volumeName, order.VolumeDir, !o.Writes, claimVolume("", o.Claim, !o.Writes).VolumeSource)
 	}
-	s.Containers = []corev1.Container{c}
-	return p
 }
 
 func orderFile() corev1.VolumeSource {

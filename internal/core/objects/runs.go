@@ -51,7 +51,7 @@ func (r Run) meta(name string, throw time.Time) metav1.ObjectMeta {
 	return m
 }
 
-// Claim is a claim that is made from a snapshot.
+// Claim is a claim that is made from a snapshot, or an empty one into which a copy is written.
 func Claim(r Run, o plan.ClaimOrder) *corev1.PersistentVolumeClaim {
 	c := &corev1.PersistentVolumeClaim{
 		ObjectMeta: r.meta(o.Name, o.Throw),
@@ -63,10 +63,25 @@ func Claim(r Run, o plan.ClaimOrder) *corev1.PersistentVolumeClaim {
 			Resources:        corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: o.Size}},
 		},
 	}
+	if o.Source.Copy != nil {
+		c.Spec.DataSource = nil
+		c.Labels[api.LabelAttempt], c.Labels[api.LabelClaimUID] = strconv.Itoa(o.Attempt), o.Source.ClaimUID
+		metav1.SetMetaDataAnnotation(&c.ObjectMeta, api.AnnotationClaim, o.Source.Claim)
+	}
 	for k, v := range o.Labels {
 		c.Labels[k] = v
 	}
 	return c
+}
+
+// Brought says whether a claim was made by a run: from a snapshot, or, where a copy was to be written into it, by a name that nobody
+// else gives. Labels can be put on anything.
+func Brought(r Run, c *corev1.PersistentVolumeClaim) bool {
+	if s := c.Spec.DataSource; s != nil {
+		return s.Kind == "VolumeSnapshot"
+	}
+	claim, uid := c.Annotations[api.AnnotationClaim], c.Labels[api.LabelClaimUID]
+	return claim != "" && uid != "" && c.Name == names.Throwaway(claim, r.UID, uid)
 }
 
 // accessModes are those of a list separated by commas. What is no access mode is passed over; where none is left it is ReadWriteOnce.
@@ -285,12 +300,15 @@ func application(k api.Check, base corev1.Container) (corev1.Container, *corev1.
 	return base, probe
 }
 
-// Isolation is the NetworkPolicy that lets the pods of a run talk to nobody.
+// Isolation is the NetworkPolicy that lets the pods of a run talk to nobody, but for those that bring a copy from its repository.
 func Isolation(r Run, throw time.Time) *networkingv1.NetworkPolicy {
 	return &networkingv1.NetworkPolicy{
 		ObjectMeta: r.meta(names.Isolation(r.Name, r.UID), throw),
 		Spec: networkingv1.NetworkPolicySpec{
-			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{api.LabelRunUID: r.UID}},
+			PodSelector: metav1.LabelSelector{
+				MatchLabels:      map[string]string{api.LabelRunUID: r.UID},
+				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: api.LabelReachesRepository, Operator: metav1.LabelSelectorOpDoesNotExist}},
+			},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
 		},
 	}

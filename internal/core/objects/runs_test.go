@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
@@ -37,6 +38,20 @@ func claimThatStays() plan.ClaimOrder {
 	o := claimOrder("Block")
 	o.Throw, o.Labels = time.Time{}, map[string]string{"app": "shop"}
 	return o
+}
+
+// claimForCopy asks for an empty claim, the second of its name.
+func claimForCopy() plan.ClaimOrder {
+	o := claimOrder("Filesystem")
+	o.Attempt, o.Source.Snapshot = 1, plan.Target{}
+	o.Source.ClaimUID, o.Source.Copy = "99999999-8888-7777-6666-555555555555", &plan.CopySource{}
+	o.Name = names.Throwaway(o.Source.Claim, run().UID, o.Source.ClaimUID)
+	return o
+}
+
+func writeOrder(privileged bool) plan.RepositoryOrder {
+	return plan.RepositoryOrder{Name: "data-write-x", Order: `{"version":1}`, Claim: "data-restored-x", Mode: "Filesystem", Writes: true, Privileged: privileged, Throw: throw,
+		Access: plan.Access{Repository: "amsterdam", Password: "amsterdam-repository-password", Credentials: "keys"}}
 }
 
 func readOrder(mode string, privileged bool) plan.ReadOrder {
@@ -147,6 +162,41 @@ func restrictedPod(t *rapid.T, p *corev1.Pod) {
 			if e.ValueFrom != nil {
 				t.Fatalf("container %s reads %s from elsewhere", c.Name, e.Name)
 			}
+		}
+	}
+}
+
+// TestClaimForCopyIsEmpty: whatever is known of snapshots, a claim for a copy is made from nothing.
+func TestClaimForCopyIsEmpty(t *testing.T) {
+	o := claimForCopy()
+	o.Source.Snapshot, o.Source.Handle = plan.Target{Name: "data-snapshot", UID: "u"}, "snap"
+	if c := objects.Claim(run(), o); c.Spec.DataSource != nil || c.Spec.DataSourceRef != nil {
+		t.Errorf("it is made from %+v", c.Spec.DataSource)
+	}
+}
+
+// TestBrought: of what bears a run's labels, only what a run makes is a run's: others' claims must not go with it.
+func TestBrought(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*corev1.PersistentVolumeClaim)
+		want bool
+	}{
+		"for a copy":                  {func(*corev1.PersistentVolumeClaim) {}, true},
+		"of another name":             {func(c *corev1.PersistentVolumeClaim) { c.Name = "contacts" }, false},
+		"that says it is for another": {func(c *corev1.PersistentVolumeClaim) { c.Annotations[api.AnnotationClaim] = "logs" }, false},
+		"that does not say for which": {func(c *corev1.PersistentVolumeClaim) { delete(c.Labels, api.LabelClaimUID) }, false},
+		"from a snapshot":             {func(c *corev1.PersistentVolumeClaim) { *c = *objects.Claim(run(), claimOrder("Block")) }, true},
+		"from something else": {func(c *corev1.PersistentVolumeClaim) {
+			c.Spec.DataSource = &corev1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: "x"}
+		}, false},
+		"of a run whose UID is another": {func(c *corev1.PersistentVolumeClaim) {
+			c.Name = names.Throwaway("data", "other", c.Labels[api.LabelClaimUID])
+		}, false},
+	} {
+		claim := objects.Claim(run(), claimForCopy())
+		c.edit(claim)
+		if got := objects.Brought(run(), claim); got != c.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // Bringing volumes back is one thing, whoever asks for it: a drill, a restore, or the recording of a fingerprint. Each
-// volume of a point becomes a claim from its snapshot, and a pod reads every byte of it. So a drill says something about the real day.
+// volume of a point becomes a claim from its snapshot, or an empty claim into which a pod writes a copy; and then a pod reads every
+// byte of it. So a drill says something about the real day.
 
 // MostBrought is how many volumes one run brings back at most: its status names every one of them.
 const MostBrought = 50
@@ -23,7 +24,7 @@ const MostBrought = 50
 // mostAttempts is how often a pod that was lost, not one that failed, is followed by another.
 const mostAttempts = 3
 
-// Source is a volume of a recovery point, as its snapshot tells.
+// Source is a volume of a recovery point, as its snapshot tells, or the record of a copy.
 type Source struct {
 	Claim, ClaimUID string
 	Snapshot        Target // the VolumeSnapshot
@@ -33,6 +34,7 @@ type Source struct {
 	Mode            string            // Filesystem or Block
 	AccessModes     string            // of the captured claim, separated by commas; empty when they are not known
 	Size            resource.Quantity // what the restored volume must have at least
+	Copy            *CopySource       // the copy that it is brought back from; nil for its snapshot
 	Problem         *Problem          // why it cannot be brought back; nil when it can
 }
 
@@ -40,6 +42,7 @@ type Source struct {
 type BroughtClaim struct {
 	Target
 	RunUID   string
+	Attempt  int // of those that a copy is written into, counted from 0
 	Bound    bool
 	Deleting bool
 	Volume   string // the PersistentVolume
@@ -77,7 +80,9 @@ type BroughtPod struct {
 	Waits    *Problem // what keeps a pending pod from running; nil when it is not known
 	ExitCode int32
 	ImageID  string
-	Result   *ReadResult // what a reader told in the end; nil when it told nothing
+	Starved  bool              // it is lost because it ran out of memory
+	Result   *ReadResult       // what a reader told in the end; nil when it told nothing
+	Told     *RepositoryResult // what a pod that speaks to a repository told in the end; nil when it told nothing
 }
 
 // ReadResult is what a reader found in a volume.
@@ -108,15 +113,16 @@ type Leftover struct {
 	Claim    string // the claim of a PersistentVolume
 }
 
-// ClaimOrder asks for one claim made from a snapshot.
+// ClaimOrder asks for one claim made from a snapshot, or for an empty one.
 type ClaimOrder struct {
-	Name   string
-	Class  string
-	Size   resource.Quantity
-	Labels map[string]string
-	Access string // access modes, separated by commas; empty for ReadWriteOnce
-	Source Source
-	Throw  time.Time // when it is swept away at the latest; zero for a claim that stays
+	Name    string
+	Class   string
+	Size    resource.Quantity
+	Labels  map[string]string
+	Access  string // access modes, separated by commas; empty for ReadWriteOnce
+	Source  Source
+	Attempt int       // of those that a copy is written into
+	Throw   time.Time // when it is swept away at the latest; zero for a claim that stays
 }
 
 // MountOrder asks for other mount options of a PersistentVolume.
@@ -150,9 +156,14 @@ type bringing struct {
 	failed     bool
 	conclusive bool // the failure speaks of the point or its storage system, not of circumstances
 
+	writing api.VolumeWriting // which volume it is that a copy is written into; a change is on record before anything follows from it
+	partial bool              // only some paths were asked for
+
 	claim   *ClaimOrder // what is to be asked for next
 	options *MountOrder
+	write   *RepositoryOrder
 	pod     *ReadOrder
+	remove  []Leftover // what is left of an attempt that was lost
 }
 
 // landing says into what a volume is brought back.
@@ -166,37 +177,57 @@ type landing struct {
 	throw    time.Time
 	stays    bool // the claim is not thrown away
 	manifest bool // the list of files is wanted, too
+	writing  api.VolumeWriting
+	paths    []string // of a copy; empty for all of it
 }
 
 // bring judges how far one volume is, and what is to be asked for next.
 func bring(o Brought, s Source, t landing) bringing {
+	if s.Copy != nil {
+		return bringCopy(o, s, t)
+	}
+	b, claim := bringClaim(o, s, &t)
+	if b.failed {
+		return b
+	}
+	b = b.reader(o, t, claim.Bound)
+	if mountFirst(o, s, t, claim) {
+		b.pod = nil
+	}
+	return b
+}
+
+// bringClaim judges the claim that a volume is brought back into, and completes where it lands.
+func bringClaim(o Brought, s Source, t *landing) (bringing, BroughtClaim) {
 	b := bringing{source: s, as: t.name}
 	if s.Problem != nil {
-		return b.fail(true, *s.Problem)
+		return b.fail(s.Copy == nil || speaksOfCopy(*s.Problem), *s.Problem), BroughtClaim{}
 	}
 	if t.class == "" {
 		t.class = s.StorageClass
 	}
 	if bad := classProblem(o.Classes, t.class, s); bad != nil {
-		return b.fail(false, *bad)
+		return b.fail(false, *bad), BroughtClaim{}
 	}
 	claim, is := o.Claims[t.name]
 	switch {
 	case !is || claim.Deleting:
-		b.claim = &ClaimOrder{Name: t.name, Class: t.class, Size: larger(s.Size, t.size), Labels: t.labels, Access: t.access, Source: s, Throw: t.throw}
+		b.claim = &ClaimOrder{Name: t.name, Class: t.class, Size: larger(s.Size, t.size), Labels: t.labels, Access: t.access, Source: s, Attempt: int(t.writing.Attempt), Throw: t.throw}
 		if t.stays {
 			b.claim.Throw = time.Time{}
 		}
 	case claim.RunUID != o.RunUID:
-		return b.fail(false, Problem{api.ReasonNameTaken, fmt.Sprintf("claim %q exists and was not made for this; delete or rename it", t.name)})
+		return b.fail(false, Problem{api.ReasonNameTaken, fmt.Sprintf("claim %q exists and was not made for this; delete or rename it", t.name)}), claim
 	default:
 		b.volume, b.size, b.options = claim.Volume, claim.Size, mountable(claim.Mount)
 	}
-	b = b.reader(o, t, claim.Bound)
-	if o.XFSAtOnce[t.class] && s.Mode != modeBlock && !(claim.Bound && claim.Mount != nil) {
-		b.pod = nil // a kubelet that read the old options tries with them for two minutes
-	}
-	return b
+	return b, claim
+}
+
+// mountFirst says whether a pod is asked for only once it is known how the volume is mounted: a kubelet that read the old
+// options tries with them for two minutes.
+func mountFirst(o Brought, s Source, t landing, claim BroughtClaim) bool {
+	return o.XFSAtOnce[t.class] && s.Mode != modeBlock && !(claim.Bound && claim.Mount != nil)
 }
 
 const (
@@ -219,8 +250,9 @@ func mountable(m *VolumeMount) *MountOrder {
 // reader judges the pod that reads the volume. It is asked for together with the claim: a class that waits for its first
 // consumer makes no volume without it.
 func (b bringing) reader(o Brought, t landing, bound bool) bringing {
+	first := int(t.writing.Attempt) * mostAttempts // whoever read another volume says nothing of this one
 	for attempt := range mostAttempts {
-		name := names.Reader(b.source.Claim, o.RunUID, b.source.ClaimUID, attempt)
+		name := names.Reader(b.source.Claim, o.RunUID, b.source.ClaimUID, first+attempt)
 		pod, is := o.Pods[name]
 		switch {
 		case !is:
@@ -239,14 +271,8 @@ func (b bringing) reader(o Brought, t landing, bound bool) bringing {
 func (b bringing) judgeReader(pod BroughtPod, bound bool) bringing {
 	b.mounted = pod.Phase != PodPending
 	switch r := pod.Result; {
-	case pod.Phase == PodPending && pod.Waits != nil:
-		b = b.wait(pod.Waits.Reason, pod.Waits.Message)
-		b.failed = pod.Waits.Reason == api.ReasonImageUnavailable
-		return b
-	case pod.Phase == PodPending && !bound:
-		return b.wait(api.ReasonRestorePending, "the storage system has not delivered the volume yet")
 	case pod.Phase == PodPending:
-		return b.wait(api.ReasonRestorePending, "the restored volume is being mounted")
+		return b.starting(pod, bound)
 	case pod.Phase == PodRunning:
 		return b.wait(api.ReasonReading, "every byte is being read")
 	case r != nil && r.Unreadable > 0:
@@ -263,9 +289,22 @@ func (b bringing) judgeReader(pod BroughtPod, bound bool) bringing {
 	}
 }
 
+// starting is a volume whose pod does not run yet.
+func (b bringing) starting(pod BroughtPod, bound bool) bringing {
+	switch {
+	case pod.Waits != nil:
+		b = b.wait(pod.Waits.Reason, pod.Waits.Message)
+		b.failed = pod.Waits.Reason == api.ReasonImageUnavailable
+		return b
+	case !bound:
+		return b.wait(api.ReasonRestorePending, "the storage system has not delivered the volume yet")
+	}
+	return b.wait(api.ReasonRestorePending, "the restored volume is being mounted")
+}
+
 func (b bringing) fail(conclusive bool, why Problem) bringing {
 	b.failed, b.conclusive, b.problem = true, conclusive, &why
-	b.claim, b.options, b.pod = nil, nil, nil
+	b.claim, b.options, b.write, b.pod, b.remove = nil, nil, nil, nil, nil
 	return b
 }
 
@@ -277,6 +316,9 @@ func (b bringing) wait(reason, message string) bringing {
 // late is what a volume that still waits at the deadline has failed of. A storage system that did not deliver speaks
 // against the restore; a pod that found no place does not.
 func (b bringing) late() bringing {
+	if b.source.Copy != nil {
+		return b.lateCopy()
+	}
 	switch b.problem.Reason {
 	case api.ReasonRestorePending:
 		return b.fail(true, Problem{api.ReasonRestoreTimedOut, "the storage system did not deliver the volume in time"})
@@ -290,12 +332,18 @@ func (b bringing) late() bringing {
 func classProblem(classes map[string]string, class string, s Source) *Problem {
 	provisioner, is := classes[class]
 	switch {
+	case s.Copy != nil && is: // what a copy holds fits into any
+		return nil
+	case s.Copy != nil && class == "":
+		return &Problem{api.ReasonStorageClassNotFound, fmt.Sprintf("claim %s had no storage class; set storageClassName", s.Claim)}
+	case s.Copy != nil:
+		return &Problem{api.ReasonStorageClassNotFound, fmt.Sprintf("storage class %q does not exist; set storageClassName to one that does", class)}
 	case class == "":
 		return &Problem{api.ReasonStorageClassNotFound, fmt.Sprintf("claim %s had no storage class; set storageClassName to one of driver %s", s.Claim, s.Driver)}
 	case !is:
 		return &Problem{api.ReasonStorageClassNotFound, fmt.Sprintf("storage class %q does not exist; set storageClassName to one of driver %s", class, s.Driver)}
 	case provisioner != s.Driver:
-		return &Problem{api.ReasonDriverMismatch, fmt.Sprintf("storage class %q belongs to driver %s, and a snapshot can only be restored by its own driver, %s; set storageClassName to a class of that driver", class, provisioner, s.Driver)}
+		return &Problem{api.ReasonDriverMismatch, fmt.Sprintf("storage class %q belongs to driver %s, and a snapshot can only be restored by its own driver, %s; set storageClassName to a class of that driver, or restore from a copy", class, provisioner, s.Driver)}
 	}
 	return nil
 }
@@ -309,12 +357,16 @@ func larger(a, b resource.Quantity) resource.Quantity {
 
 // compare says what is wrong with what was read, beside the fingerprint of the point; nil when they are equal. No file is named.
 func compare(b bringing, recorded *api.PointFingerprint) *Problem {
-	want := fingerprintOf(recorded, b.source.Claim)
+	want := wantedOf(b.source, recorded)
 	switch {
+	case b.partial:
+		return &Problem{api.ReasonFingerprintMissing, "only a part of the volume was restored; each file was compared with the copy as it was written"}
 	case want == nil:
 		return &Problem{api.ReasonFingerprintMissing, "no fingerprint of this volume was recorded at the capture"}
 	case want.Digest == b.read.Digest:
 		return nil
+	case b.writing.Lost > 0:
+		return ownershipNotKept(b.writing.Lost)
 	case want.Files != b.read.Files || want.Bytes != b.read.Bytes:
 		return &Problem{api.ReasonContentDiffers, fmt.Sprintf("captured were %d files of %d bytes, read were %d files of %d bytes", want.Files, want.Bytes, b.read.Files, b.read.Bytes)}
 	}
@@ -346,7 +398,7 @@ func levelOf(b bringing, recorded *api.PointFingerprint) api.ProofLevel {
 
 // tooMany says why a point is not brought back whole; nil when it can be.
 func tooMany(p *api.RecoveryPoint) *Problem {
-	if c := p.Status.Capture; c == nil || c.Volumes > MostBrought || int(c.Volumes) > len(p.Status.Volumes) {
+	if n := volumesOf(p); n == 0 || n > MostBrought || n > len(p.Status.Volumes) {
 		return &Problem{api.ReasonTooManyVolumes, fmt.Sprintf("the point has more volumes than the %d that one run brings back at most; split the policy", MostBrought)}
 	}
 	return nil

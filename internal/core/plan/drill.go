@@ -29,9 +29,12 @@ type DrillObserved struct {
 	Siblings             []*api.RestoreDrill  // other drills of the same policy
 	Running              int                  // other drills under way in the cluster
 	Storage              []string             // the storage stack, before the drill started
-	Sources              []Source             // the volumes of the chosen point
+	Sources              []Source             // the volumes of the chosen point, as its snapshots tell
+	Vaults               Vaults               // where its copies are
+	Domains              Domains              // what fails together
 	Brought              Brought
 	Evidence             *api.EvidenceReference // of this drill, when it was recorded
+	Envelope             string                 // the signed statement, for the dossiers
 	Settings             Settings
 	NamespaceTerminating bool
 }
@@ -43,9 +46,11 @@ type DrillPlan struct {
 	Throw     time.Time // when what is made is swept away at the latest
 	Claims    []ClaimOrder
 	Mounts    []MountOrder
+	Writes    []RepositoryOrder
 	Reads     []ReadOrder
 	Check     *CheckOrder
 	Remove    []Leftover
+	Dossiers  []RepositoryOrder
 	Record    bool // the evidence of the verdict is to be recorded
 	Status    api.RestoreDrillStatus
 	Notes     []Note
@@ -70,6 +75,7 @@ type CheckVolume struct {
 
 // ForDrill decides what is next for a drill.
 func ForDrill(o DrillObserved, now time.Time) DrillPlan {
+	o.Sources = o.frozenSources()
 	p := DrillPlan{Status: *o.Drill.Status.DeepCopy()}
 	deleting := !o.Drill.DeletionTimestamp.IsZero()
 	held := slices.Contains(o.Drill.Finalizers, api.FinalizerThrowaways)
@@ -137,11 +143,11 @@ func (p *DrillPlan) planStart(o DrillObserved, now time.Time) {
 	if bad != nil {
 		p.freeze(o, nil, now)
 		p.phase(api.PhaseSelecting, api.PhaseFailed, bad.Message, now)
-		p.conclude(api.VerdictFailed, *bad, now)
+		p.conclude(noPointVerdict(*bad), *bad, now)
 		return
 	}
 	p.freeze(o, point, now)
-	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning, Message: fmt.Sprintf("rehearsing recovery point %s", point.Name)})
+	p.Notes = append(p.Notes, Note{Reason: api.ReasonDrillRunning, Message: "rehearsing " + rehearsed(p.Status.Run)})
 	p.phase(api.PhaseSelecting, api.PhaseSucceeded, "", now)
 	p.phase(api.PhaseRestoring, api.PhaseRunning, "", now)
 }
@@ -173,6 +179,9 @@ func drillWaits(o DrillObserved) *Problem {
 			return &Problem{api.ReasonDrillWaiting, fmt.Sprintf("drill %s of the same policy comes first", d.Name)}
 		}
 	}
+	if why := drillAwaitsCopy(o); why != nil {
+		return why
+	}
 	if o.Running >= o.Settings.Drills {
 		return &Problem{api.ReasonDrillWaiting, fmt.Sprintf("%d drills are under way in the cluster, as many as may be", o.Running)}
 	}
@@ -188,20 +197,22 @@ func drillPoint(o DrillObserved) (*api.RecoveryPoint, api.DrillSelection, *Probl
 		switch {
 		case i < 0:
 			return nil, s, &Problem{api.ReasonPointNotFound, fmt.Sprintf("spec.recoveryPoint.name: there is no RecoveryPoint %q in this namespace", r.Name)}
+		case drillFrom(o) == api.FromCopy:
+			_, bad := o.copyOf(o.Points[i])
+			return o.Points[i], s, bad
 		case !Complete(o.Points[i]) || o.Points[i].Status.PointInTime == nil:
 			return nil, s, &Problem{api.ReasonPointNotComplete, fmt.Sprintf("recovery point %s is not complete, and cannot be restored whole", r.Name)}
 		}
 		return o.Points[i], s, nil
 	}
 	points := slices.DeleteFunc(slices.Clone(o.Points), func(q *api.RecoveryPoint) bool { return PolicyUID(q) != string(o.Policy.UID) })
-	eligible := restorable(points, required)
+	eligible, none := drillEligible(o, points, required)
 	how := o.Drill.Spec.Select
 	if d := o.Policy.Spec.Drill; how == "" && d != nil {
 		how = d.Select
 	}
 	if len(eligible) == 0 {
-		bad := noEligible(points, required)
-		return nil, api.DrillSelection{Strategy: how, EligibleDigest: eligibleDigest(nil)}, &bad
+		return nil, api.DrillSelection{Strategy: how, EligibleDigest: eligibleDigest(nil)}, &none
 	}
 	point, s := choose(how, drillSeed(o.Drill), eligible)
 	return point, s, nil
@@ -221,7 +232,7 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	run := &api.DrillRun{
 		Policy: o.Policy.Name, PolicyUID: string(o.Policy.UID), Required: requiredProof(o.Policy, checks),
 		StartedAt: metav1.NewTime(now.UTC().Truncate(time.Second)), Deadline: metav1.NewTime(now.Add(drillTimeout(o)).UTC().Truncate(time.Second)),
-		StorageClassName: spec.StorageClassName, Mover: o.Policy.Spec.Mover.DeepCopy(), Checks: checks, Storage: o.Storage,
+		StorageClassName: spec.StorageClassName, Mover: o.Policy.Spec.Mover.DeepCopy(), Checks: checks, Storage: o.Storage, From: drillFrom(o),
 	}
 	if point != nil {
 		run.RecoveryPoint = api.DrilledPoint{Name: point.Name, UID: string(point.UID), PointInTime: *point.Status.PointInTime}
@@ -230,6 +241,9 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	d := ptr.Deref(o.Policy.Spec.Drill, api.Drill{})
 	if run.StorageClassName == "" {
 		run.StorageClassName = d.StorageClassName
+	}
+	if point != nil && run.From == api.FromCopy {
+		o.freezeCopy(run, point)
 	}
 	switch {
 	case spec.Cleanup != nil:

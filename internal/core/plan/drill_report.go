@@ -22,7 +22,7 @@ func (p *DrillPlan) Refused(o DrillObserved, why Problem, now time.Time) {
 // conclude states the verdict, and how long the recovery took to the level that was reached.
 func (p *DrillPlan) conclude(v api.Verdict, why Problem, now time.Time) {
 	p.Status.Verdict, p.Status.FinishedAt = v, timePtr(now.Truncate(time.Second))
-	p.Claims, p.Reads, p.Check, p.Isolate = nil, nil, nil, false
+	p.Claims, p.Writes, p.Reads, p.Remove, p.Check, p.Isolate = nil, nil, nil, nil, nil, false
 	for i := range p.Status.Phases {
 		if f := &p.Status.Phases[i]; f.State == api.PhaseRunning {
 			state := api.PhaseFailed
@@ -84,14 +84,15 @@ func (p *DrillPlan) planAfter(o DrillObserved, now time.Time) {
 		p.Status.Evidence = o.Evidence
 	}
 	p.Record = p.Status.Run != nil && p.Status.Evidence == nil && !o.NamespaceTerminating
+	p.planDossiers(o, now)
 	if due := p.cleanupDue(o); now.Before(due) {
 		p.wakeAt(due)
 		return
 	}
 	p.phase(api.PhaseCleaningUp, api.PhaseRunning, "", now)
 	p.nameVolumes(o.Brought.Leftovers)
-	p.Remove = stillToRemove(o.Brought.Leftovers)
-	if len(o.Brought.Leftovers) > 0 {
+	p.Remove = p.spareDossiers(stillToRemove(o.Brought.Leftovers), string(o.Drill.UID))
+	if len(o.Brought.Leftovers) > 0 || p.dossiersOpen() {
 		p.wakeAt(now.Add(lookAgain(now.Sub(p.phaseOf(api.PhaseCleaningUp).StartedAt.Time))))
 		return
 	}

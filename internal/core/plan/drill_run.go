@@ -70,10 +70,11 @@ func (p *DrillPlan) bringAll(o DrillObserved, now time.Time) []bringing {
 			out = append(out, *was)
 			continue
 		}
-		b := bring(o.Brought, s, landing{
-			name: names.Throwaway(s.Claim, string(o.Drill.UID), s.ClaimUID), class: run.StorageClassName,
-			mover: run.Mover, throw: throwAt(run),
-		})
+		into := landing{name: names.Throwaway(s.Claim, string(o.Drill.UID), s.ClaimUID), class: run.StorageClassName, mover: run.Mover, throw: throwAt(run)}
+		if w := p.writing(s.Claim); w != nil {
+			into.writing = *w
+		}
+		b := bring(o.Brought, s, into)
 		if late && !b.done && !b.failed {
 			b = b.late()
 		}
@@ -88,6 +89,10 @@ func (p *DrillPlan) bringAll(o DrillObserved, now time.Time) []bringing {
 			if b.options != nil {
 				p.Mounts = append(p.Mounts, *b.options)
 			}
+			if b.write != nil {
+				p.Writes = append(p.Writes, *b.write)
+			}
+			p.Remove = append(p.Remove, b.remove...)
 			if b.pod != nil {
 				p.Reads = append(p.Reads, *b.pod)
 			}
@@ -104,7 +109,11 @@ func (p *DrillPlan) wasRead(s Source) *bringing {
 	}
 	for _, v := range p.Status.Volumes {
 		if v.Claim == s.Claim && v.Read != nil {
-			return &bringing{source: s, as: v.Throwaway, volume: v.Volume, mounted: true, done: true, read: v.Read}
+			was := bringing{source: s, as: v.Throwaway, volume: v.Volume, mounted: true, done: true, read: v.Read}
+			if v.Writing != nil {
+				was.writing = *v.Writing
+			}
+			return &was
 		}
 	}
 	return nil
@@ -123,7 +132,7 @@ func (p *DrillPlan) recordVolumes(volumes []bringing, recorded *api.PointFingerp
 	}
 	p.Status.Volumes = nil
 	for _, b := range volumes {
-		v := api.DrillVolume{Claim: b.source.Claim, ClaimUID: b.source.ClaimUID, Throwaway: b.as, Volume: b.volume, Read: b.read, Level: levelOf(b, recorded)}
+		v := api.DrillVolume{Claim: b.source.Claim, ClaimUID: b.source.ClaimUID, Throwaway: b.as, Volume: b.volume, Read: b.read, Level: levelOf(b, recorded), Writing: writingOf(b)}
 		if v.Volume == "" {
 			v.Volume = was[v.Claim].Volume
 		}
@@ -346,7 +355,7 @@ func (p *DrillPlan) judgeLevel(now time.Time) {
 	p.raiseLevel()
 	run := p.Status.Run
 	if levels.Depth(p.Status.Level) >= levels.Depth(run.Required) {
-		p.conclude(api.VerdictPassed, Problem{api.ReasonDrillPassed, fmt.Sprintf("recovery point %s was proven to be %s", run.RecoveryPoint.Name, p.Status.Level)}, now)
+		p.conclude(api.VerdictPassed, Problem{api.ReasonDrillPassed, fmt.Sprintf("%s was proven to be %s", rehearsed(run), p.Status.Level)}, now)
 		return
 	}
 	p.conclude(api.VerdictFailed, Problem{api.ReasonProofTooShallow,

@@ -21,7 +21,7 @@ func Attested(d *api.RestoreDrill, sources []Source, point *api.RecoveryPoint, n
 	out := evidence.Drill{
 		Policy: evidence.Policy{Namespace: d.Namespace, NamespaceUID: namespaceUID, Name: run.Policy, UID: run.PolicyUID},
 		Drill:  evidence.Object{Name: d.Name, UID: string(d.UID)},
-		From:   "Snapshot", StorageClass: run.StorageClassName,
+		From:   string(DrillFrom(d, nil)), StorageClass: run.StorageClassName, Independent: run.Independent,
 		Level: string(s.Level), Required: string(run.Required), Verdict: string(s.Verdict),
 		Started: run.StartedAt.Time, Finished: s.FinishedAt.Time, Previous: previous, Operator: operator,
 	}
@@ -49,6 +49,9 @@ func Attested(d *api.RestoreDrill, sources []Source, point *api.RecoveryPoint, n
 			p.End = f.FinishedAt.Time
 		}
 		out.Phases = append(out.Phases, p)
+	}
+	if run.Copy != "" {
+		out.Copy = evidence.Copy{Name: run.Copy, Repository: run.Repository, RepositoryID: run.RepositoryID}
 	}
 	out.Checks = attestedChecks(d)
 	if run.RecoveryPoint.UID == "" {
@@ -87,7 +90,7 @@ func attestedVolumes(d *api.RestoreDrill, sources []Source, point *api.RecoveryP
 	for _, v := range d.Status.Volumes {
 		s := bySource[v.Claim]
 		one := evidence.Volume{Claim: v.Claim, ClaimUID: v.ClaimUID, SnapshotHandle: s.Handle, Driver: s.Driver}
-		if f := fingerprintOf(recorded, v.Claim); f != nil {
+		if f := wantedOf(s, recorded); f != nil {
 			one.Fingerprint = f.Digest
 		}
 		if v.Read != nil && v.Level == api.LevelIntact { // also when the point, and its fingerprint with it, has gone since

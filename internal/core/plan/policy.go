@@ -40,11 +40,12 @@ type PolicyObserved struct {
 
 // PolicyPlan is what is to be done next for a policy.
 type PolicyPlan struct {
-	Take      *Take        // a point to create
-	Rehearse  *Rehearse    // a drill to create
-	Forget    []Target     // ended drills to delete
-	Expire    []Target     // points to delete; each stood in status.expiring before
-	Keep      []KeepChange // reasons to write on points
+	Take      *Take          // a point to create
+	Rehearse  *Rehearse      // a drill to create
+	Forget    []Target       // ended drills to delete
+	Expire    []Target       // points to delete; each stood in status.expiring before
+	Keep      []KeepChange   // reasons to write on points
+	Release   []ReleaseOrder // parts of points to let go; each stood in status.expiring before
 	Finalizer Finalizer
 	Status    api.BackupPolicyStatus // as it is once the plan was carried out
 	Notes     []Note
@@ -61,6 +62,15 @@ type Take struct {
 type KeepChange struct {
 	Target
 	Reasons []string
+	Again   []string // parts that were let go, and are kept again
+	Parted  bool     // the point may have parts that were let go, and that must stay so
+}
+
+// ReleaseOrder lets a part of a point go while another part is kept.
+type ReleaseOrder struct {
+	Target
+	Part string
+	At   time.Time
 }
 
 // Finalizer says what to do with the object's own finalizer.
@@ -185,9 +195,18 @@ func scheduleLine(b *api.BackupPolicy) string {
 }
 
 func retentionLine(b *api.BackupPolicy) string {
-	r := b.Spec.Retention
-	return fmt.Sprintf("last=%d hourly=%d daily=%d weekly=%d monthly=%d yearly=%d minimum=%d %s",
-		r.Last, r.Hourly, r.Daily, r.Weekly, r.Monthly, r.Yearly, r.Minimum, zoneName(b))
+	line := retentionWords(b.Spec.Retention) + " " + zoneName(b)
+	for i := range b.Spec.Copies {
+		if t := &b.Spec.Copies[i]; t.Retention != nil {
+			line += fmt.Sprintf(" %s(%s)", t.Name, retentionWords(*t.Retention))
+		}
+	}
+	return line
+}
+
+func retentionWords(r api.Retention) string {
+	return fmt.Sprintf("last=%d hourly=%d daily=%d weekly=%d monthly=%d yearly=%d minimum=%d",
+		r.Last, r.Hourly, r.Daily, r.Weekly, r.Monthly, r.Yearly, r.Minimum)
 }
 
 func zoneName(b *api.BackupPolicy) string {

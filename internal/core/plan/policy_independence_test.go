@@ -16,8 +16,8 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
-// copied has a point be copied into a repository, from its moment on for a minute.
-func copied(repository string, mods ...func(*api.CopyRecord)) testkit.Mod[api.RecoveryPoint] {
+// copiedInto has a point be copied into a repository, from its moment on for a minute.
+func copiedInto(repository string, mods ...func(*api.CopyRecord)) testkit.Mod[api.RecoveryPoint] {
 	return func(q *api.RecoveryPoint) {
 		at := *q.Status.PointInTime
 		c := api.CopyRecord{Name: "away", Repository: repository, RepositoryID: "id-1", State: api.CopyComplete, StartedAt: at,
@@ -37,7 +37,7 @@ func seenCopies() PolicyObserved {
 		b.Spec.Volumes = api.VolumeSelection{Claims: both}
 	})
 	for h := 7; h <= 11; h++ {
-		o.Points = append(o.Points, testkit.Point(hour(h), both, copied("offsite")))
+		o.Points = append(o.Points, testkit.Point(hour(h), both, copiedInto("offsite")))
 	}
 	for i := range o.Claims {
 		o.Claims[i].StorageClass = "fast"
@@ -96,7 +96,7 @@ func TestFindingsOnCopies(t *testing.T) {
 	}{
 		{"no copy is whole", everyCopy(failed), newestCopy(func(c *api.CopyRecord) { c.State = api.CopyComplete }),
 			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
-		{"no point was copied", func(o *PolicyObserved) { o.Points = hourly(7, 11) }, func(o *PolicyObserved) { copied("offsite")(o.Points[4]) },
+		{"no point was copied", func(o *PolicyObserved) { o.Points = hourly(7, 11) }, func(o *PolicyObserved) { copiedInto("offsite")(o.Points[4]) },
 			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
 		{"the repository is on the array", onRepository(func(r *api.Repository) {
 			r.Spec.S3, r.Spec.Filesystem = nil, &api.FilesystemLocation{Claim: "vault"}
@@ -122,7 +122,7 @@ func TestFindingsOnCopies(t *testing.T) {
 		}, func(o *PolicyObserved) { o.Points[4].DeletionTimestamp = nil }, "Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
 		{"the copies go", everyCopy(func(c *api.CopyRecord) { c.State = api.CopyRemoving }), newestCopy(func(c *api.CopyRecord) { c.State = api.CopyComplete }),
 			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
-		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) { o.Points = append(o.Points, testkit.Point(hour(11), both, copied("offsite"))) },
+		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) { o.Points = append(o.Points, testkit.Point(hour(11), both, copiedInto("offsite"))) },
 			"High CopyLate", "may be 3h0m0s old", "False CopyLate"},
 		{"it is declared to be where the volumes are", onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "Array-A.example.org/pool" }), onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "elsewhere" }),
 			"Critical DomainCollapse", "array-a.example.org/pool", "False DomainCollapse"},

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -22,7 +23,8 @@ func ProofOf(d *api.RestoreDrill) *api.ProofSummary {
 	if s.Verdict != api.VerdictPassed || s.Run == nil || s.Evidence == nil {
 		return nil
 	}
-	return &api.ProofSummary{Drill: d.Name, RecoveryPoint: s.Run.RecoveryPoint.Name, Level: s.Level, At: *s.FinishedAt, RecoveryTime: s.RecoveryTime, Storage: s.Run.Storage}
+	return &api.ProofSummary{Drill: d.Name, RecoveryPoint: s.Run.RecoveryPoint.Name, Level: s.Level, At: *s.FinishedAt, RecoveryTime: s.RecoveryTime,
+		From: cmp.Or(s.Run.From, api.FromSnapshot), Independent: s.Run.Independent, Storage: s.Run.Storage}
 }
 
 // Proofs are those of a point with one more, newest first; nil when it is there already, or older than the newest.

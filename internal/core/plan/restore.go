@@ -25,7 +25,8 @@ type RestoreObserved struct {
 	Restore              *api.Restore
 	Points               []*api.RecoveryPoint // those to choose from, read live; of a restore under way, the chosen one if it is there
 	Policy               *api.BackupPolicy    // that of the point; nil when it does not exist
-	Sources              []Source             // the volumes of the chosen point
+	Sources              []Source             // the volumes of the chosen point, as its snapshots tell
+	Vaults               Vaults               // where its copies are
 	Brought              Brought
 	Places               map[string]Place   // of a restore in place, by claim, read live
 	Safety               *api.RecoveryPoint // the recovery point of the state before; nil when there is none of its name
@@ -46,7 +47,8 @@ type RestorePlan struct {
 	Notes     []Note
 	Wake      time.Time
 
-	said metav1.Condition // how it ended, when it ended in this pass
+	said  metav1.Condition // how it ended, when it ended in this pass
+	waits *Problem         // what keeps it from starting
 }
 
 // SafetyOrder asks for a recovery point of the present state, on hold.
@@ -57,12 +59,14 @@ type BringOrder struct {
 	Volume string // the captured claim
 	Claim  *ClaimOrder
 	Mount  *MountOrder
+	Write  *RepositoryOrder
 	Read   *ReadOrder
 }
 
 // ForRestore decides what is next for a restore.
 func ForRestore(o RestoreObserved, now time.Time) RestorePlan {
 	r := o.Restore
+	o.Sources = o.frozenSources()
 	p := RestorePlan{Status: *r.Status.DeepCopy()}
 	p.Status.ObservedGeneration = r.Generation
 	deleting := !r.DeletionTimestamp.IsZero()
@@ -99,8 +103,8 @@ func swapping(s api.RestoreStatus) bool {
 
 // rehearse says what would be done.
 func (p *RestorePlan) rehearse(o RestoreObserved, now time.Time) {
-	point, all, bad := aims(o)
-	p.Status.Plan = sentences(o, point, all)
+	x, bad := aims(o)
+	p.Status.Plan = sentences(o, x)
 	if bad != nil {
 		p.end(metav1.ConditionFalse, *bad, now)
 		return
@@ -110,18 +114,25 @@ func (p *RestorePlan) rehearse(o RestoreObserved, now time.Time) {
 
 // planStart looks whether all can be done, and writes down what, before anything is done.
 func (p *RestorePlan) planStart(o RestoreObserved, now time.Time) {
-	point, all, bad := aims(o)
-	p.Status.Plan = sentences(o, point, all)
+	x, bad := aims(o)
+	p.Status.Plan = sentences(o, x)
+	spec := o.Restore.Spec
+	if until := o.Restore.CreationTimestamp.Add(duration(spec.Timeout, DefaultRestoreTimeout)); bad != nil && passes(*bad) && now.Before(until) {
+		p.waits = bad
+		p.wakeAt(until)
+		return
+	}
 	if bad != nil {
 		p.end(metav1.ConditionFalse, *bad, now)
 		return
 	}
-	spec := o.Restore.Spec
+	point, all := x.point, x.all
 	run := &api.RestoreRun{
 		RecoveryPoint: api.DrilledPoint{Name: point.Name, UID: string(point.UID), PointInTime: *point.Status.PointInTime},
 		StartedAt:     metav1.NewTime(now.UTC().Truncate(time.Second)),
 		Deadline:      metav1.NewTime(now.Add(duration(spec.Timeout, DefaultRestoreTimeout)).UTC().Truncate(time.Second)),
-		Mover:         spec.Mover.DeepCopy(),
+		From:          x.from, Copy: x.copy,
+		Mover: spec.Mover.DeepCopy(),
 	}
 	if run.Mover == nil && o.Policy != nil {
 		run.Mover = o.Policy.Spec.Mover.DeepCopy()
@@ -133,7 +144,7 @@ func (p *RestorePlan) planStart(o RestoreObserved, now time.Time) {
 	if spec.InPlace {
 		p.Status.SafetyPoint = names.SafetyPoint(o.Restore.Name, string(o.Restore.UID))
 	}
-	p.Notes = append(p.Notes, Note{Reason: api.ReasonRestoring, Message: fmt.Sprintf("restoring %s from recovery point %s", volumes(len(all)), point.Name)})
+	p.Notes = append(p.Notes, Note{Reason: api.ReasonRestoring, Message: fmt.Sprintf("restoring %s from %s", volumes(len(all)), whence(run))})
 }
 
 // planRun brings the volumes back and has them read; in place, it then swaps all of them.
@@ -181,6 +192,9 @@ func (p *RestorePlan) bringOne(o RestoreObserved, v *api.RestoredVolume, now tim
 		p.fail(o, v, *bad)
 		return
 	}
+	if v.Writing != nil {
+		into.writing = *v.Writing
+	}
 	b := bring(o.Brought, o.Sources[i], into)
 	if !now.Before(run.Deadline.Time) && !b.done && !b.failed {
 		b = b.late()
@@ -188,6 +202,7 @@ func (p *RestorePlan) bringOne(o RestoreObserved, v *api.RestoredVolume, now tim
 	if b.volume != "" {
 		v.Size = &b.size
 	}
+	v.Writing = writingOf(b)
 	switch {
 	case b.failed:
 		p.fail(o, v, *b.problem)
@@ -195,8 +210,9 @@ func (p *RestorePlan) bringOne(o RestoreObserved, v *api.RestoredVolume, now tim
 		p.verified(o, v, b, point.Status.Fingerprint)
 	default:
 		v.State, v.Reason, v.Message = onItsWay(b), b.problem.Reason, clipMessage(b.problem.Message)
-		if b.claim != nil || b.options != nil || b.pod != nil {
-			p.Bring = append(p.Bring, BringOrder{Volume: v.Claim, Claim: b.claim, Mount: b.options, Read: b.pod})
+		p.Remove = append(p.Remove, b.remove...)
+		if b.claim != nil || b.options != nil || b.pod != nil || b.write != nil {
+			p.Bring = append(p.Bring, BringOrder{Volume: v.Claim, Claim: b.claim, Mount: b.options, Write: b.write, Read: b.pod})
 		}
 	}
 }
@@ -212,12 +228,17 @@ func onItsWay(b bringing) api.RestoreState {
 	return api.RestoreRestoring
 }
 
-// verified records what was read. What differs from the fingerprint is not restored.
+// verified records what was read. What differs from the fingerprint is not restored. Where only owners and the like could not be
+// set, the content is there all the same: a new claim says so, and nothing is replaced by it.
 func (p *RestorePlan) verified(o RestoreObserved, v *api.RestoredVolume, b bringing, recorded *api.PointFingerprint) {
 	v.Read, v.Reason, v.Message = b.read, "", ""
-	if bad := compare(b, recorded); bad != nil && bad.Reason == api.ReasonContentDiffers {
+	bad := compare(b, recorded)
+	switch {
+	case bad != nil && (bad.Reason == api.ReasonContentDiffers || (bad.Reason == api.ReasonOwnershipNotKept && o.Restore.Spec.InPlace)):
 		p.fail(o, v, *bad)
 		return
+	case bad != nil && (bad.Reason == api.ReasonOwnershipNotKept || b.partial):
+		v.Reason, v.Message = bad.Reason, clipMessage(bad.Message)
 	}
 	v.Verified, v.State = levelOf(b, recorded), api.RestoreRestored
 	if o.Restore.Spec.InPlace {
@@ -279,8 +300,8 @@ func (p *RestorePlan) judgeAll(done, failed int, now time.Time) {
 	all := len(p.Status.Volumes)
 	switch {
 	case failed < 0:
-		p.end(metav1.ConditionTrue, Problem{api.ReasonRestored, fmt.Sprintf("%s restored from recovery point %s and verified: %s",
-			volumes(all), p.Status.Run.RecoveryPoint.Name, howVerified(p.Status.Volumes))}, now)
+		p.end(metav1.ConditionTrue, Problem{api.ReasonRestored, fmt.Sprintf("%s restored from %s and verified: %s",
+			volumes(all), whence(p.Status.Run), howVerified(p.Status.Volumes))}, now)
 	case done > 0:
 		bad := volumeProblem(p.Status.Volumes[failed])
 		p.end(metav1.ConditionFalse, Problem{api.ReasonPartiallyRestored, fmt.Sprintf("%d of %d volumes were restored; %s", done, all, bad.Message)}, now)
@@ -314,7 +335,7 @@ func (p *RestorePlan) giveUp(o RestoreObserved, why Problem, now time.Time) {
 
 func (p *RestorePlan) end(status metav1.ConditionStatus, why Problem, now time.Time) {
 	p.Status.FinishedAt = timePtr(now.Truncate(time.Second))
-	p.Safety, p.Bring, p.Swap, p.Isolate = nil, nil, nil, false
+	p.Safety, p.Bring, p.Swap, p.Remove, p.Isolate = nil, nil, nil, nil, false
 	p.said = succeededWith(status, why)
 	p.Notes = append(p.Notes, Note{Warning: status != metav1.ConditionTrue, Reason: why.Reason, Message: why.Message})
 }

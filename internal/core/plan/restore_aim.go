@@ -35,8 +35,8 @@ func namedPoint(name string, points []*api.RecoveryPoint) (*api.RecoveryPoint, *
 		return nil, &Problem{api.ReasonPointNotFound, fmt.Sprintf("spec.recoveryPoint.name: there is no RecoveryPoint %q in this namespace", name)}
 	case !points[i].DeletionTimestamp.IsZero():
 		return nil, &Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s is being deleted; choose another", name)}
-	case !Complete(points[i]) || points[i].Status.PointInTime == nil:
-		return nil, &Problem{api.ReasonPointNotComplete, fmt.Sprintf("recovery point %s is not complete; choose another, or restore its captured volumes by hand", name)}
+	case !counts(points[i]):
+		return nil, &Problem{api.ReasonPointNotComplete, fmt.Sprintf("recovery point %s is not complete, and has no complete copy; choose another, or restore its captured volumes by hand", name)}
 	}
 	return points[i], nil
 }
@@ -49,7 +49,7 @@ func newestPoint(spec api.RestoreSpec, points []*api.RecoveryPoint) (*api.Recove
 			continue
 		}
 		named++
-		if !Complete(p) || p.Status.PointInTime == nil || !p.DeletionTimestamp.IsZero() || (spec.Latest == api.StandingProven && !provenPoint(p)) {
+		if !countsFor(p, spec) || !p.DeletionTimestamp.IsZero() || (spec.Latest == api.StandingProven && !provenPoint(p)) {
 			continue
 		}
 		complete++
@@ -65,6 +65,24 @@ func newestPoint(spec api.RestoreSpec, points []*api.RecoveryPoint) (*api.Recove
 		return nil, &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("recovery points %s and %s are from the same moment; name one with spec.recoveryPoint", eligible[0].Name, eligible[1].Name)}
 	}
 	return eligible[0], nil
+}
+
+// counts says whether a point can be brought back at all.
+func counts(p *api.RecoveryPoint) bool {
+	snapshots, copies := Restorable(p)
+	return snapshots || len(copies) > 0
+}
+
+// countsFor says whether a point can be brought back from what a restore names.
+func countsFor(p *api.RecoveryPoint, spec api.RestoreSpec) bool {
+	snapshots, copies := Restorable(p)
+	switch {
+	case spec.From == api.FromSnapshot:
+		return snapshots
+	case copyAlone(spec):
+		return len(copiesNamed(copies, spec.Copy)) > 0
+	}
+	return snapshots || len(copies) > 0
 }
 
 func provenPoint(p *api.RecoveryPoint) bool {
@@ -94,18 +112,34 @@ type aim struct {
 	problem *Problem // why it cannot be done
 }
 
+// aimed is what a restore brings back, of which point, and from what.
+type aimed struct {
+	point *api.RecoveryPoint // nil when none was found
+	from  api.RestoreSource
+	copy  string // the copy; empty from snapshots
+	all   []aim
+}
+
 // aims are all volumes to bring back; the problem is the first of those that keep the restore from being begun.
-func aims(o RestoreObserved) (*api.RecoveryPoint, []aim, *Problem) {
-	point, bad := PointToRestore(o.Restore, o.Points)
-	if bad != nil {
-		return nil, nil, bad
+func aims(o RestoreObserved) (x aimed, bad *Problem) {
+	if x.point, bad = PointToRestore(o.Restore, o.Points); bad != nil {
+		return x, bad
 	}
-	if !o.Snapshots {
-		return point, nil, &Problem{api.ReasonSnapshotAPIMissing, "the cluster does not serve the VolumeSnapshot API"}
+	if x.from, x.copy, bad = o.chooseFrom(x.point); bad != nil {
+		return x, bad
 	}
+	if x.from == api.FromCopy {
+		o.Sources = CopySources(x.point, x.copy, o.Vaults)
+	}
+	x.all, bad = aimAll(o, x.point)
+	return x, bad
+}
+
+// aimAll are the volumes that are asked for, each with what becomes of it.
+func aimAll(o RestoreObserved, point *api.RecoveryPoint) ([]aim, *Problem) {
 	sources, bad := wanted(o, point)
 	if bad != nil {
-		return point, nil, bad
+		return nil, bad
 	}
 	out := make([]aim, len(sources))
 	taken := map[string]string{}
@@ -122,7 +156,7 @@ func aims(o RestoreObserved) (*api.RecoveryPoint, []aim, *Problem) {
 	if bad == nil && o.Restore.Spec.InPlace {
 		bad = policyForSafety(o, point)
 	}
-	return point, out, bad
+	return out, bad
 }
 
 // wanted are the volumes that are asked for: those that are named, or all of the point.
@@ -222,7 +256,8 @@ func sizeProblem(r *api.Restore, s Source) *Problem {
 // therefore is like it.
 func landingOf(o RestoreObserved, s Source, as string, run *api.RestoreRun) (landing, *Problem) {
 	r := o.Restore
-	into := landing{name: as, class: r.Spec.StorageClassName, labels: r.Spec.Labels, access: s.AccessModes, mover: run.Mover, throw: restoreThrowAt(run), stays: true}
+	into := landing{name: as, class: r.Spec.StorageClassName, labels: r.Spec.Labels, access: s.AccessModes, mover: run.Mover, throw: restoreThrowAt(run),
+		stays: true, paths: r.Spec.Paths}
 	if size := volumeSpec(r, s.Claim).Size; size != nil {
 		into.size = *size
 	}

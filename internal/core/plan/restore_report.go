@@ -31,7 +31,11 @@ func volumes(n int) string {
 // howVerified tells those that equal their fingerprint from those of which there was none.
 func howVerified(all []api.RestoredVolume) string {
 	intact, files, bytes := 0, int64(0), int64(0)
+	told := ""
 	for _, v := range all {
+		if v.Message != "" && told == "" {
+			told = fmt.Sprintf("; volume %s: %s", v.Claim, v.Message)
+		}
 		if v.Verified == api.LevelIntact {
 			intact++
 		}
@@ -40,10 +44,12 @@ func howVerified(all []api.RestoredVolume) string {
 		}
 	}
 	read := fmt.Sprintf("%d files of %d bytes were read", files, bytes)
-	switch intact {
-	case len(all):
+	switch {
+	case told != "":
+		return read + told
+	case intact == len(all):
 		return read + ", and are those that were captured"
-	case 0:
+	case intact == 0:
 		return read + "; the point has no fingerprint to compare them with"
 	}
 	return read + fmt.Sprintf("; %d of %d volumes have a fingerprint, and equal it", intact, len(all))
@@ -87,6 +93,9 @@ func (p RestorePlan) stated(o RestoreObserved, now time.Time) RestorePlan {
 }
 
 func (p *RestorePlan) underWay() (reason, message string) {
+	if p.Status.Run == nil && p.waits != nil {
+		return p.waits.Reason, "nothing was begun yet: " + p.waits.Message
+	}
 	if p.Status.Run == nil {
 		return api.ReasonRestoring, "the restore has not started yet"
 	}
@@ -98,7 +107,7 @@ func (p *RestorePlan) underWay() (reason, message string) {
 		reason, message = api.ReasonSwapping, "the restored volumes take the place of the old ones"
 	}
 	for _, v := range p.Status.Volumes {
-		if v.Reason != "" {
+		if v.Reason != "" && v.State != api.RestoreRestored {
 			return reason, message + fmt.Sprintf("; volume %s: %s", v.Claim, v.Message)
 		}
 	}
@@ -112,12 +121,16 @@ func (p *RestorePlan) safetyPending() bool {
 }
 
 // sentences say what a restore does.
-func sentences(o RestoreObserved, point *api.RecoveryPoint, all []aim) []string {
+func sentences(o RestoreObserved, x aimed) []string {
+	point, all := x.point, x.all
 	if point == nil {
 		return nil
 	}
 	r := o.Restore
 	out := []string{fmt.Sprintf("recovery point %s of policy %s, whose data are from %s", point.Name, point.Spec.Policy.Name, point.Status.PointInTime.UTC().Format(time.RFC3339))}
+	if x.from == api.FromCopy {
+		out = append(out, fmt.Sprintf("it is restored from copy %s, in Repository %s; no snapshot is touched", x.copy, copyNamed(point, x.copy).Repository))
+	}
 	if r.Spec.InPlace {
 		out = append(out, fmt.Sprintf("first recovery point %s of policy %s is taken of the present state, and put on hold; without it nothing is replaced",
 			names.SafetyPoint(r.Name, string(r.UID)), point.Spec.Policy.Name))
@@ -137,12 +150,18 @@ func sentence(o RestoreObserved, point *api.RecoveryPoint, a aim) string {
 		return fmt.Sprintf("claim %s: refused, %s: %s", a.source.Claim, a.problem.Reason, a.problem.Message)
 	}
 	check := "every byte is read; the point has no fingerprint to compare it with"
-	if fingerprintOf(point.Status.Fingerprint, a.source.Claim) != nil {
+	switch {
+	case len(o.Restore.Spec.Paths) > 0:
+		check = fmt.Sprintf("of it %d paths; each file is compared with the copy as it is written, and every byte is read", len(o.Restore.Spec.Paths))
+	case wantedOf(a.source, point.Status.Fingerprint) != nil:
 		check = "every byte is read, and compared with the fingerprint of the point"
 	}
 	size := larger(a.source.Size, a.into.size)
 	what := fmt.Sprintf("(storage class %s, %s, %s, %s)", cmp.Or(a.into.class, a.source.StorageClass), size.String(), cmp.Or(a.into.access, "ReadWriteOnce"), cmp.Or(a.source.Mode, "Filesystem"))
 	from := fmt.Sprintf("claim %s: VolumeSnapshot %s becomes", a.source.Claim, a.source.Snapshot.Name)
+	if a.source.Copy != nil {
+		from = fmt.Sprintf("claim %s: its copy is written into", a.source.Claim)
+	}
 	if o.Restore.Spec.InPlace {
 		return fmt.Sprintf("%s the temporary claim %s %s; %s; then its volume takes the place of %s", from, a.into.name, what, check, o.Places[a.source.Claim].Claim.Volume)
 	}

@@ -25,6 +25,12 @@ type entry struct {
 	target string            // of a symbolic link
 	xattrs []xattr           // sorted by name
 	err    error             // why it could not be read
+
+	// Of a walk that copies.
+	before prior  // what the last copy knows of it
+	stored string // what its content is called where it is kept
+	taken  string // the text of its attributes as the last copy has it; instead of xattrs
+	lied   bool   // its content changed, and its status did not
 }
 
 // xattr is an extended attribute.
@@ -35,10 +41,11 @@ type xattr struct {
 
 // dir is an open directory. It is closed once the walk has left it and no entry in it is under way.
 type dir struct {
-	fd   int
-	path string // escaped, ending in a slash
-	refs atomic.Int32
-	open *crowd
+	fd    int
+	path  string // escaped, ending in a slash
+	depth int    // of what it contains; the root's is 1
+	refs  atomic.Int32
+	open  *crowd
 }
 
 func (d *dir) hold() { d.refs.Add(1) }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,7 @@ type hasher struct {
 	buffer []byte
 	spare  chan []byte // more buffers, made for the first large file
 	done   *Progress
+	to     io.Writer // takes what is hashed, too; nil when nobody does
 }
 
 func newHasher(p *Progress) hasher {
@@ -68,7 +70,10 @@ func (h *hasher) inTurns(ctx context.Context, s *stream) error {
 		if err != nil {
 			return err
 		}
-		h.add(chunk)
+		h.hash.Write(chunk)
+		if err := h.pass(chunk); err != nil {
+			return err
+		}
 		if s.over(len(chunk)) {
 			return nil
 		}
@@ -78,7 +83,7 @@ func (h *hasher) inTurns(ctx context.Context, s *stream) error {
 	}
 }
 
-// overlapping reads while it hashes.
+// overlapping reads while it hashes, or reads and hashes while it passes on, which takes longer.
 func (h *hasher) overlapping(ctx context.Context, s *stream) error {
 	if h.spare == nil {
 		h.spare = make(chan []byte, ahead)
@@ -86,6 +91,8 @@ func (h *hasher) overlapping(ctx context.Context, s *stream) error {
 			h.spare <- make([]byte, chunkSize)
 		}
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	type filled struct{ buffer, chunk []byte }
 	chunks := make(chan filled, ahead)
 	var failed error
@@ -95,27 +102,47 @@ func (h *hasher) overlapping(ctx context.Context, s *stream) error {
 		for failed == nil {
 			buffer := <-h.spare
 			chunk, err := s.next(buffer)
+			if h.to != nil {
+				h.hash.Write(chunk)
+			}
 			chunks <- filled{buffer, chunk}
 			if err != nil {
 				failed = err
 			} else if s.over(len(chunk)) {
 				return
 			} else {
-				failed = ctx.Err()
+				failed = context.Cause(ctx)
 			}
 		}
 	})
 	for f := range chunks {
-		h.add(f.chunk)
+		if h.to == nil {
+			h.hash.Write(f.chunk)
+		}
+		if ctx.Err() == nil { // else the reader is about to stop
+			if err := h.pass(f.chunk); err != nil {
+				stop(err)
+			}
+		}
 		h.spare <- f.buffer
 	}
 	reader.Wait()
+	if failed == nil { // the last chunk may be the one that was not taken
+		failed = context.Cause(ctx)
+	}
 	return failed
 }
 
-func (h *hasher) add(chunk []byte) {
-	h.hash.Write(chunk)
+// pass hands on what was hashed.
+func (h *hasher) pass(chunk []byte) error {
 	h.done.Bytes.Add(int64(len(chunk)))
+	if h.to == nil {
+		return nil
+	}
+	if _, err := h.to.Write(chunk); err != nil {
+		return &StoreError{err}
+	}
+	return nil
 }
 
 // stream reads a file from its start. Holes come as zeros, without being read.

@@ -25,6 +25,12 @@ type inspector struct {
 	noAtime  *atomic.Bool  // whether reading may try to leave no trace
 	names    []byte        // of extended attributes; the kernel limits a list to 64 KiB
 	value    []byte        // of one of them; the same
+
+	// Of a walk that copies.
+	store    Store   // nil when contents are not kept
+	settled  instant // times of change before this one are trusted
+	salt     string  // chooses which files are read though they are unchanged
+	distrust bool    // reads them all
 }
 
 func newInspector(p *Progress, top *unix.Statx_t, noAtime *atomic.Bool) *inspector {
@@ -55,11 +61,14 @@ func (i *inspector) inspect(ctx context.Context, e *entry) (err error) {
 	case unix.DT_REG:
 		return i.file(ctx, e)
 	default:
-		return i.other(e)
+		return i.other(ctx, e)
 	}
 }
 
 func (i *inspector) file(ctx context.Context, e *entry) error {
+	if e.before.known && i.unchanged(e) && !e.before.sampled {
+		return nil
+	}
 	fd, err := i.open(e)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
@@ -71,10 +80,21 @@ func (i *inspector) file(ctx context.Context, e *entry) error {
 	if kindOf(e.stat.Mode) != unix.DT_REG {
 		return errChanged
 	}
-	if err := i.content(ctx, fd, int64(e.stat.Size), int64(e.stat.Blocks)*512, &e.sum); err != nil {
+	if err := i.keep(ctx, fd, e); err != nil {
 		return err
 	}
+	e.lied = e.before.sampled && e.sum != e.before.sum
 	e.xattrs, err = i.attributes(fd, "")
+	return err
+}
+
+// keep hashes a file, and stores it when that is wanted.
+func (i *inspector) keep(ctx context.Context, fd int, e *entry) (err error) {
+	size, allocated := int64(e.stat.Size), int64(e.stat.Blocks)*512
+	if i.store == nil {
+		return i.content(ctx, fd, size, allocated, &e.sum)
+	}
+	e.stored, err = i.storing(ctx, i.store, e.name, size, func() error { return i.content(ctx, fd, size, allocated, &e.sum) })
 	return err
 }
 
@@ -110,7 +130,7 @@ func (i *inspector) open(e *entry) (int, error) {
 }
 
 // other looks at symbolic links, FIFOs, sockets and devices without opening them: a device may act on being opened.
-func (i *inspector) other(e *entry) error {
+func (i *inspector) other(ctx context.Context, e *entry) error {
 	fd, err := unix.Openat(e.dir.fd, e.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
@@ -128,6 +148,11 @@ func (i *inspector) other(e *entry) error {
 			return fmt.Errorf("readlink: %w", err)
 		}
 		e.target = string(i.value[:n])
+		if i.store != nil {
+			if e.stored, err = i.storing(ctx, i.store, e.name, int64(n), func() error { return i.pass(i.value[:n]) }); err != nil {
+				return err
+			}
+		}
 	}
 	e.kind = kindOf(e.stat.Mode)
 	e.xattrs, err = i.attributes(fd, "/proc/self/fd/"+strconv.Itoa(fd))

@@ -9,11 +9,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -201,25 +199,6 @@ func hashOf(path []byte) uint64 {
 // MakeBlock reads a block device, or a file, as one stream, and writes to out, which may be nil, a line that
 // `sha256sum --check` understands: the device is to be given as its standard input.
 func MakeBlock(ctx context.Context, path string, out io.Writer, o Options) (Summary, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Summary{}, err
-	}
-	defer f.Close()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return Summary{}, &os.PathError{Op: "size of", Path: path, Err: errors.Unwrap(err)}
-	}
-	var sum [sha256.Size]byte
-	h := newHasher(o.progress())
-	// That all of it is allocated is not known, but then holes are read, which is right as well.
-	if err := h.content(ctx, int(f.Fd()), size, size, &sum); err != nil {
-		return Summary{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if out != nil {
-		if _, err := fmt.Fprintf(out, "%x  -\n", sum); err != nil {
-			return Summary{}, fmt.Errorf("write the manifest: %w", err)
-		}
-	}
-	return Summary{Digest: digest(sum[:]), Bytes: size}, nil
+	s, _, err := block(ctx, path, out, nil, o)
+	return s, err
 }

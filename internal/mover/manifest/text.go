@@ -105,6 +105,7 @@ func (e *entry) appendLine(to []byte, group uint64) []byte {
 	if e.kind == unix.DT_REG {
 		to = hex.AppendEncode(append(to, " sha256digest="...), e.sum[:])
 	}
+	to = append(to, e.taken...)
 	for _, x := range e.xattrs {
 		to = appendEscapedName(append(to, " xattr."...), x.name)
 		to = base64.StdEncoding.AppendEncode(append(to, '='), x.value)

@@ -52,6 +52,7 @@ type walker struct {
 	current *batch
 	buffer  []byte // for listings
 	open    *crowd
+	before  *Before      // what the last copy knows; nil when there is none
 	depth   int          // of the directory where the walk is; the root's is 1
 	top     unix.Statx_t // of the root; known before any entry is handed out
 }
@@ -59,13 +60,18 @@ type walker struct {
 // walk calls consume for each entry, in the order of the manifest and never at the same time, once a worker has read it.
 // It returns the first error of consume, or why ctx ended.
 func walk(ctx context.Context, root string, o Options, consume func(*entry) error) error {
+	return walkWith(ctx, root, Copying{Options: o}, consume)
+}
+
+// walkWith is walk, which also stores contents and spares those that the last copy has.
+func walkWith(ctx context.Context, root string, c Copying, consume func(*entry) error) error {
 	fd, err := openRoot(root)
 	if err != nil {
 		return err
 	}
 	w := &walker{
 		free: make(chan *batch, window), work: make(chan *batch, window), ordered: make(chan *batch, window),
-		buffer: make([]byte, 64<<10), open: newCrowd(),
+		buffer: make([]byte, 64<<10), open: newCrowd(), before: c.Before,
 	}
 	for range window {
 		w.free <- &batch{}
@@ -77,8 +83,14 @@ func walk(ctx context.Context, root string, o Options, consume func(*entry) erro
 	q := &queue{batches: w.work}
 	var noAtime atomic.Bool
 	noAtime.Store(true)
-	for range o.workers() {
-		group.Go(func() { newInspector(o.progress(), &w.top, &noAtime).run(ctx, q) })
+	progress := c.progress()
+	for range c.workers() {
+		i := newInspector(progress, &w.top, &noAtime)
+		i.store, i.salt, i.distrust = c.Store, c.Salt, c.Distrust
+		if c.Before != nil {
+			i.settled = c.Before.settled()
+		}
+		group.Go(func() { i.run(ctx, q) })
 	}
 	for b := range w.ordered {
 		b.pending.Wait()
@@ -110,7 +122,7 @@ func (w *walker) run(ctx context.Context, fd int) {
 	defer close(w.ordered)
 	defer close(w.work)
 	w.open.enter(0)
-	w.directory(ctx, entry{kind: unix.DT_DIR, self: &dir{fd: fd, path: "./", open: w.open}})
+	w.directory(ctx, entry{kind: unix.DT_DIR, self: &dir{fd: fd, path: "./", depth: 1, open: w.open}})
 	w.flush()
 }
 
@@ -169,6 +181,9 @@ func (w *walker) directory(ctx context.Context, e entry) {
 		}
 		switch {
 		case child.kind != unix.DT_DIR:
+			if w.before != nil && child.kind == unix.DT_REG {
+				w.before.find(&child)
+			}
 			w.add(child)
 		case e.dir != nil || child.name != "lost+found":
 			w.directory(ctx, child)
@@ -211,7 +226,7 @@ func (w *walker) openDir(e *entry) error {
 		return err
 	}
 	path := append(appendEscaped([]byte(e.dir.path), e.name), '/')
-	e.self = &dir{fd: fd, path: string(path), open: w.open}
+	e.self = &dir{fd: fd, path: string(path), depth: e.dir.depth + 1, open: w.open}
 	return nil
 }
 

@@ -66,6 +66,8 @@ type Copy struct {
 	Volume
 	NewBytes int64 `json:"newBytes"`
 	Lost     int64 `json:"lost"`
+	// Unannounced are files whose content changed while the file system said that they had not; all others were read again then.
+	Unannounced int64 `json:"unannounced,omitempty"`
 }
 
 // Restore is a volume that was written.
@@ -82,7 +84,12 @@ type Verify struct {
 	Contents int64 `json:"contents"` // that cannot be read
 	Damaged  int64 `json:"damaged"`  // copies that need one of them
 	Healing  bool  `json:"healing,omitempty"`
+	// Points are the UIDs of points with a damaged copy, at most MostDamaged.
+	Points []string `json:"points,omitempty"`
 }
+
+// MostDamaged is how many damaged points are named at a time: the rest is named by the next verification.
+const MostDamaged = 50
 
 // Maintain is what tidying up did.
 type Maintain struct {

@@ -19,7 +19,7 @@ type AppliedSpecApplyConfiguration struct {
 	Drill *string `json:"drill,omitempty"`
 	// drillSince is since when it is in force: slots before are not looked at.
 	DrillSince *v1.Time `json:"drillSince,omitempty"`
-	// retention is the retention in force, as one line.
+	// retention is the retention in force, that of copies too, as one line.
 	Retention *string `json:"retention,omitempty"`
 	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
 	RetentionSince *v1.Time `json:"retentionSince,omitempty"`

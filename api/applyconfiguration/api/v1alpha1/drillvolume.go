@@ -27,7 +27,7 @@ type DrillVolumeApplyConfiguration struct {
 	Message *string `json:"message,omitempty"`
 	// read is what was read back.
 	Read *FingerprintApplyConfiguration `json:"read,omitempty"`
-	// writing counts how often a copy was begun to be written into a volume. Absent from snapshots, and while the first is under way.
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
 	Writing *VolumeWritingApplyConfiguration `json:"writing,omitempty"`
 }
 

@@ -30,7 +30,7 @@ type RestoredVolumeApplyConfiguration struct {
 	Size *resource.Quantity `json:"size,omitempty"`
 	// swap records a restore in place. What it names was written down before it was touched.
 	Swap *VolumeSwapApplyConfiguration `json:"swap,omitempty"`
-	// writing counts how often a copy was begun to be written into a volume. Absent from snapshots, and while the first is under way.
+	// writing is how a copy was written into the volume. Absent from snapshots, and where there is nothing to tell.
 	Writing *VolumeWritingApplyConfiguration `json:"writing,omitempty"`
 }
 

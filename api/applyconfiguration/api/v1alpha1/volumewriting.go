@@ -5,12 +5,14 @@ package v1alpha1
 // VolumeWritingApplyConfiguration represents a declarative configuration of the VolumeWriting type for use
 // with apply.
 //
-// VolumeWriting counts how often a copy was begun to be written into a restored volume: each time into a volume of its own.
+// VolumeWriting is how a copy was written into a restored volume, and how often that was begun: each time into a volume of its own.
 type VolumeWritingApplyConfiguration struct {
 	// attempt counts the volumes, from 0. The claim and the pod that writes to it bear it.
 	Attempt *int32 `json:"attempt,omitempty"`
 	// bigger says that a pod ran out of memory, and that those after it get twice as much.
 	Bigger *bool `json:"bigger,omitempty"`
+	// lost is how much of the copy could not be set on the volume, such as owners without the right to do so.
+	Lost *int64 `json:"lost,omitempty"`
 }
 
 // VolumeWritingApplyConfiguration constructs a declarative configuration of the VolumeWriting type for use with
@@ -32,5 +34,13 @@ func (b *VolumeWritingApplyConfiguration) WithAttempt(value int32) *VolumeWritin
 // If called multiple times, the Bigger field is set to the value of the last call.
 func (b *VolumeWritingApplyConfiguration) WithBigger(value bool) *VolumeWritingApplyConfiguration {
 	b.Bigger = &value
+	return b
+}
+
+// WithLost sets the Lost field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Lost field is set to the value of the last call.
+func (b *VolumeWritingApplyConfiguration) WithLost(value int64) *VolumeWritingApplyConfiguration {
+	b.Lost = &value
 	return b
 }

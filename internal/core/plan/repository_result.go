@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+)
+
+// RepositoryResult is what a pod that speaks to a repository told in the end.
+type RepositoryResult struct {
+	UniqueID      string // of the repository that it spoke to
+	Reason, Error string // what went wrong; empty when all went well
+	Copied        *CopyResult
+	Written       *WriteResult
+}
+
+// WriteResult is a volume that a copy was written into.
+type WriteResult struct {
+	Files, Bytes int64
+	Lost         int64 // what could not be brought back, such as owners without the right to set them
+}
+
+// CopyResult is a volume that was copied, and found to be all there in the repository.
+type CopyResult struct {
+	api.Fingerprint
+	Unreadable int64
+	NewBytes   int64
+	Lost       int64
+}
+
+// interrupted is what a pod tells that was asked to end. It failed of nothing.
+const interrupted = "Interrupted"
+
+// knownFailures are what a pod that speaks to a repository can tell. What it tells beside them is not understood.
+var knownFailures = []string{
+	api.ReasonRepositoryUnreachable, api.ReasonCredentialsRefused, api.ReasonPasswordWrong, api.ReasonRepositoryMissing,
+	api.ReasonRepositoryExists, api.ReasonRepositoryIDMismatch, api.ReasonRepositoryFull, api.ReasonCopyCorrupt, api.ReasonClockSkew,
+	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
+}
+
+// problem is what went wrong, in a word that people find a runbook for; nil when all went well in the repository that was meant.
+func (r RepositoryResult) problem(id string) *Problem {
+	switch {
+	case r.Reason == "" && r.UniqueID == id:
+		return nil
+	case r.Reason == "":
+		return &Problem{api.ReasonRepositoryIDMismatch, "another repository was found than the one that is pinned"}
+	case !slices.Contains(knownFailures, r.Reason):
+		return &Problem{api.ReasonMoverFailed, cmp.Or(r.Error, "it told no reason that is known")}
+	}
+	return &Problem{r.Reason, cmp.Or(r.Error, "the log of the pod says more")}
+}
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// whole says whether the copy of a volume was told with all that makes one.
+func (c *CopyResult) whole() bool { return c != nil && digestForm.MatchString(c.Digest) }

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kopia/kopia/repo/blob"
+
+	"github.com/lifeboat-dev/lifeboat/internal/core/order"
+	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
+)
+
+func optionsAt(t *testing.T, path string) Options {
+	t.Helper()
+	return Options{
+		Location: order.Repository{Filesystem: &order.Filesystem{Path: path}}, Secrets: Secrets{Password: "secret-password"},
+		CacheDir: t.TempDir(), ConfigDir: t.TempDir(),
+	}
+}
+
+// made is a new repository, closed again, and how to open it.
+func made(t *testing.T) Options {
+	t.Helper()
+	o := optionsAt(t, filepath.Join(t.TempDir(), "repository"))
+	r, is, err := Create(t.Context(), o, "user-1")
+	if err != nil || !is {
+		t.Fatalf("made %v: %v", is, err)
+	}
+	o.Location.UniqueID = r.UniqueID()
+	if err := r.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func with(t *testing.T, o Options, f func(ctx context.Context, r Repository)) {
+	t.Helper()
+	r, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f(t.Context(), r)
+	if err := r.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// put copies some files as the copy of a volume, by hand.
+func put(ctx context.Context, r Repository, v order.Volume, files map[string]string) error {
+	return r.Write(ctx, "test", func(ctx context.Context, w Writer) error {
+		var entries []Entry
+		for name, text := range files {
+			o := w.NewObject(ctx, true)
+			if _, err := o.Write([]byte(text)); err != nil {
+				return err
+			}
+			id, err := o.Result()
+			if err := errors.Join(err, o.Close()); err != nil {
+				return err
+			}
+			entries = append(entries, Entry{Name: name, Type: TypeFile, Object: id, Size: int64(len(text)), Mode: 0o4755, UID: 7, GID: 8, Mod: time.Unix(1, 5)})
+		}
+		root, err := w.Folder(ctx, entries, Summary{Files: int64(len(files))})
+		if err != nil {
+			return err
+		}
+		data, err := w.SaveData(ctx, v, "claim", root, Summary{}, time.Now())
+		if err != nil {
+			return err
+		}
+		rec := order.Record{PointUID: v.PointUID, ClaimUID: v.ClaimUID, Claim: "claim", Digest: "sha256:1", CopiedAt: time.Now()}
+		_, err = w.SaveRecord(ctx, data, rec, strings.NewReader("#mtree "+v.PointUID), strings.NewReader("facts"))
+		return err
+	})
+}
+
+// get reads a copy back.
+func get(ctx context.Context, r Repository, v order.Volume) (map[string]string, error) {
+	copies, err := r.Copies(ctx, v)
+	if err != nil || len(copies) != 1 {
+		return nil, fmt.Errorf("%d copies: %w", len(copies), err)
+	}
+	tree, err := r.Tree(ctx, copies[0])
+	if err != nil {
+		return nil, err
+	}
+	entries, err := r.Entries(ctx, tree)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, e := range entries {
+		o, err := r.Object(ctx, e.Object)
+		if err != nil {
+			return nil, err
+		}
+		text, err := io.ReadAll(o)
+		if err := errors.Join(err, o.Close()); err != nil {
+			return nil, err
+		}
+		if e.Mode != 0o4755 || e.UID != 7 || e.GID != 8 || !e.Mod.Equal(time.Unix(1, 5)) || e.Size != int64(len(text)) {
+			return nil, fmt.Errorf("entry %+v", e)
+		}
+		out[e.Name] = string(text)
+	}
+	return out, nil
+}
+
+var (
+	firstVolume  = order.Volume{PointUID: "point-1", ClaimUID: "claim-1"}
+	secondVolume = order.Volume{PointUID: "point-2", ClaimUID: "claim-1"}
+	someFiles    = map[string]string{"a": "content of a", "b\xff": "one", "b\xfe": "two", "%lifeboat%61": "three", "empty": "", "new\nline": "four"}
+)
+
+func TestACopyIsReadAsItWasWritten(t *testing.T) {
+	o := made(t)
+	with(t, o, func(ctx context.Context, r Repository) {
+		if err := put(ctx, r, firstVolume, someFiles); err != nil {
+			t.Fatal(err)
+		}
+	})
+	with(t, o, func(ctx context.Context, r Repository) {
+		got, err := get(ctx, r, firstVolume)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(someFiles) {
+			t.Errorf("%q, %v", got, err)
+		}
+		copies, err := r.Copies(ctx, order.Volume{})
+		if err != nil || len(copies) != 1 || copies[0].Claim != "claim" || copies[0].Digest != "sha256:1" {
+			t.Fatalf("%+v, %v", copies, err)
+		}
+		m, err := r.Manifest(ctx, copies[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(m)
+		if string(text) != "#mtree point-1" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+		tree, _ := r.Tree(ctx, copies[0])
+		if err := Check(ctx, r, tree); err != nil {
+			t.Error(err)
+		}
+		p, err := Probe(ctx, r)
+		if err != nil || p.Copies != 1 || p.Bytes == 0 || p.Skew != 0 {
+			t.Errorf("%+v, %v", p, err)
+		}
+		if _, err := Maintain(ctx, r, time.Now()); err != nil {
+			t.Error(err)
+		}
+		none, err := r.Copies(ctx, order.Volume{PointUID: "other"})
+		if err != nil || len(none) != 0 {
+			t.Errorf("%v, %v", none, err)
+		}
+		err = r.Write(ctx, "forget", func(ctx context.Context, w Writer) error {
+			n, err := w.Forget(ctx, firstVolume.PointUID)
+			if n != 1 {
+				t.Errorf("forgot %d", n)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	with(t, o, func(ctx context.Context, r Repository) {
+		if copies, err := r.Copies(ctx, order.Volume{}); err != nil || len(copies) != 0 {
+			t.Errorf("%v, %v", copies, err)
+		}
+	})
+}
+
+func TestNeverTheWrongRepository(t *testing.T) {
+	o := made(t)
+	is := func(what, reason string, err error) {
+		t.Helper()
+		if err == nil || Reason(err) != reason {
+			t.Errorf("%s: %v is %s, not %s", what, err, Reason(err), reason)
+		}
+	}
+	other := o
+	other.Location.UniqueID = strings.Repeat("0", 64)
+	_, err := Open(t.Context(), other)
+	is("another ID", result.FailureOther, err)
+	other = o
+	other.Secrets.Password = "another"
+	_, err = Open(t.Context(), other)
+	is("a wrong password", result.FailurePassword, err)
+	_, _, err = Create(t.Context(), other, "user-1")
+	is("made over one with another password", result.FailureExists, err)
+	_, err = Open(t.Context(), optionsAt(t, t.TempDir()))
+	is("nothing there", result.FailureMissing, err)
+	_, err = Open(t.Context(), optionsAt(t, filepath.Join(t.TempDir(), "no", "folder")))
+	is("no folder", result.FailureUnreachable, err)
+	_, _, err = Create(t.Context(), o, "user-2")
+	is("made over that of another", result.FailureExists, err)
+	full := t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "photo.f"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = Create(t.Context(), optionsAt(t, full), "user-1")
+	is("made over files", result.FailureExists, err)
+	r, fresh, err := Create(t.Context(), o, "user-1")
+	if err != nil || fresh || r.UniqueID() != o.Location.UniqueID {
+		t.Fatalf("made anew for the same user: %v, %v", fresh, err)
+	}
+	if err := r.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNoCredentialsAreWrittenAnywhere(t *testing.T) {
+	o := made(t)
+	with(t, o, func(context.Context, Repository) {
+		for _, dir := range []string{o.ConfigDir, o.CacheDir} {
+			err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+				if err != nil || d.IsDir() {
+					return err
+				}
+				text, err := os.ReadFile(path)
+				if strings.Contains(string(text), o.Secrets.Password) || strings.Contains(string(text), o.Location.Filesystem.Path) {
+					t.Errorf("%s tells too much", path)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for _, dir := range []string{o.ConfigDir, o.CacheDir} {
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("%d things are left in %s", len(left), dir)
+		}
+	}
+}
+
+// packs are the blobs with content of files.
+func packs(t *testing.T, o Options) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(o.Location.Filesystem.Path, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasPrefix(filepath.Base(filepath.Dir(path)), "") && strings.Contains(path, "/p") {
+			out = append(out, path)
+		}
+		return err
+	})
+	if err != nil || len(out) == 0 {
+		t.Fatalf("%d packs, %v", len(out), err)
+	}
+	return out
+}
+
+func verify(t *testing.T, o Options, heal bool) result.Verify {
+	t.Helper()
+	var v result.Verify
+	with(t, o, func(ctx context.Context, r Repository) {
+		var err error
+		if v, err = Verify(ctx, r, heal, &atomic.Int64{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return v
+}
+
+// What is damaged is found, set aside, and mended by the next copy of the same data, for the old copies too.
+func TestDamageIsFoundAndHealed(t *testing.T) {
+	for what, damage := range map[string]func(path string) error{
+		"a flipped byte": func(path string) error {
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			raw[40] ^= 1
+			return os.WriteFile(path, raw, 0o600)
+		},
+		"a missing pack": os.Remove,
+	} {
+		t.Run(what, func(t *testing.T) {
+			o := made(t)
+			with(t, o, func(ctx context.Context, r Repository) {
+				if err := put(ctx, r, firstVolume, someFiles); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if v := verify(t, o, false); v.Copies != 1 || v.Contents != 0 || v.Damaged != 0 || v.Bytes == 0 {
+				t.Fatalf("before: %+v", v)
+			}
+			if err := damage(packs(t, o)[0]); err != nil {
+				t.Fatal(err)
+			}
+			if v := verify(t, o, false); v.Contents == 0 || v.Damaged != 1 || v.Copies != 0 {
+				t.Fatalf("damaged: %+v", v)
+			}
+			if v := verify(t, o, true); !v.Healing {
+				t.Fatalf("healing: %+v", v)
+			}
+			if v := verify(t, o, true); v.Damaged != 1 || v.Contents == 0 {
+				t.Fatalf("set aside is not healed: %+v", v)
+			}
+			with(t, o, func(ctx context.Context, r Repository) {
+				// The data of all copies are mended by one; a record that was lost is made anew by copying its point again.
+				if err := errors.Join(put(ctx, r, secondVolume, someFiles), put(ctx, r, firstVolume, someFiles)); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if v := verify(t, o, false); v.Damaged != 0 || v.Copies != 2 || v.Contents != 0 {
+				t.Fatalf("healed: %+v", v)
+			}
+			with(t, o, func(ctx context.Context, r Repository) {
+				if got, err := get(ctx, r, firstVolume); err != nil || fmt.Sprint(got) != fmt.Sprint(someFiles) {
+					t.Errorf("%q, %v", got, err)
+				}
+			})
+		})
+	}
+}
+
+var errPlanted = errors.New("planted")
+
+// failing fails the n-th change of a store, before or after it was done.
+type failing struct {
+	blob.Storage
+	left  *int
+	after bool
+}
+
+func (f failing) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, o blob.PutOptions) error {
+	*f.left--
+	if *f.left == 0 && !f.after {
+		return errPlanted
+	}
+	err := f.Storage.PutBlob(ctx, id, data, o)
+	if *f.left == 0 {
+		return errPlanted
+	}
+	return err
+}
+
+// Whichever write to the store fails, no copy is listed that is not whole, and the next attempt succeeds.
+func TestNothingPhantomWhateverWriteFails(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n := 1; ; n++ {
+			o := made(t)
+			left := n
+			store, err := openStore(t.Context(), o, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := openIn(t.Context(), failing{store, &left, after}, o)
+			if err == nil {
+				err = errors.Join(put(t.Context(), r, firstVolume, someFiles), r.Close(t.Context()))
+			}
+			if left > 0 {
+				if n < 3 {
+					t.Fatalf("a copy took %d writes: nothing was tested", n-1)
+				}
+				break
+			}
+			if err == nil && !after {
+				t.Errorf("write %d failed and nobody was told", n)
+			}
+			with(t, o, func(ctx context.Context, r Repository) {
+				copies, err := r.Copies(ctx, order.Volume{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(copies) == 1 {
+					if got, err := get(ctx, r, firstVolume); err != nil || fmt.Sprint(got) != fmt.Sprint(someFiles) {
+						t.Errorf("write %d: a copy is listed and is not whole: %q, %v", n, got, err)
+					}
+				}
+				if err := put(ctx, r, secondVolume, someFiles); err != nil {
+					t.Errorf("after write %d: %v", n, err)
+				}
+			})
+			if v := verify(t, o, false); v.Damaged != 0 || v.Copies == 0 {
+				t.Errorf("after write %d: %+v", n, v)
+			}
+		}
+	}
+}
+
+func TestNamesAreKept(t *testing.T) {
+	seen := map[string]string{}
+	for _, name := range []string{"a", "ä", "\xe4", "%lifeboat%", "%lifeboat%e4", "\ufffd", "a\xffb", "a\xfeb", " ", "\n"} {
+		k := encodeName(name)
+		if other, is := seen[k]; is {
+			t.Errorf("%q and %q are kept under one name", name, other)
+		}
+		seen[k] = name
+		if got, err := decodeName(k); got != name || err != nil {
+			t.Errorf("%q came back as %q, %v", name, got, err)
+		}
+	}
+	for _, bad := range []string{"", ".", "..", "a/b", "../x", "a\x00", escaped + "2e2e", escaped + "612f62", escaped + "61", escaped + "zz", escaped + "E4"} {
+		if got, err := decodeName(bad); err == nil {
+			t.Errorf("%q is taken for %q", bad, got)
+		}
+	}
+}
+
+func TestAddressesOfTheMachineItself(t *testing.T) {
+	for _, bad := range []string{"169.254.169.254", "169.254.169.254:80", "[fe80::1]:80", "fe80::1", "metadata.google.internal", "metadata.google.internal:80", "0.0.0.0:1"} {
+		if public(bad) == nil {
+			t.Errorf("%s is allowed", bad)
+		}
+	}
+	for _, good := range []string{"s3.example.org", "10.0.0.1:9000", "[2001:db8::1]:443", "s3.example.org:443", "127.0.0.1:9000"} {
+		if err := public(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
+func TestEmptyCredentialsAreRefused(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "somebody")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "else")
+	for what, at := range map[string]order.Repository{
+		"s3": {S3: &order.S3{Endpoint: "127.0.0.1:1", Bucket: "bucket"}}, "gcs": {GCS: &order.GCS{Bucket: "bucket"}},
+		"azure": {Azure: &order.Azure{Account: "account", Container: "container"}}, "sftp": {SFTP: &order.SFTP{Host: "127.0.0.1", User: "u", Path: "/"}},
+		"webdav": {WebDAV: &order.WebDAV{URL: "https://127.0.0.1:1/"}},
+	} {
+		if _, err := Open(t.Context(), Options{Location: at}); Reason(err) != result.FailureRefused {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
