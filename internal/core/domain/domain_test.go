@@ -57,6 +57,7 @@ func TestOfClass(t *testing.T) {
 		{"a long identity", class("csi-powermax.dellemc.com", "SYMID", long), "powermax/" + long[:mostPart]},
 		{"somebody knows better", annotated(class("rbd.csi.ceph.com", "clusterID", "x"), " Amsterdam/Rack-7 "), "amsterdam/rack-7"},
 		{"somebody says what cannot be understood", annotated(class("rbd.csi.ceph.com"), "amsterdam/"), ""},
+		{"somebody says too much", annotated(class("rbd.csi.ceph.com"), long), ""},
 		{"somebody says nothing", annotated(class("rbd.csi.ceph.com"), ""), ""},
 	} {
 		if got := OfClass(tc.c).Domain; got != tc.want {
@@ -89,6 +90,7 @@ func TestOfRepository(t *testing.T) {
 		{"the pod itself", s3("127.0.0.1:9000"), Place{}, ""},
 		{"a bucket of Google", api.RepositorySpec{GCS: &api.GCSLocation{Bucket: "vault"}}, Place{}, "storage.googleapis.com/vault"},
 		{"the same through the protocol of Amazon", s3("storage.googleapis.com"), Place{}, "storage.googleapis.com/vault"},
+		{"a bucket with an odd name", api.RepositorySpec{GCS: &api.GCSLocation{Bucket: "___"}}, Place{}, "storage.googleapis.com"},
 		{"a container", api.RepositorySpec{Azure: &api.AzureLocation{Account: "acme", Container: "vault"}}, Place{}, "azure/acme/vault"},
 		{"a folder", api.RepositorySpec{SFTP: &api.SFTPLocation{Host: "NAS.example.org", Port: 2222, Path: "/a"}}, Place{}, "nas.example.org"},
 		{"a folder on a server by its long address", api.RepositorySpec{SFTP: &api.SFTPLocation{Host: "2001:db8::7"}}, Place{}, "2001:db8::7"},
