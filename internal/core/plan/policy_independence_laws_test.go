@@ -22,7 +22,7 @@ type policyPlanner func(PolicyObserved, time.Time) PolicyPlan
 
 // drawCopies is a policy with copies, of which this and that is not as promised.
 func drawCopies(t *rapid.T) PolicyObserved {
-	o := seenCopies()
+	o := seenIndependent()
 	place := rapid.SampledFrom([]string{"a", "a/b", "b", "s3.example.org", "no domain", "elsewhere"})
 	sometimes := func(what string) bool { return rapid.IntRange(0, 3).Draw(t, what) == 0 }
 	for i := range o.Storage.Classes {
