@@ -48,7 +48,9 @@ func hoursWith(from, to int, all testkit.Mod[api.RecoveryPoint], some map[int][]
 
 func shownParts(list []api.ExpiringPoint) string {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b api.ExpiringPoint) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Part, b.Part)) })
+	slices.SortFunc(list, func(a, b api.ExpiringPoint) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Part, b.Part))
+	})
 	var out []string
 	for _, e := range list {
 		word := cmp.Or(e.Part, "all")
