@@ -48,7 +48,9 @@ func hoursWith(from, to int, all testkit.Mod[api.RecoveryPoint], some map[int][]
 
 func shownParts(list []api.ExpiringPoint) string {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b api.ExpiringPoint) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Part, b.Part)) })
+	slices.SortFunc(list, func(a, b api.ExpiringPoint) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Part, b.Part))
+	})
 	var out []string
 	for _, e := range list {
 		word := cmp.Or(e.Part, "all")
@@ -87,6 +89,7 @@ func TestPartsThatExpire(t *testing.T) {
 		{"lost, all of them: what is left of the newest stays", hoursWith(7, 11, hasCopy("a"), allLost), []testkit.Mod[api.BackupPolicy]{to("a", "", lasting(9))}, none, "07:snapshots! 08:snapshots!"},
 		{"lost, and without a copy", hoursWith(7, 12, nil, allLost), nil, none, "07:all! 08:all! 09:all! 10:all! 11:all!"},
 		{"lost, and what is left of it is newer than any", hoursWith(7, 12, hasCopy("a"), pointMods{12: {lost}}), []testkit.Mod[api.BackupPolicy]{five}, none, "07:all 08:snapshots"},
+		{"lost, and no copy is kept: it stays while what is left of its snapshots does", hoursWith(10, 11, hasCopy("a"), pointMods{10: {lost}, 11: {lost}}), []testkit.Mod[api.BackupPolicy]{to("a", "", lasting(1))}, none, ""},
 		{"lost long ago, and a copy that failed", hoursWith(7, 12, nil, pointMods{8: {lost, copyIs("a", api.CopyFailed)}}), nil, none, "07:all 08:all! 09:all"},
 		{"on hold", hoursWith(7, 12, hasCopy("a"), pointMods{7: {testkit.Held}, 8: {testkit.Held}}), []testkit.Mod[api.BackupPolicy]{to("a", "", lasting(1))}, none, "09:all 10:copy/a 11:copy/a"},
 		{"the newest proven one is kept whole", hoursWith(7, 12, hasCopy("a"), pointMods{7: {testkit.Proven}, 8: {testkit.Proven}}), []testkit.Mod[api.BackupPolicy]{to("a", "", lasting(1))}, none, "07:all 09:all 10:copy/a 11:copy/a"},
