@@ -395,7 +395,11 @@ func TestCopyIsComplete(t *testing.T) {
 	if removed(p.Work[0].Remove) != "pod kept" || o.Point.Status.Copies[0].CleanedUp || p.Wake.IsZero() {
 		t.Errorf("it removes %+v", p.Work)
 	}
-	o.Brought["offsite"] = Brought{}
+	o.Brought["offsite"] = Brought{Leftovers: []Leftover{{Target: Target{"pv", "uid"}, Kind: "PersistentVolume", Deleting: true, Retain: true}}}
+	if p := ForCopy(o, noon.Add(time.Hour)); len(p.Work) != 1 || len(p.Work[0].Remove) != 1 || p.Copies[0].CleanedUp {
+		t.Errorf("a volume that its class would keep is left alone: %+v", p)
+	}
+	o.Brought["offsite"] = Brought{Leftovers: []Leftover{{Target: Target{"pv", "uid"}, Kind: "PersistentVolume", Deleting: true}}}
 	o, _ = o.next(noon.Add(time.Hour))
 	if !o.Point.Status.Copies[0].CleanedUp || CopiesUnderWay(o.Point) {
 		t.Errorf("in the end it is %+v", o.Point.Status.Copies[0])
