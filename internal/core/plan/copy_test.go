@@ -694,3 +694,24 @@ func TestContentOf(t *testing.T) {
 		t.Errorf("with a fingerprint it is %+v", got)
 	}
 }
+
+func TestCopyGotOn(t *testing.T) {
+	at := func(bytes int64, mods ...testkit.Mod[api.RecoveryPoint]) *api.RecoveryPoint {
+		p := testkit.Point(hour(11), both, mods...)
+		p.ResourceVersion = fmt.Sprint(bytes)
+		p.Status.Copies = []api.CopyRecord{{Name: "offsite", State: api.CopyCopying, Progress: &api.CopyProgress{Bytes: bytes}}}
+		return p
+	}
+	ended := at(2)
+	ended.Status.Copies[0].State = api.CopyComplete
+	for name, c := range map[string]struct {
+		after *api.RecoveryPoint
+		want  bool
+	}{
+		"it got on": {at(2), true}, "nothing became of it": {at(1), false}, "it ended": {ended, false}, "it got on, and was put on hold": {at(2, testkit.Held), false},
+	} {
+		if got := CopyGotOn(at(1), c.after); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
