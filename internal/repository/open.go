@@ -87,7 +87,11 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 	if err := initialised(ctx, store); err != nil {
 		return nil, err
 	}
-	info, letGo := hold(counting{store, r.written})
+	asked := blob.Storage(counting{store, r.written})
+	if o.Bulk {
+		asked = newWindow(asked, mostWindow)
+	}
+	info, letGo := hold(asked)
 	r.cleanUp = append(r.cleanUp, letGo)
 	config, err := r.configure(o, info)
 	if err != nil {
@@ -130,6 +134,9 @@ func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) 
 	cache, err := r.folder(o.CacheDir, "lifeboat-cache-")
 	if err != nil {
 		return "", err
+	}
+	if o.Bulk {
+		cache = "" // each content would be written there, and synced, to be read by nobody
 	}
 	local := repo.LocalConfig{
 		Storage: &info,
