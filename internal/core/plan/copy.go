@@ -170,12 +170,18 @@ func (p *CopyPlan) tidy(o CopyObserved, r *api.CopyRecord, now time.Time) {
 	if r.CleanedUp {
 		return
 	}
-	left := o.Brought[r.Name].Leftovers
+	left := o.left(r.Name)
 	if len(left) == 0 {
 		r.CleanedUp = true
 		return
 	}
 	p.clear(r.Name, left, sinceEnd(r, now), now)
+}
+
+// left is what is to be waited for until nothing is left of a copy. A volume that was let go of is its driver's to delete, which
+// may not be there any more: neither the next run nor the end of the point is to wait for that.
+func (o CopyObserved) left(target string) []Leftover {
+	return slices.DeleteFunc(slices.Clone(o.Brought[target].Leftovers), func(l Leftover) bool { return l.Kind == "PersistentVolume" && l.going() })
 }
 
 func (p *CopyPlan) clear(target string, left []Leftover, since time.Duration, now time.Time) {
