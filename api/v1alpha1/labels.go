@@ -54,7 +54,8 @@ const (
 	AnnotationAllowWorkloadIdentity = "lifeboat.dev/allow-workload-identity"
 	// AnnotationAllowInsecure, on a Namespace, is "true" where repositories may be reached without TLS.
 	AnnotationAllowInsecure = "lifeboat.dev/allow-insecure-repositories"
-	// AnnotationFailureDomain, on a StorageClass, is the failure domain of its volumes, as ROOT or ROOT/PART.
+	// AnnotationFailureDomain, on a StorageClass, is the failure domain of its volumes, as ROOT or ROOT/PART. Two
+	// classes that look alike are told apart by it where both have it.
 	AnnotationFailureDomain = "lifeboat.dev/failure-domain"
 	// AnnotationProbeRequested, AnnotationVerifyRequested and AnnotationMaintainRequested, on a Repository, ask for a run that
 	// starts at or after this time, RFC 3339, whether or not one is due.

@@ -94,7 +94,8 @@ type RepositorySpec struct {
 	Import bool `json:"import,omitempty"`
 
 	// failureDomain is what the repository fails together with, as ROOT or ROOT/PART, such as amsterdam or amsterdam/rack-7. It
-	// is compared with the failure domains of storage classes.
+	// is compared with the failure domains of storage classes, and moves nothing: what follows from the endpoint, or from the
+	// storage class of the claim, counts besides.
 	// When absent it is made of the endpoint and the bucket, or for a file system is that of its claim's storage class.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253

@@ -34,7 +34,8 @@ type RepositorySpecApplyConfiguration struct {
 	// cluster captured it: whoever holds its credentials and password may. The repository must exist. When absent it is not done.
 	Import *bool `json:"import,omitempty"`
 	// failureDomain is what the repository fails together with, as ROOT or ROOT/PART, such as amsterdam or amsterdam/rack-7. It
-	// is compared with the failure domains of storage classes.
+	// is compared with the failure domains of storage classes, and moves nothing: what follows from the endpoint, or from the
+	// storage class of the claim, counts besides.
 	// When absent it is made of the endpoint and the bucket, or for a file system is that of its claim's storage class.
 	FailureDomain *string `json:"failureDomain,omitempty"`
 	// objectLock has the bucket refuse to delete what was written, for a time. It is probed, not believed. When absent, nothing is
