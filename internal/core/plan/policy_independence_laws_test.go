@@ -47,6 +47,17 @@ func drawCopies(t *rapid.T) PolicyObserved {
 	if sometimes("damaged") {
 		r.Status.Damage = &api.RepositoryDamage{Since: metav1.NewTime(hour(rapid.IntRange(6, 12).Draw(t, "since"))), Healing: rapid.Bool().Draw(t, "healing")}
 	}
+	if sometimes("refused") {
+		r.Status.Conditions[0].Status, r.Status.Conditions[0].LastTransitionTime = metav1.ConditionFalse, metav1.NewTime(hour(rapid.IntRange(10, 12).Draw(t, "refused since")))
+		r.Status.Conditions[0].Reason = rapid.SampledFrom([]string{api.ReasonRepositoryUnreachable, api.ReasonRepositoryMissing, api.ReasonRepositoryIDMismatch}).Draw(t, "why")
+	}
+	if sometimes("on a claim") {
+		o.Claims = append(slices.Clone(o.Claims), claim("vault", func(c *Claim) {
+			c.StorageClass, c.Labels = rapid.SampledFrom([]string{"fast", "slow"}).Draw(t, "of class"), nil
+			c.Driver = map[string]string{"fast": "a", "slow": "b"}[c.StorageClass]
+		}))
+		r.Spec.S3, r.Spec.Filesystem = nil, &api.FilesystemLocation{Claim: "vault"}
+	}
 	if sometimes("missing") {
 		o.Repositories = nil
 	}
@@ -61,7 +72,7 @@ func drawCopies(t *rapid.T) PolicyObserved {
 }
 
 // independentOnlyOfACopy: Independent is True only while a copy says so that is whole, young, in the repository that there is,
-// and known to fail apart from every volume; and it is False only with a finding that says why.
+// and known to fail apart from every volume; it is False only with a finding that says why, and Unknown only while nobody can tell.
 func independentOnlyOfACopy(plan policyPlanner, o PolicyObserved) error {
 	p := plan(o, noon)
 	c := meta.FindStatusCondition(p.Status.Conditions, api.ConditionIndependent)
@@ -73,9 +84,9 @@ func independentOnlyOfACopy(plan policyPlanner, o PolicyObserved) error {
 			return fmt.Errorf("it is True while %v cannot be read", o.Unread)
 		}
 		return nil
-	case c.Status == metav1.ConditionFalse:
+	case c.Status == metav1.ConditionFalse, c.Status == metav1.ConditionUnknown && silent(o):
 		if !slices.ContainsFunc(p.Status.Findings, func(f api.Finding) bool { return f.Kind == c.Reason }) {
-			return fmt.Errorf("it is False for %s, which is no finding", c.Reason)
+			return fmt.Errorf("it is %s for %s, which is no finding", c.Status, c.Reason)
 		}
 		return nil
 	case o.Repositories == nil:
@@ -87,15 +98,36 @@ func independentOnlyOfACopy(plan policyPlanner, o PolicyObserved) error {
 	return nil
 }
 
+// silent says whether the repository cannot be reached for an hour.
+func silent(o PolicyObserved) bool {
+	if o.offsite() == nil {
+		return false
+	}
+	c := o.offsite().Status.Conditions[0]
+	return c.Status == metav1.ConditionFalse && !noon.Before(c.LastTransitionTime.Add(time.Hour))
+}
+
 // outlives says whether a point has a copy that makes a policy independent.
 func outlives(o PolicyObserved, q *api.RecoveryPoint) bool {
 	r, c := o.offsite(), q.Status.Copies[0]
 	if d := r.Status.Damage; d != nil && (!d.Healing || !c.FinishedAt.After(d.Since.Time)) {
 		return false
 	}
+	if x := r.Status.Conditions[0]; silent(o) || (x.Status == metav1.ConditionFalse && x.Reason != api.ReasonRepositoryUnreachable) {
+		return false
+	}
+	var on domain.Place
 	for _, v := range o.Claims {
+		if v.Name == "vault" {
+			on = domain.OfVolume(v.Driver, classNamed(o.Storage.Classes, v.StorageClass))
+		}
+	}
+	for _, v := range o.Claims {
+		if v.Name == "vault" {
+			continue
+		}
 		at := domain.OfVolume(v.Driver, classNamed(o.Storage.Classes, v.StorageClass))
-		if domain.Shares(at, domain.OfRepository(r.Spec, domain.Place{})) {
+		if domain.Shares(at, domain.OfRepository(r.Spec, on)) {
 			return false
 		}
 	}
@@ -132,11 +164,18 @@ func TestLawIndependentOnlyOfACopy(t *testing.T) {
 		})
 	}
 	for name, faulty := range map[string]policyPlanner{
-		"a copy that failed counts":              each(func(c *api.CopyRecord) { c.State = api.CopyComplete }),
-		"another repository will do":             each(func(c *api.CopyRecord) { c.RepositoryID = "" }),
-		"damage is forgotten":                    there(func(r *api.Repository) { r.Status.Damage = nil }),
-		"what is damaged heals":                  there(func(r *api.Repository) { r.Status.Damage = healed(r.Status.Damage) }),
-		"what a repository declares is ignored":  there(func(r *api.Repository) { r.Spec.FailureDomain = "" }),
+		"a copy that failed counts":                          each(func(c *api.CopyRecord) { c.State = api.CopyComplete }),
+		"another repository will do":                         each(func(c *api.CopyRecord) { c.RepositoryID = "" }),
+		"damage is forgotten":                                there(func(r *api.Repository) { r.Status.Damage = nil }),
+		"what is damaged heals":                              there(func(r *api.Repository) { r.Status.Damage = healed(r.Status.Damage) }),
+		"what a repository declares is ignored":              there(func(r *api.Repository) { r.Spec.FailureDomain = "" }),
+		"a repository that is not where it was will do":      there(func(r *api.Repository) { r.Status.Conditions[0].Reason = api.ReasonRepositoryUnreachable }),
+		"what a repository holds that is silent is believed": there(func(r *api.Repository) { r.Status.Conditions[0].Status = metav1.ConditionUnknown }),
+		"a declaration moves a repository from its claim": there(func(r *api.Repository) {
+			if r.Spec.Filesystem != nil && r.Spec.FailureDomain != "" {
+				r.Spec.S3, r.Spec.Filesystem = &api.S3Location{Endpoint: "s3.example.org", Bucket: "lifeboat"}, nil
+			}
+		}),
 		"what a class says is ignored":           sees(func(o *PolicyObserved) { o.Storage.Classes[0].FailureDomain = nil }),
 		"a volume that nobody knows is ignored":  sees(func(o *PolicyObserved) { o.Claims[0].StorageClass, o.Claims[0].Driver = "fast", "a" }),
 		"what cannot be read is taken as it was": sees(func(o *PolicyObserved) { o.Unread = nil }),
