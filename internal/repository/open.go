@@ -137,7 +137,7 @@ func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) 
 		return "", err
 	}
 	var caching content.CachingOptions // none
-	if !o.uncached && !o.Bulk { // in bulk each content would be written there, and synced, to be read by nobody
+	if !o.uncached && !o.Bulk {        // in bulk each content would be written there, and synced, to be read by nobody
 		caching = content.CachingOptions{ContentCacheSizeBytes: mostContentCache, MetadataCacheSizeBytes: mostMetadataCache}
 		if caching.CacheDirectory, err = r.folder(o.CacheDir, "lifeboat-cache-"); err != nil {
 			return "", err
