@@ -105,7 +105,28 @@ func (r *PolicyReconciler) apply(ctx context.Context, b *api.BackupPolicy, todo 
 	if err := r.Write.Forget(ctx, b.Namespace, todo.Forget); err != nil {
 		return err
 	}
+	if err := r.letGo(ctx, b, todo.Release); err != nil {
+		return err
+	}
 	return r.expire(ctx, b, todo.Expire)
+}
+
+// letGo lets parts of points go whose other parts are kept.
+func (r *PolicyReconciler) letGo(ctx context.Context, b *api.BackupPolicy, orders []plan.ReleaseOrder) error {
+	for _, o := range orders {
+		err := r.Write.Release(ctx, b, o)
+		var refused *apply.Refused
+		if errors.As(err, &refused) {
+			metrics.PruneRefused(api.ReasonDeletionHeld)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		log.FromContext(ctx).Info("let a part of a recovery point go", "recoveryPoint", o.Name, "part", o.Part)
+		r.Tell.Tell(b, plan.Note{Reason: api.ReasonExpired, Message: "of recovery point " + o.Name + " " + o.Part + " was let go"})
+	}
+	return nil
 }
 
 func (r *PolicyReconciler) expire(ctx context.Context, b *api.BackupPolicy, targets []plan.Target) error {

@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -70,5 +71,19 @@ func (r *PolicyReconciler) gatherDrift(ctx context.Context, o *plan.PolicyObserv
 	missing(drift.FactVolumes, err)
 	o.Orphans, err = r.Read.made(ctx, o.Policy)
 	missing(drift.FactOrphans, err)
+	o.Repositories, err = r.Read.repositories(ctx, o.Policy, o.Points)
+	missing(drift.FactCopies, err)
+	if err == nil && o.Repositories == nil {
+		delete(o.Unread, drift.FactCopies) // nothing depends on it
+	}
 	return failed
+}
+
+// repositories are those of a policy's namespace, by name; read only where copies are promised or there are some.
+func (r *Reader) repositories(ctx context.Context, b *api.BackupPolicy, points []*api.RecoveryPoint) (map[string]*api.Repository, error) {
+	if len(b.Spec.Copies) == 0 && !slices.ContainsFunc(points, func(p *api.RecoveryPoint) bool { return len(p.Status.Copies) > 0 }) {
+		return nil, nil
+	}
+	v, err := r.vaults(ctx, b.Namespace)
+	return v.Repositories, err
 }

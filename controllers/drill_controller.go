@@ -87,6 +87,15 @@ func (r *DrillReconciler) apply(ctx context.Context, d *api.RestoreDrill, todo *
 			return why, err
 		}
 	}
+	for _, o := range todo.Dossiers {
+		why, err := r.Write.AtRepository(ctx, run, o, r.Mover)
+		if err != nil {
+			return nil, err
+		}
+		if why != nil {
+			todo.DossierFailed(o.Access.Repository, *why)
+		}
+	}
 	if todo.Record {
 		ref, err := r.Evidence.record(ctx, d)
 		if err != nil {

@@ -42,6 +42,11 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 		if o.Vaults, err = r.Read.vaults(ctx, d.Namespace); err != nil {
 			return o, err
 		}
+		classes, err := r.Read.classes(ctx)
+		if err != nil {
+			return o, err
+		}
+		o.Domains = plan.Storage{Classes: classes}.Domains()
 	}
 	if d.Status.Run == nil {
 		if o.Siblings, o.Running, err = r.others(ctx, d, policy, o.Points); err != nil || o.Policy == nil {
@@ -89,8 +94,29 @@ func (r *DrillReconciler) gatherAfter(ctx context.Context, o plan.DrillObserved)
 			volumes = append(volumes, v.Volume)
 		}
 	}
-	o.Brought = plan.Brought{RunUID: string(d.UID)}
+	if plan.WantsDossiers(d) {
+		if o, err = r.gatherDossiers(ctx, o); err != nil {
+			return o, err
+		}
+	}
+	o.Brought.RunUID = string(d.UID)
 	o.Brought.Leftovers, err = r.Read.leftovers(ctx, drillRun(d), volumes)
+	return o, err
+}
+
+// gatherDossiers reads what is written beside the copies of a point once it was proven, and how far that is.
+func (r *DrillReconciler) gatherDossiers(ctx context.Context, o plan.DrillObserved) (_ plan.DrillObserved, err error) {
+	d := o.Drill
+	if o.Vaults, err = r.Read.vaults(ctx, d.Namespace); err != nil || len(o.Vaults.Repositories) == 0 {
+		return o, err
+	}
+	if o.Points, err = r.Read.points(ctx, d.Namespace, d.Status.Run.Policy); err != nil {
+		return o, err
+	}
+	if o.Envelope, err = r.Evidence.envelope(ctx, d); err != nil {
+		return o, err
+	}
+	o.Brought, err = r.Read.brought(ctx, drillRun(d))
 	return o, err
 }
 

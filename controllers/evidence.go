@@ -52,6 +52,16 @@ func (e *EvidenceRecorder) find(ctx context.Context, d *api.RestoreDrill) (*api.
 	return &api.EvidenceReference{ConfigMap: c.Name, Digest: digest}, nil
 }
 
+// envelope is the recorded statement of a drill with its signature; empty when it is not there.
+func (e *EvidenceRecorder) envelope(ctx context.Context, d *api.RestoreDrill) (string, error) {
+	var c corev1.ConfigMap
+	err := e.Read.Live.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: d.Status.Evidence.ConfigMap}, &c)
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("get evidence: %w", err)
+	}
+	return c.Data[evidence.EnvelopeKey], nil
+}
+
 // record states, signs and keeps what a drill showed, and forgets statements beyond the history. It is done for one drill
 // of a policy at a time: the next one of the policy starts only once this one's evidence is recorded.
 func (e *EvidenceRecorder) record(ctx context.Context, d *api.RestoreDrill) (*api.EvidenceReference, error) {

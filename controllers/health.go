@@ -80,7 +80,8 @@ var watched = []watch{
 	{&snapshotv1.VolumeSnapshotClassList{}, &snapshotv1.VolumeSnapshotClass{}, []drift.Fact{drift.FactStack, drift.FactSelection}},
 	{&snapshotv1.VolumeSnapshotList{}, &snapshotv1.VolumeSnapshot{}, []drift.Fact{drift.FactPoints, drift.FactOrphans}},
 	{&snapshotv1.VolumeSnapshotContentList{}, &snapshotv1.VolumeSnapshotContent{}, []drift.Fact{drift.FactPoints}},
-	{&api.RecoveryPointList{}, &api.RecoveryPoint{}, []drift.Fact{drift.FactPoints}},
+	{&api.RecoveryPointList{}, &api.RecoveryPoint{}, []drift.Fact{drift.FactPoints, drift.FactCopies}},
+	{&api.RepositoryList{}, &api.Repository{}, []drift.Fact{drift.FactCopies}},
 	{&api.RestoreDrillList{}, &api.RestoreDrill{}, []drift.Fact{drift.FactDrills}},
 }
 

@@ -25,6 +25,7 @@ const (
 	indexSnapshotPolicy  = "policy-uid"
 	indexContentPoint    = "content-point-uid"
 	indexPointRecording  = "fingerprint-recording"
+	indexPointCopying    = "copying"
 	indexDrillPolicy     = "drill-policy"
 	indexDrillRunning    = "drill-running"
 
@@ -54,6 +55,12 @@ func indexPoints(ctx context.Context, x client.FieldIndexer) error {
 	err := x.IndexField(ctx, &api.RecoveryPoint{}, indexPointRecording, func(o client.Object) []string {
 		f := o.(*api.RecoveryPoint).Status.Fingerprint
 		return when(f != nil && f.State == api.FingerprintRecording)
+	})
+	if err != nil {
+		return err
+	}
+	err = x.IndexField(ctx, &api.RecoveryPoint{}, indexPointCopying, func(o client.Object) []string {
+		return when(plan.Copies(o.(*api.RecoveryPoint)))
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
@@ -22,7 +23,7 @@ func (r *PointReconciler) gather(ctx context.Context, p *api.RecoveryPoint) (o p
 	o = plan.PointObserved{Point: p, Settings: r.Settings, RetryAt: r.retryAt(p)}
 	from := r.Read.Cache
 	deleting := !p.DeletionTimestamp.IsZero()
-	if deleting {
+	if deleting || plan.LettingGo(p) {
 		from = r.Read.Live
 	}
 	if o.NamespaceTerminating, err = r.Read.terminating(ctx, from, p.Namespace); err != nil {
@@ -36,8 +37,11 @@ func (r *PointReconciler) gather(ctx context.Context, p *api.RecoveryPoint) (o p
 	if o.Policy, err = r.Read.pointPolicy(ctx, from, p); err != nil {
 		return o, err
 	}
-	if o.Siblings, err = r.siblings(ctx, p, deleting); err != nil {
+	if o.Siblings, err = r.siblings(ctx, p, deleting || plan.LettingGo(p)); err != nil {
 		return o, err
+	}
+	if plan.LettingGo(p) {
+		o.Fresh = sameIn(o.Siblings, p)
 	}
 	if o.Cluster, err = r.Read.cluster(ctx); err != nil {
 		return o, err
@@ -76,7 +80,7 @@ func (r *PointReconciler) gatherCapture(ctx context.Context, o plan.PointObserve
 	if o.Snapshots, o.Strays, err = r.Read.snapshots(ctx, o.Point); err != nil {
 		return o, err
 	}
-	if plan.Finished(o.Point) && o.Point.Status.PointInTime != nil && o.Point.DeletionTimestamp.IsZero() {
+	if plan.Finished(o.Point) && o.Point.Status.PointInTime != nil && o.Point.DeletionTimestamp.IsZero() && !plan.LettingGo(o.Point) {
 		return o, nil // it counted: its group snapshot, read live, matters no more
 	}
 	if o.Group, err = r.group(ctx, o.Point, o.Claims); err != nil {
@@ -110,6 +114,15 @@ func (r *PointReconciler) siblings(ctx context.Context, p *api.RecoveryPoint, li
 		}
 	}
 	return out, nil
+}
+
+// sameIn is the very point among others; nil when it is gone.
+func sameIn(points []*api.RecoveryPoint, p *api.RecoveryPoint) *api.RecoveryPoint {
+	i := slices.IndexFunc(points, func(q *api.RecoveryPoint) bool { return q.UID == p.UID })
+	if i < 0 {
+		return nil
+	}
+	return points[i]
 }
 
 // snapshots are those of a point, each with its content, and the contents whose VolumeSnapshot is gone.

@@ -3,7 +3,6 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -25,7 +24,10 @@ func repositoryRun(r *api.Repository) objects.Run {
 // gather reads everything the decision about a repository may depend on, once. Its pods are read live: one that tidies up must
 // be gone before the next is made.
 func (r *RepositoryReconciler) gather(ctx context.Context, repository *api.Repository) (o plan.RepositoryObserved, err error) {
-	o = plan.RepositoryObserved{Repository: repository, FailureDomain: cmp.Or(repository.Spec.FailureDomain, plan.RepositoryLocation(repository.Spec))}
+	o = plan.RepositoryObserved{Repository: repository}
+	if o.FailureDomain, err = r.Read.failureDomain(ctx, repository); err != nil {
+		return o, err
+	}
 	if o.NamespaceTerminating, err = r.Read.terminating(ctx, r.Read.Cache, repository.Namespace); err != nil {
 		return o, err
 	}
@@ -41,6 +43,22 @@ func (r *RepositoryReconciler) gather(ctx context.Context, repository *api.Repos
 		o.Pods = append(o.Pods, taskPod(&pods.Items[i]))
 	}
 	return o, nil
+}
+
+// failureDomain is what a repository fails together with; for one on a claim that is asked of the claim and its class.
+func (r *Reader) failureDomain(ctx context.Context, repository *api.Repository) (string, error) {
+	if repository.Spec.Filesystem == nil {
+		return plan.RepositoryDomain(repository, nil, nil), nil
+	}
+	claims, _, err := r.claims(ctx, repository.Namespace)
+	if err != nil {
+		return "", err
+	}
+	classes, err := r.classes(ctx)
+	if err != nil {
+		return "", err
+	}
+	return plan.RepositoryDomain(repository, claims, classes), nil
 }
 
 // taskPod is a pod that does something for a repository's own sake, in the words of a plan.

@@ -279,6 +279,9 @@ func repositoryResult(message string) *plan.RepositoryResult {
 		return nil
 	}
 	out := &plan.RepositoryResult{UniqueID: d.UniqueID, Reason: d.Reason, Error: d.Error}
+	if c := d.Copy; c != nil {
+		out.Copied = &plan.CopyResult{Fingerprint: api.Fingerprint{Digest: c.Digest, Files: c.Files, Bytes: c.Bytes}, Unreadable: c.Unreadable, NewBytes: c.NewBytes, Lost: c.Lost}
+	}
 	if w := d.Restore; w != nil {
 		out.Written = &plan.WriteResult{Files: w.Files, Bytes: w.Bytes, Lost: w.Lost}
 	}

@@ -72,7 +72,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 		wakePolicies: make(chan event.GenericEvent), wakePoints: make(chan event.GenericEvent), beats: make(chan event.GenericEvent),
 		read:     &Reader{Cache: mgr.GetClient(), Live: mgr.GetAPIReader(), API: &SnapshotAPI{Mapper: mgr.GetRESTMapper()}, Health: health},
 		write:    &apply.Writer{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Lanes: apply.NewLanes(options.ConcurrentCreates)},
-		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents, Drills: options.ConcurrentDrills},
+		settings: plan.Settings{Grace: options.RetentionGrace, HooksEnabled: options.EnableHooks, Retain: options.RetainContents, Drills: options.ConcurrentDrills, Copies: options.ConcurrentCopies},
 	}
 	if err := s.findMover(ctx); err != nil {
 		return err
@@ -88,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, health *WatchHealth, options c
 	if err != nil {
 		return err
 	}
-	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.repositories, s.sweeper, s.health, s.clusterPolicies, s.notifiers, s.reports} {
+	for _, add := range []func() error{s.drills, s.restores, s.fingerprints, s.repositories, s.copies, s.sweeper, s.health, s.clusterPolicies, s.notifiers, s.reports} {
 		if err := add(); err != nil {
 			return err
 		}
@@ -127,8 +127,9 @@ func (s *setup) policies() (controller.Controller, error) {
 		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("backuppolicy").
 		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
-		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint), builder.WithPredicates(afterStart)).
+		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint), builder.WithPredicates(afterStart, saysMore)).
 		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(policyOfDrill), builder.WithPredicates(afterStart, drillEnded)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, repositoryChanged)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, claimChanged)).
 		Watches(&corev1.PersistentVolume{}, handler.EnqueueRequestsFromMapFunc(s.policiesOfVolume), builder.WithPredicates(afterStart, volumeChanged)).
 		Watches(&appsv1.StatefulSet{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, specChanged)).
@@ -153,7 +154,7 @@ func (s *setup) points() (controller.Controller, error) {
 		r.Hooks = &apply.Hooks{Config: s.mgr.GetConfig(), Client: clients, Clock: s.clock}
 	}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("recoverypoint").
-		For(&api.RecoveryPoint{}).
+		For(&api.RecoveryPoint{}, builder.WithPredicates(saysMore)).
 		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOfPolicy), builder.WithPredicates(afterStart, specChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.waitingSiblings), builder.WithPredicates(captureEnded)).
 		WithOptions(sideBySide(s.options.ConcurrentPoints)).
@@ -220,6 +221,24 @@ func (s *setup) repositories() error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf("Repository")), builder.WithPredicates(afterStart)).
 		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(s.repositoriesIn), builder.WithPredicates(annotationsChanged)).
 		WithOptions(sideBySide(repositoriesAtOnce)).
+		Complete(r)
+}
+
+func (s *setup) copies() error {
+	clients, err := kubernetes.NewForConfig(s.mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	r := &CopyReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings, Mover: s.mover, Logs: clusterLogs{clients},
+		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("copy").
+		For(&api.RecoveryPoint{}, builder.WithPredicates(saysMore)).
+		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.pointsBeside), builder.WithPredicates(copiesMoved)).
+		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOf), builder.WithPredicates(afterStart, specChanged)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.pointsInto), builder.WithPredicates(afterStart, readyChanged)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOf(copyKind))).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(runOf(copyKind))).
+		WithOptions(sideBySide(1)).
 		Complete(r)
 }
 

@@ -22,14 +22,8 @@ import (
 
 // storage reads what stands between claims and their bytes: classes, and drivers with the images that run them.
 func (r *Reader) storage(ctx context.Context) (s plan.Storage, err error) {
-	var classes storagev1.StorageClassList
-	if err := r.Cache.List(ctx, &classes); err != nil {
-		return s, fmt.Errorf("list storage classes: %w", err)
-	}
-	for i := range classes.Items {
-		c := &classes.Items[i]
-		s.Classes = append(s.Classes, plan.StorageClass{Name: c.Name, Provisioner: c.Provisioner,
-			Digest: names.Digest(c.Provisioner, fmt.Sprint(c.Parameters), strings.Join(c.MountOptions, ","))})
+	if s.Classes, err = r.classes(ctx); err != nil {
+		return s, err
 	}
 	var drivers storagev1.CSIDriverList
 	if err := r.Cache.List(ctx, &drivers); err != nil {
@@ -45,6 +39,23 @@ func (r *Reader) storage(ctx context.Context) (s plan.Storage, err error) {
 		s.Drivers = append(s.Drivers, plan.Driver{Name: d.Name, Digest: names.Digest(append(parts, driverImages(d.Name, sets.Items)...)...)})
 	}
 	return s, nil
+}
+
+func (r *Reader) classes(ctx context.Context) ([]plan.StorageClass, error) {
+	var list storagev1.StorageClassList
+	if err := r.Cache.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("list storage classes: %w", err)
+	}
+	out := make([]plan.StorageClass, len(list.Items))
+	for i := range list.Items {
+		c := &list.Items[i]
+		out[i] = plan.StorageClass{Name: c.Name, Provisioner: c.Provisioner, Parameters: c.Parameters,
+			Digest: names.Digest(c.Provisioner, fmt.Sprint(c.Parameters), strings.Join(c.MountOptions, ","))}
+		if text, is := c.Annotations[api.AnnotationFailureDomain]; is {
+			out[i].FailureDomain = &text
+		}
+	}
+	return out, nil
 }
 
 // versionLabels are the labels by which installers tell the version of what they install.

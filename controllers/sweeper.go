@@ -20,6 +20,7 @@ import (
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/apply"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 )
@@ -130,7 +131,7 @@ func blankRun(kind string) client.Object {
 		return &api.RestoreDrill{}
 	case "Restore":
 		return &api.Restore{}
-	case "RecoveryPoint":
+	case "RecoveryPoint", copyKind:
 		return &api.RecoveryPoint{}
 	case "Repository":
 		return &api.Repository{}
@@ -143,5 +144,24 @@ func gone(ctx context.Context, from client.Reader, run objects.Run, o client.Obj
 	if err := from.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Name}, o); err != nil {
 		return client.IgnoreNotFound(err) == nil, client.IgnoreNotFound(err)
 	}
-	return string(o.GetUID()) != run.UID, nil
+	return !isRun(o, run), nil
+}
+
+// isRun says whether an object is the very run. A copy is a run of its point's, for as long as the point has it on record.
+func isRun(o client.Object, run objects.Run) bool {
+	if p, is := o.(*api.RecoveryPoint); is && run.Kind == copyKind {
+		return plan.CopyRunOf(p, run.UID)
+	}
+	return string(o.GetUID()) == run.UID
+}
+
+// runsOf are the runs that an object stands for: itself, and the copies of a point.
+func runsOf(o client.Object) []string {
+	out := []string{string(o.GetUID())}
+	if p, is := o.(*api.RecoveryPoint); is {
+		for i := range p.Status.Copies {
+			out = append(out, names.CopyRun(string(p.UID), p.Status.Copies[i].Name))
+		}
+	}
+	return out
 }

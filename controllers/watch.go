@@ -62,6 +62,15 @@ var policyChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{Upd
 		before.Annotations[api.AnnotationAcceptWeakening] != after.Annotations[api.AnnotationAcceptWeakening]
 }})
 
+// repositoryChanged lets pass what policies say of the repositories that they name. How its runs go is none of that.
+var repositoryChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	judged := func(o client.Object) api.RepositoryStatus {
+		s := o.(*api.Repository).Status
+		return api.RepositoryStatus{Conditions: s.Conditions, UniqueID: s.UniqueID, UnreachableSince: s.UnreachableSince, LastVerified: s.LastVerified, Damage: s.Damage}
+	}
+	return !equality.Semantic.DeepEqual(judged(e.ObjectOld), judged(e.ObjectNew))
+}})
+
 // reportChanged lets pass what a report on a policy may say: findings, conditions, and what is promised at all.
 var reportChanged = predicate.Or[client.Object](specChanged, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return !equality.Semantic.DeepEqual(reportedOf(e.ObjectOld), reportedOf(e.ObjectNew))
@@ -363,7 +372,15 @@ func runOf(kind string) handler.MapFunc {
 
 // leftOf finds what is left of a run that has gone.
 func (s *setup) leftOf(ctx context.Context, o client.Object) []reconcile.Request {
-	of := []client.ListOption{client.InNamespace(o.GetNamespace()), client.MatchingLabels{api.LabelRunUID: string(o.GetUID())}}
+	var out []reconcile.Request
+	for _, run := range runsOf(o) {
+		out = append(out, s.leftOfRun(ctx, o.GetNamespace(), run)...)
+	}
+	return out
+}
+
+func (s *setup) leftOfRun(ctx context.Context, namespace, run string) []reconcile.Request {
+	of := []client.ListOption{client.InNamespace(namespace), client.MatchingLabels{api.LabelRunUID: run}}
 	var claims corev1.PersistentVolumeClaimList
 	if err := s.mgr.GetClient().List(ctx, &claims, of...); err == nil {
 		for i := range claims.Items {
@@ -385,6 +402,78 @@ func (s *setup) leftOf(ctx context.Context, o client.Object) []reconcile.Request
 		return swept(&policies.Items[0])
 	}
 	return nil
+}
+
+// saysMore lets pass all but that a copy got on, which is written every few seconds and changes nothing for anybody.
+var saysMore = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return !plan.CopyGotOn(e.ObjectOld.(*api.RecoveryPoint), e.ObjectNew.(*api.RecoveryPoint))
+}}
+
+// copiesMoved lets pass what the copying of another point of the policy may wait for, or depend on.
+var copiesMoved = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*api.RecoveryPoint), e.ObjectNew.(*api.RecoveryPoint)
+		return anew(e) || plan.Complete(before) != plan.Complete(after) || plan.Proven(before) != plan.Proven(after) ||
+			!slices.EqualFunc(before.Status.Copies, after.Status.Copies, func(a, b api.CopyRecord) bool {
+				return a.Name == b.Name && a.State == b.State && a.Attempt == b.Attempt && a.CleanedUp == b.CleanedUp
+			})
+	},
+}
+
+// readyChanged lets pass what the copying into a repository may wait for.
+var readyChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*api.Repository), e.ObjectNew.(*api.Repository)
+	was, is := meta.FindStatusCondition(before.Status.Conditions, api.ConditionReady), meta.FindStatusCondition(after.Status.Conditions, api.ConditionReady)
+	return specChanged.Update(e) || before.Status.UniqueID != after.Status.UniqueID ||
+		(was == nil) != (is == nil) || (was != nil && (was.Status != is.Status || was.Reason != is.Reason))
+}}
+
+// pointsBeside are the points of the same policy, but for the one itself.
+func (s *setup) pointsBeside(ctx context.Context, o client.Object) []reconcile.Request {
+	return s.toCopy(ctx, o.GetNamespace(), o.(*api.RecoveryPoint).Spec.Policy.Name, o.GetName())
+}
+
+// pointsOf are the points of a policy.
+func (s *setup) pointsOf(ctx context.Context, o client.Object) []reconcile.Request {
+	return s.toCopy(ctx, o.GetNamespace(), o.GetName(), "")
+}
+
+// toCopy are the points of a policy that are copied, or might be.
+func (s *setup) toCopy(ctx context.Context, namespace, policy, but string) (out []reconcile.Request) {
+	var list api.RecoveryPointList
+	of := client.MatchingFields{indexPointPolicy: policy}
+	if err := s.mgr.GetClient().List(ctx, &list, client.InNamespace(namespace), of, client.UnsafeDisableDeepCopy); err != nil { // they are only read
+		return nil
+	}
+	for i := range list.Items {
+		if p := &list.Items[i]; p.Name != but && (plan.Complete(p) || plan.HasCopies(p)) {
+			out = append(out, request(namespace, p.Name)...)
+		}
+	}
+	return out
+}
+
+// pointsInto are the points that are, or are to be, copied into a repository.
+func (s *setup) pointsInto(ctx context.Context, o client.Object) (out []reconcile.Request) {
+	var policies api.BackupPolicyList
+	var points api.RecoveryPointList
+	in := client.InNamespace(o.GetNamespace())
+	if s.mgr.GetClient().List(ctx, &policies, in, client.UnsafeDisableDeepCopy) != nil || s.mgr.GetClient().List(ctx, &points, in, client.UnsafeDisableDeepCopy) != nil {
+		return nil
+	}
+	named := map[string]bool{}
+	for i := range policies.Items {
+		for _, t := range policies.Items[i].Spec.Copies {
+			named[policies.Items[i].Name] = named[policies.Items[i].Name] || t.Repository.Name == o.GetName()
+		}
+	}
+	for i := range points.Items {
+		if p := &points.Items[i]; plan.HasCopies(p) || (plan.Complete(p) && named[p.Spec.Policy.Name]) {
+			out = append(out, request(p.Namespace, p.Name)...)
+		}
+	}
+	return out
 }
 
 // newestPoint is the newest complete point of a policy, of which a fingerprint may now be wanted.

@@ -13,6 +13,7 @@ import (
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,shortName=bp,categories=lifeboat
 // +kubebuilder:printcolumn:name="Protected",type=string,JSONPath=`.status.conditions[?(@.type=="Protected")].status`,description="True while every selected volume has a complete recovery point younger than the recovery point objective."
+// +kubebuilder:printcolumn:name="Independent",type=string,JSONPath=`.status.conditions[?(@.type=="Independent")].status`,description="True while a complete copy in another failure domain is younger than the objective; empty where no copies are promised."
 // +kubebuilder:printcolumn:name="Proven",type=string,JSONPath=`.status.conditions[?(@.type=="Proven")].status`,description="True while a drill has proven the restore as deep, as recently and as quickly as the objectives ask."
 // +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.status.lastRecoveryPoint.pointInTime`,description="Age of the newest complete recovery point, by the storage system's own clock."
 // +kubebuilder:printcolumn:name="Next",type=string,JSONPath=`.status.nextSlot`,description="The next scheduled instant (UTC)."
@@ -89,6 +90,7 @@ type BackupPolicySpec struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:XValidation:rule="self.all(c, self.exists_one(d, d.repository.name == c.repository.name))",message="copies must each go into a repository of their own; remove one of those that name the same repository"
 	Copies []CopyTarget `json:"copies,omitempty"`
 
 	// objectives say how much may be lost, and what must be proven.
@@ -175,7 +177,7 @@ type Drill struct {
 	// from says what is restored: Snapshot, or Copy for a copy of the point, which proves that it can be done without the storage
 	// system. When absent it is Snapshot.
 	// +optional
-	// +kubebuilder:validation:Enum=Snapshot;Copy
+	// +kubebuilder:validation:XValidation:rule="self != 'Any'",message="from must be Snapshot or Copy: a drill proves one of them, and says which"
 	From RestoreSource `json:"from,omitempty"`
 
 	// select says which complete point is rehearsed. When absent it is Rotate.
@@ -592,8 +594,8 @@ type BackupPolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Protected and, for a policy with a drill or a proof to show, Proven; Stalled is present, and True,
-	// only while the spec cannot be carried out.
+	// conditions are Ready, Protected and, for a policy with copies, Independent, and with a drill or a proof to show, Proven;
+	// Stalled is present, and True, only while the spec cannot be carried out.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -646,11 +648,6 @@ type BackupPolicyStatus struct {
 	// lastCopy is the newest complete copy in another failure domain. Absent until there is one.
 	// +optional
 	LastCopy *CopySummary `json:"lastCopy,omitempty"`
-
-	// copySlots are the newest slots of spec.copies that were run or passed over, by the target's name.
-	// +optional
-	// +kubebuilder:validation:MaxProperties=8
-	CopySlots map[string]metav1.Time `json:"copySlots,omitempty"`
 
 	// activeRecoveryPoint is the name of the point that is being captured. Absent when there is none.
 	// +optional
@@ -792,13 +789,20 @@ type AppliedSpec struct {
 	// drillSince is since when it is in force: slots before are not looked at.
 	// +optional
 	DrillSince *metav1.Time `json:"drillSince,omitempty"`
-	// retention is the retention in force, as one line.
+	// retention is the retention in force, that of copies too, as one line.
 	// +optional
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=1024
 	Retention string `json:"retention,omitempty"`
 	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
 	// +optional
 	RetentionSince *metav1.Time `json:"retentionSince,omitempty"`
+	// copies are the repositories into which copies are promised, as one line. Empty where none are.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Copies string `json:"copies,omitempty"`
+	// copiesSince is since when they are: the first copy is given its time from then on.
+	// +optional
+	CopiesSince *metav1.Time `json:"copiesSince,omitempty"`
 	// promise is the strongest promise that was in force and has not been given up since: what an edit is compared with.
 	// +optional
 	Promise *Promise `json:"promise,omitempty"`
@@ -827,6 +831,15 @@ type Promise struct {
 	// fingerprint is which points have one.
 	// +optional
 	Fingerprint FingerprintMode `json:"fingerprint,omitempty"`
+	// copies are the names of the targets that points are copied to.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=40
+	Copies []string `json:"copies,omitempty"`
+	// drillFrom is what is rehearsed: Copy proves more than Snapshot. Absent without a drill.
+	// +optional
+	DrillFrom RestoreSource `json:"drillFrom,omitempty"`
 }
 
 // PointSummary is the essence of one recovery point.
@@ -856,6 +869,12 @@ type CopySummary struct {
 	// pointInTime is the moment its data are from.
 	// +required
 	PointInTime metav1.Time `json:"pointInTime"`
+	// bytes is how much was read for it.
+	// +optional
+	Bytes int64 `json:"bytes,omitempty"`
+	// newBytes is how much of it the repository had to take, compressed.
+	// +optional
+	NewBytes int64 `json:"newBytes,omitempty"`
 }
 
 // PointCounts counts recovery points by state.
@@ -930,7 +949,8 @@ type ExpiringPoint struct {
 	// at is when it may be expired.
 	// +required
 	At metav1.Time `json:"at"`
-	// reason says why it is no longer kept: RetentionPassed, or Superseded for a point that did not become complete.
+	// reason says why it is no longer kept: RetentionPassed, or Superseded for a point that did not become complete, or for
+	// snapshots of which some were lost.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason"`

@@ -103,7 +103,7 @@ type RecoveryPointStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Complete and, once a drill passed, Proven; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
+	// conditions are Complete, once a drill passed Proven, and while copies are promised Copied; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -187,10 +187,11 @@ type RecoveryPointStatus struct {
 	// +kubebuilder:validation:MaxItems=5
 	Proofs []ProofSummary `json:"proofs,omitempty"`
 
-	// keep are the reasons for which retention keeps this point, such as daily or hold. Absent when nothing keeps it, or it is not complete.
+	// keep are the reasons for which retention keeps this point, such as daily or hold, and its copies, such as offsite:daily.
+	// copy-pending keeps its snapshots until a promised copy is complete. Absent when nothing keeps it, or it cannot be restored.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=64
 	Keep []string `json:"keep,omitempty"`
 }
@@ -305,7 +306,7 @@ type Capture struct {
 
 // VolumeState says how far a volume's capture is.
 //
-// +kubebuilder:validation:Enum=Pending;Captured;Failed
+// +kubebuilder:validation:Enum=Pending;Captured;Failed;Released
 type VolumeState string
 
 const (
@@ -315,6 +316,8 @@ const (
 	VolumeCaptured VolumeState = "Captured"
 	// VolumeFailed will not be captured in this point, or its snapshot was lost.
 	VolumeFailed VolumeState = "Failed"
+	// VolumeReleased was captured, and its snapshot let go because a copy is kept.
+	VolumeReleased VolumeState = "Released"
 )
 
 // VolumeRecord is one volume of a recovery point.

@@ -78,7 +78,7 @@ type RestoreDrillSpec struct {
 	// from says what is restored: Snapshot, or Copy for a copy of the point. When absent, the policy's spec.drill.from, or else
 	// Snapshot.
 	// +optional
-	// +kubebuilder:validation:Enum=Snapshot;Copy
+	// +kubebuilder:validation:XValidation:rule="self != 'Any'",message="from must be Snapshot or Copy: a drill proves one of them, and says which"
 	From RestoreSource `json:"from,omitempty"`
 
 	// storageClassName is the class of the throw-away volumes. From snapshots its provisioner must be their driver; from copies it
@@ -424,6 +424,47 @@ type RestoreDrillStatus struct {
 	// evidence is the signed statement of what this drill showed. It outlives the drill.
 	// +optional
 	Evidence *EvidenceReference `json:"evidence,omitempty"`
+
+	// dossiers tell how far it was written beside the copies of the point what was proven, and how the data come back. Absent unless
+	// the drill passed and the point has copies. What becomes of them takes nothing from the proof.
+	// +optional
+	// +listType=map
+	// +listMapKey=repository
+	// +kubebuilder:validation:MaxItems=8
+	Dossiers []Dossier `json:"dossiers,omitempty"`
+}
+
+// DossierState says how far a dossier is.
+//
+// +kubebuilder:validation:Enum=Writing;Written;Failed
+type DossierState string
+
+const (
+	// DossierWriting is under way.
+	DossierWriting DossierState = "Writing"
+	// DossierWritten is in the repository.
+	DossierWritten DossierState = "Written"
+	// DossierFailed is not. The next proof writes another.
+	DossierFailed DossierState = "Failed"
+)
+
+// Dossier is a text in a repository: what was proven of a point, where its copies are, and how they come back.
+type Dossier struct {
+	// repository is the Repository's name.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Repository string `json:"repository"`
+	// state says how far it is.
+	// +required
+	State DossierState `json:"state"`
+	// reason is a stable word for why it failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// message says what is wrong.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
 }
 
 // DrillRun is the frozen order of one drill.

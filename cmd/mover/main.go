@@ -2,7 +2,8 @@
 
 //go:build linux
 
-// Command mover reads volumes and takes their fingerprints. The operator runs it in pods; people may run it by hand.
+// Command mover reads volumes, takes their fingerprints, copies them into repositories and brings them back. The operator runs it in
+// pods; people may run it by hand, without any cluster.
 package main
 
 import (
@@ -20,7 +21,15 @@ import (
 // version is set at build time.
 var version = "unknown"
 
-const usage = `usage: mover COMMAND [FLAGS] ...
+const usage = `usage: lifeboat-mover COMMAND [FLAGS] ...
+
+Bring data back from a repository, without any cluster:
+
+  list     --repository URL                            print which points a repository holds
+  restore  --repository URL --to DIR                   write a point into a folder, and verify it
+           [--point NAME | --as-of TIME] [--policy NAME] [--claim NAME]... [--path PATH]...
+
+Know what a volume holds:
 
   manifest [--out FILE] [--workers N] [--block] PATH   write what a volume holds, for mtree tools; - is the standard output
   digest   [--workers N] [--block] PATH                print the fingerprint and what was counted as one line of JSON
@@ -32,7 +41,7 @@ const usage = `usage: mover COMMAND [FLAGS] ...
   evidence verify --key PUBLIC.pem FILE...             check the signed evidence of drills; - is the standard input
   version
 
-mover COMMAND --help lists the flags. Ends with 2 when something was wrong or could not be read.
+lifeboat-mover COMMAND --help lists the flags. Ends with 2 when something was wrong or could not be read.
 `
 
 // errDiffer ends the program with 1.
@@ -49,7 +58,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	default:
-		fmt.Fprintln(os.Stderr, "mover:", err)
+		fmt.Fprintln(os.Stderr, "lifeboat-mover:", err)
 		os.Exit(2)
 	}
 }
@@ -63,7 +72,7 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("no command was given\n\n%s", usage)
 	}
-	commands := map[string]func(context.Context, []string) error{"manifest": writeManifest, "digest": printDigest, "verify": verify, "read": read, "do": do, "evidence": verifyEvidence}
+	commands := map[string]func(context.Context, []string) error{"manifest": writeManifest, "digest": printDigest, "verify": verify, "read": read, "do": do, "list": list, "restore": restore, "evidence": verifyEvidence}
 	switch command, known := commands[args[0]]; {
 	case known:
 		return command(ctx, args[1:])

@@ -5,6 +5,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,29 +38,33 @@ func (w *Writer) Take(ctx context.Context, policy *api.BackupPolicy, t plan.Take
 
 // Expire deletes one very point, after a live look at it and its siblings: the last good ones are refused.
 func (w *Writer) Expire(ctx context.Context, policy *api.BackupPolicy, t plan.Target) error {
+	point, siblings, err := w.look(ctx, policy, t)
+	if err != nil || point == nil {
+		return err
+	}
+	if why := plan.Held(point, policy, siblings); why != "" {
+		return &Refused{Point: t.Name, Why: why}
+	}
+	err = w.Client.Delete(ctx, point, preconditions(point.UID, point.ResourceVersion), client.PropagationPolicy(metav1.DeletePropagationBackground))
+	return client.IgnoreNotFound(err)
+}
+
+// look reads one very point and its siblings live; the point is nil when it is gone, or going.
+func (w *Writer) look(ctx context.Context, policy *api.BackupPolicy, t plan.Target) (point *api.RecoveryPoint, siblings []*api.RecoveryPoint, err error) {
 	var all api.RecoveryPointList
 	if err := w.Live.List(ctx, &all, client.InNamespace(policy.Namespace)); err != nil {
-		return fmt.Errorf("expire %s: %w", t.Name, err)
+		return nil, nil, fmt.Errorf("look at %s: %w", t.Name, err)
 	}
-	var siblings []*api.RecoveryPoint
-	var point *api.RecoveryPoint
 	for i := range all.Items {
 		p := &all.Items[i]
 		if p.Spec.Policy.Name == policy.Name {
 			siblings = append(siblings, p)
 		}
-		if string(p.UID) == t.UID {
+		if string(p.UID) == t.UID && p.DeletionTimestamp.IsZero() {
 			point = p
 		}
 	}
-	if point == nil || !point.DeletionTimestamp.IsZero() {
-		return nil
-	}
-	if why := plan.Held(point, policy, siblings); why != "" {
-		return &Refused{Point: t.Name, Why: why}
-	}
-	err := w.Client.Delete(ctx, point, preconditions(point.UID, point.ResourceVersion), client.PropagationPolicy(metav1.DeletePropagationBackground))
-	return client.IgnoreNotFound(err)
+	return point, siblings, nil
 }
 
 // Refused says that a deletion was refused on a fresh look.
@@ -69,14 +74,52 @@ func (e *Refused) Error() string {
 	return fmt.Sprintf("recovery point %s is not expired: %s", e.Point, e.Why)
 }
 
-// Keep writes the reasons for which retention keeps a point. The field is owned apart from the rest of the status,
-// so that it cannot get in the way of the capture.
+// retentionOwner is the name under which is written what retention says of a point. Those fields are owned apart from the rest of
+// the status, so that they cannot get in the way of the capture.
+const retentionOwner = client.FieldOwner("lifeboat-retention")
+
+// Keep writes the reasons for which retention keeps a point. What was let go of it stays so, but for what is kept again.
 func (w *Writer) Keep(ctx context.Context, namespace string, k plan.KeepChange) error {
-	status := applyv1alpha1.RecoveryPointStatus()
-	if len(k.Reasons) > 0 {
-		status = status.WithKeep(k.Reasons...)
+	if !k.Parted {
+		return w.retention(ctx, namespace, k.Target, k.Reasons, nil)
 	}
-	point := applyv1alpha1.RecoveryPoint(k.Name, namespace).WithUID(types.UID(k.UID)).WithStatus(status)
-	err := w.Client.Status().Apply(ctx, point, client.FieldOwner("lifeboat-retention"), client.ForceOwnership)
-	return client.IgnoreNotFound(err)
+	var there api.RecoveryPoint
+	if err := w.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: k.Name}, &there); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if string(there.UID) != k.UID {
+		return nil
+	}
+	stays := slices.DeleteFunc(there.Status.Release, func(r api.ReleasedPart) bool {
+		return slices.Contains(k.Again, r.Part) && (r.Part != plan.PartSnapshots || plan.BySnapshots(&there))
+	})
+	return w.retention(ctx, namespace, k.Target, k.Reasons, stays)
+}
+
+// Release lets a part of one very point go, after a live look at it and its siblings: the only part that is left is refused.
+func (w *Writer) Release(ctx context.Context, policy *api.BackupPolicy, r plan.ReleaseOrder) error {
+	point, siblings, err := w.look(ctx, policy, r.Target)
+	if err != nil || point == nil {
+		return err
+	}
+	if slices.ContainsFunc(point.Status.Release, func(p api.ReleasedPart) bool { return p.Part == r.Part }) {
+		return nil
+	}
+	if why := plan.HeldPart(point, r.Part, policy, siblings); why != "" {
+		return &Refused{Point: r.Name, Why: why}
+	}
+	parts := append(point.Status.Release, api.ReleasedPart{Part: r.Part, At: metav1.NewTime(r.At)})
+	return w.retention(ctx, policy.Namespace, r.Target, point.Status.Keep, parts)
+}
+
+func (w *Writer) retention(ctx context.Context, namespace string, t plan.Target, reasons []string, parts []api.ReleasedPart) error {
+	status := applyv1alpha1.RecoveryPointStatus()
+	if len(reasons) > 0 {
+		status = status.WithKeep(reasons...)
+	}
+	for _, p := range parts {
+		status = status.WithRelease(applyv1alpha1.ReleasedPart().WithPart(p.Part).WithAt(p.At))
+	}
+	point := applyv1alpha1.RecoveryPoint(t.Name, namespace).WithUID(types.UID(t.UID)).WithStatus(status)
+	return client.IgnoreNotFound(w.Client.Status().Apply(ctx, point, retentionOwner, client.ForceOwnership))
 }

@@ -24,6 +24,7 @@ type Options struct {
 	ConcurrentPoints  int
 	ConcurrentCreates int
 	ConcurrentDrills  int
+	ConcurrentCopies  int
 	MoverImage        string
 	Namespace         string
 	PodName           string
@@ -49,6 +50,7 @@ func (o *Options) Bind(f *flag.FlagSet) {
 	f.IntVar(&o.ConcurrentPoints, "max-concurrent-points", 16, "how many recovery points are looked at side by side")
 	f.IntVar(&o.ConcurrentCreates, "max-concurrent-creates", 32, "how many snapshots are created side by side")
 	f.IntVar(&o.ConcurrentDrills, "max-concurrent-drills", 4, "how many drills, and how many recordings of fingerprints, are under way at once in the cluster")
+	f.IntVar(&o.ConcurrentCopies, "max-concurrent-copies", 4, "how many copies of recovery points are under way at once in the cluster")
 	f.StringVar(&o.MoverImage, "mover-image", "", "the image with the mover, which reads restored volumes; when empty, the operator's own, as its pod names it")
 	f.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the operator's own namespace, where the key that signs evidence is kept")
 	f.StringVar(&o.PodName, "pod-name", os.Getenv("POD_NAME"), "the operator's own pod")
@@ -68,6 +70,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("--max-concurrent-points and --max-concurrent-creates must be at least 1")
 	case o.ConcurrentDrills < 1:
 		return fmt.Errorf("--max-concurrent-drills must be at least 1")
+	case o.ConcurrentCopies < 1:
+		return fmt.Errorf("--max-concurrent-copies must be at least 1")
 	case o.MoverImage == "" && o.PodName == "":
 		return fmt.Errorf("--mover-image must name an image with the mover; only in a pod that POD_NAME names it is known")
 	case o.Namespace == "":

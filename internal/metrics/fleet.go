@@ -29,12 +29,16 @@ var (
 		"The moment the newest complete recovery point is from, in seconds since 1970; absent until there is one.")
 	lastProof = ofPolicy(prometheus.GaugeValue, "lifeboat_policy_last_proof_timestamp_seconds",
 		"When the newest drill that passed ended, in seconds since 1970, with the level it proved; absent until there is one.", "level")
+	lastCopy = ofPolicy(prometheus.GaugeValue, "lifeboat_policy_last_copy_timestamp_seconds",
+		"The moment the newest complete copy in another failure domain is from, in seconds since 1970; absent until there is one.")
+	copied = ofPolicy(prometheus.GaugeValue, "lifeboat_copy_bytes",
+		"How much was read for the newest complete copy in another failure domain (read), and how much of it the repository had to take, compressed (new); absent until there is one.", "kind")
 	nextSlot = ofPolicy(prometheus.GaugeValue, "lifeboat_policy_next_slot_timestamp_seconds",
 		"The next scheduled instant, in seconds since 1970; absent while suspended.")
 	jitter = ofPolicy(prometheus.GaugeValue, "lifeboat_policy_jitter_seconds",
 		"How long after its slot a run may start, by the schedule's jitter.")
 	objective = ofPolicy(prometheus.GaugeValue, "lifeboat_policy_objective_seconds",
-		"What the policy promises: how old its newest point (recoveryPoint) and its newest proof (proofWithin) may get, and how long a recovery may take (recoveryTime); absent where nothing is promised.", "objective")
+		"What the policy promises: how old its newest point (recoveryPoint), its newest independent copy (copyWithin) and its newest proof (proofWithin) may get, and how long a recovery may take (recoveryTime); absent where nothing is promised.", "objective")
 	state = ofPolicy(prometheus.GaugeValue, "lifeboat_policy_condition",
 		"1 for the status that a condition has.", "condition", "status")
 	finding = ofPolicy(prometheus.GaugeValue, "lifeboat_finding",
@@ -54,7 +58,7 @@ var (
 	recovery = ofPolicy(prometheus.GaugeValue, "lifeboat_drill_recovery_seconds",
 		"How long the recovery took that the newest proof measured; absent until there is one.")
 
-	ofFleet = []series{created, suspended, lastPoint, lastProof, nextSlot, jitter, objective, state, finding, findingSince, volumes, points, capture, missed,
+	ofFleet = []series{created, suspended, lastPoint, lastCopy, copied, lastProof, nextSlot, jitter, objective, state, finding, findingSince, volumes, points, capture, missed,
 		drills, recovery}
 )
 
@@ -129,6 +133,9 @@ func (b policy) promise() {
 	if o := b.Spec.Objectives; o != nil {
 		b.tellDuration(objective, o.RecoveryPoint, "recoveryPoint")
 		b.tellDuration(objective, o.RecoveryTime, "recoveryTime")
+		if len(b.Spec.Copies) > 0 {
+			b.tellDuration(objective, o.CopyWithin, "copyWithin")
+		}
 	}
 	if within := levels.ProofWithin(b.BackupPolicy); within > 0 {
 		b.tell(objective, within.Seconds(), "proofWithin")
@@ -140,6 +147,11 @@ func (b policy) progress() {
 	if p := b.Status.LastRecoveryPoint; p != nil {
 		b.tellTime(lastPoint, &p.PointInTime)
 		b.tellDuration(capture, p.CaptureTime)
+	}
+	if c := b.Status.LastCopy; c != nil {
+		b.tellTime(lastCopy, &c.PointInTime)
+		b.tell(copied, float64(c.Bytes), "read")
+		b.tell(copied, float64(c.NewBytes), "new")
 	}
 	b.tellTime(nextSlot, b.Status.NextSlot)
 	b.tell(missed, float64(b.Status.MissedSlots))

@@ -41,7 +41,8 @@ func contacts() *api.BackupPolicy {
 	b := &api.BackupPolicy{}
 	b.Namespace, b.Name, b.CreationTimestamp = "mail", "contacts", at(0)
 	b.Spec.Schedule.Jitter = lasting(5 * time.Minute)
-	b.Spec.Objectives = &api.Objectives{RecoveryPoint: lasting(time.Hour), RecoveryTime: lasting(10 * time.Minute)}
+	b.Spec.Objectives = &api.Objectives{RecoveryPoint: lasting(time.Hour), RecoveryTime: lasting(10 * time.Minute), CopyWithin: lasting(2 * time.Hour)}
+	b.Spec.Copies = []api.CopyTarget{{Name: "away"}}
 	b.Spec.Drill = &api.Drill{}
 	b.Status = api.BackupPolicyStatus{
 		Conditions:        []metav1.Condition{{Type: api.ConditionProtected, Status: metav1.ConditionFalse}},
@@ -49,6 +50,7 @@ func contacts() *api.BackupPolicy {
 		MissedSlots:       3,
 		Drills:            api.DrillCounts{Passed: 5, Failed: 1},
 		LastRecoveryPoint: &api.PointSummary{PointInTime: at(time.Minute), CaptureTime: lasting(2500 * time.Millisecond)},
+		LastCopy:          &api.CopySummary{PointInTime: at(-time.Minute), Bytes: 5000, NewBytes: 70},
 		LastProof:         &api.ProofSummary{Level: api.LevelIntact, At: at(2 * time.Minute), RecoveryTime: lasting(95 * time.Second)},
 		RecoveryPoints:    api.PointCounts{Complete: 7, Failed: 1},
 		Volumes:           api.VolumeCounts{Selected: 3, Protected: 2},
@@ -66,6 +68,10 @@ const toldOfContacts = `
 # HELP lifeboat_capture_seconds How long the capture of the newest complete point took, from its start until the last snapshot was ready; absent until there is one.
 # TYPE lifeboat_capture_seconds gauge
 lifeboat_capture_seconds{namespace="mail",policy="contacts"} 2.5
+# HELP lifeboat_copy_bytes How much was read for the newest complete copy in another failure domain (read), and how much of it the repository had to take, compressed (new); absent until there is one.
+# TYPE lifeboat_copy_bytes gauge
+lifeboat_copy_bytes{kind="new",namespace="mail",policy="contacts"} 70
+lifeboat_copy_bytes{kind="read",namespace="mail",policy="contacts"} 5000
 # HELP lifeboat_drill_recovery_seconds How long the recovery took that the newest proof measured; absent until there is one.
 # TYPE lifeboat_drill_recovery_seconds gauge
 lifeboat_drill_recovery_seconds{namespace="mail",policy="contacts"} 95
@@ -91,6 +97,9 @@ lifeboat_policy_created_timestamp_seconds{namespace="mail",policy="contacts"} 1.
 # HELP lifeboat_policy_jitter_seconds How long after its slot a run may start, by the schedule's jitter.
 # TYPE lifeboat_policy_jitter_seconds gauge
 lifeboat_policy_jitter_seconds{namespace="mail",policy="contacts"} 300
+# HELP lifeboat_policy_last_copy_timestamp_seconds The moment the newest complete copy in another failure domain is from, in seconds since 1970; absent until there is one.
+# TYPE lifeboat_policy_last_copy_timestamp_seconds gauge
+lifeboat_policy_last_copy_timestamp_seconds{namespace="mail",policy="contacts"} 1.76986074e+09
 # HELP lifeboat_policy_last_proof_timestamp_seconds When the newest drill that passed ended, in seconds since 1970, with the level it proved; absent until there is one.
 # TYPE lifeboat_policy_last_proof_timestamp_seconds gauge
 lifeboat_policy_last_proof_timestamp_seconds{level="Intact",namespace="mail",policy="contacts"} 1.76986092e+09
@@ -100,8 +109,9 @@ lifeboat_policy_last_recovery_point_timestamp_seconds{namespace="mail",policy="c
 # HELP lifeboat_policy_next_slot_timestamp_seconds The next scheduled instant, in seconds since 1970; absent while suspended.
 # TYPE lifeboat_policy_next_slot_timestamp_seconds gauge
 lifeboat_policy_next_slot_timestamp_seconds{namespace="mail",policy="contacts"} 1.7698644e+09
-# HELP lifeboat_policy_objective_seconds What the policy promises: how old its newest point (recoveryPoint) and its newest proof (proofWithin) may get, and how long a recovery may take (recoveryTime); absent where nothing is promised.
+# HELP lifeboat_policy_objective_seconds What the policy promises: how old its newest point (recoveryPoint), its newest independent copy (copyWithin) and its newest proof (proofWithin) may get, and how long a recovery may take (recoveryTime); absent where nothing is promised.
 # TYPE lifeboat_policy_objective_seconds gauge
+lifeboat_policy_objective_seconds{namespace="mail",objective="copyWithin",policy="contacts"} 7200
 lifeboat_policy_objective_seconds{namespace="mail",objective="proofWithin",policy="contacts"} 604800
 lifeboat_policy_objective_seconds{namespace="mail",objective="recoveryPoint",policy="contacts"} 3600
 lifeboat_policy_objective_seconds{namespace="mail",objective="recoveryTime",policy="contacts"} 600

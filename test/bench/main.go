@@ -40,6 +40,7 @@ type plan struct {
 	files     int // of 4 KiB, whose fingerprint is taken
 	large     int // MiB of each of four files, likewise
 	walks     int // rounds of a fingerprint
+	copied    int // files of 4 KiB that are copied and restored
 	drills    int
 	cluster   string
 	results   string
@@ -72,8 +73,9 @@ func parse() (plan, error) {
 	flag.DurationVar(&p.settle, "settle", 150*time.Second, "how long after the start the memory at rest is read; Go collects garbage after two minutes of rest")
 	flag.BoolVar(&p.decisions, "decisions", true, "measure the decision about a policy")
 	flag.IntVar(&p.files, "files", 100_000, "files of 4 KiB whose fingerprint is taken; 0 leaves fingerprints out")
-	flag.IntVar(&p.large, "large", 1024, "MiB of each of the four large files whose fingerprint is taken")
+	flag.IntVar(&p.large, "large", 1024, "MiB of each of the four large files whose fingerprint is taken, and of the one that is copied")
 	flag.IntVar(&p.walks, "walks", 5, "how often each fingerprint is taken; the median counts")
+	flag.IntVar(&p.copied, "copies", 100_000, "files of 4 KiB that are copied and restored, and beside them one of --large MiB; 0 leaves copies out")
 	flag.IntVar(&p.drills, "drills", 0, "how often a drill is measured on the cluster of --cluster; the median counts; 0 leaves drills out")
 	flag.StringVar(&p.cluster, "cluster", os.Getenv("KUBECONFIG"), "kubeconfig of a test cluster with Lifeboat installed, for drills")
 	flag.StringVar(&p.results, "results", "test/bench/results", "folder for the JSON")
@@ -128,6 +130,12 @@ func run(ctx context.Context, p plan) (err error) {
 	if p.files > 0 {
 		data := filepath.Join(dir, "fingerprint")
 		if err := errors.Join(b.fingerprint(ctx, data), os.RemoveAll(data)); err != nil {
+			return err
+		}
+	}
+	if p.copied > 0 {
+		data := filepath.Join(dir, "copies")
+		if err := errors.Join(b.copies(ctx, data), os.RemoveAll(data)); err != nil {
 			return err
 		}
 	}

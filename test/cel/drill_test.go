@@ -58,6 +58,9 @@ func drillOptionCases(at string, first func(*object)) []testCase {
 	}
 	out := []testCase{
 		put("select", "Rotate"),
+		put("from", "Snapshot"), put("from", "Copy"),
+		put("from", "Any", refusal{at + ".from", "from must be Snapshot or Copy: a drill proves one of them, and says which"}),
+		put("from", "Tape", refusal{at + ".from", `Unsupported value: "Tape"`}),
 		put("select", "Newest", refusal{at + ".select", `supported values: "Latest", "Random", "Oldest", "Rotate"`}),
 		put("storageClassName", strings.Repeat("a", 254), refusal{at + ".storageClassName", "may not be more than 253 bytes"}),
 	}

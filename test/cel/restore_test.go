@@ -50,7 +50,7 @@ func restoreCases() []testCase {
 		sets("spec.storageClassName", "array-a"),
 		sets("spec.mover", map[string]any{"runAsUser": int64(1000)}),
 	}
-	for _, c := range [][]testCase{pointSelectionCases(), newClaimCases(), inPlaceCases()} {
+	for _, c := range [][]testCase{pointSelectionCases(), copyCases(), newClaimCases(), inPlaceCases()} {
 		out = append(out, c...)
 	}
 	return append(out, restoreTimeCases()...)
@@ -68,6 +68,29 @@ func pointSelectionCases() []testCase {
 		{name: "both", mutate: func(o *object) { o.set("spec.policy", map[string]any{"name": "sync"}) }, wantErrors: []refusal{one}},
 		sets("spec.asOf", "2026-11-23T03:00:00Z", refusal{"spec.asOf", "asOf selects among the points of a policy; set policy, or leave asOf out"}),
 		sets("spec.latest", "Complete", refusal{"spec.latest", "latest selects among the points of a policy; set policy, or leave latest out"}),
+	}
+}
+
+func copyCases() []testCase {
+	from := func(source string, path string, value any, want ...refusal) testCase {
+		return testCase{name: path + " from " + source, wantErrors: want, mutate: func(o *object) {
+			o.set("spec.from", source)
+			o.set(path, value)
+		}}
+	}
+	paths := []any{"photos/2009"}
+	return []testCase{
+		sets("spec.from", "Any"), sets("spec.from", "Snapshot"), sets("spec.from", "Copy"),
+		sets("spec.from", "Tape", refusal{"spec.from", `Unsupported value: "Tape"`}),
+		sets("spec.copy", "offsite"), sets("spec.paths", paths),
+		from("Any", "spec.copy", "offsite"), from("Copy", "spec.copy", "offsite"), from("Any", "spec.paths", paths), from("Copy", "spec.paths", paths),
+		from("Snapshot", "spec.copy", "offsite", refusal{"spec.copy", "copy names the copy to restore; set from to Copy or leave it out, or leave copy out"}),
+		from("Snapshot", "spec.paths", paths, refusal{"spec.paths", "paths are restored from a copy, and a snapshot is restored whole; set from to Copy or leave it out, or leave paths out"}),
+		inPlace("spec.paths", paths, refusal{"spec.paths", "paths restore a part, and in place it would replace the whole volume; leave inPlace out, or leave paths out"}),
+		inPlace("spec.copy", "offsite"),
+		sets("spec.paths", []any{}, refusal{"spec.paths", "should have at least 1 items"}),
+		sets("spec.paths", []any{""}, refusal{"spec.paths[0]", "should be at least 1 chars long"}),
+		sets("spec.paths", []any{"a", "a"}, refusal{"spec.paths[1]", "Duplicate value"}),
 	}
 }
 

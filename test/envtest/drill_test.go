@@ -69,7 +69,7 @@ func TestDrill(t *testing.T) {
 	w.await(p, api.ConditionProven, metav1.ConditionTrue, api.ReasonProven)
 	w.nothingThrownAway()
 	got := regexp.MustCompile(` +`).ReplaceAllString(w.kubectl("get", "drill"), " ")
-	if want := regexp.MustCompile(`^NAME POLICY POINT VERDICT LEVEL RECOVERY REASON AGE\nfirst sync now Passed Consistent [0-9.ms]+ DrillPassed \d+s$`); !want.MatchString(got) {
+	if want := regexp.MustCompile(`^NAME POLICY POINT FROM VERDICT LEVEL RECOVERY REASON AGE\nfirst sync now Snapshot Passed Consistent [0-9.ms]+ DrillPassed \d+s$`); !want.MatchString(got) {
 		t.Errorf("kubectl get drill:\n%s", got)
 	}
 	if after := w.foreign(); after != before {

@@ -5,6 +5,7 @@ package envtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func (w *world) step(ctx context.Context) {
 		}
 	}
 	for i := range pods.Items {
-		if p := &pods.Items[i]; p.Namespace == w.namespace && p.Labels[api.LabelRunUID] != "" && p.Status.Phase == corev1.PodPending {
+		if p := &pods.Items[i]; p.Namespace == w.namespace && p.Labels[api.LabelRunUID] != "" && p.Labels[api.LabelReachesRepository] == "" && p.Status.Phase == corev1.PodPending {
 			w.stepReader(ctx, p)
 		}
 	}
@@ -77,14 +78,17 @@ func (w *world) stepClaim(ctx context.Context, c *corev1.PersistentVolumeClaim, 
 	switch {
 	case c.DeletionTimestamp != nil:
 		for _, p := range pods {
-			if p.Namespace == c.Namespace && len(p.Spec.Volumes) > 0 && p.Spec.Volumes[0].PersistentVolumeClaim.ClaimName == c.Name {
+			uses := func(v corev1.Volume) bool {
+				return v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == c.Name
+			}
+			if p.Namespace == c.Namespace && slices.ContainsFunc(p.Spec.Volumes, uses) {
 				return
 			}
 		}
 		c.Finalizers = nil
 		_ = w.admin.Update(ctx, c)
 	case c.Status.Phase == corev1.ClaimBound:
-	case c.Spec.VolumeName == "" && c.Spec.DataSource != nil:
+	case c.Spec.VolumeName == "" && c.Labels[api.LabelRunUID] != "":
 		v := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "pvc-" + string(c.UID)}, Spec: corev1.PersistentVolumeSpec{
 			Capacity: c.Spec.Resources.Requests, AccessModes: c.Spec.AccessModes, StorageClassName: *c.Spec.StorageClassName,
 			PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimDelete,

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
 
@@ -24,8 +25,8 @@ func NewStorageClass() *storagev1.StorageClass {
 	return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: Class}, Provisioner: Driver, ReclaimPolicy: ptr.To(corev1.PersistentVolumeReclaimRetain)}
 }
 
-// Kubelet plays a node, a provisioner and the controllers of volumes in one namespace: it binds claims made from snapshots,
-// runs pods to a good end, and lets go of what is deleted.
+// Kubelet plays a node, a provisioner and the controllers of volumes in one namespace: it binds claims of runs, runs pods to a good
+// end, and lets go of what is deleted. Pods that speak to a repository are left to whoever plays that.
 type Kubelet struct {
 	Client    client.Client
 	Namespace string
@@ -61,7 +62,7 @@ func (k *Kubelet) claims(ctx context.Context) error {
 			if err := k.Client.Update(ctx, c); err != nil {
 				return err
 			}
-		case c.DeletionTimestamp == nil && c.Status.Phase != corev1.ClaimBound && c.Spec.DataSource != nil && !k.Stuck:
+		case c.DeletionTimestamp == nil && c.Status.Phase != corev1.ClaimBound && c.Labels[api.LabelRunUID] != "" && !k.Stuck:
 			if err := k.bind(ctx, c); err != nil {
 				return err
 			}
@@ -97,6 +98,9 @@ func (k *Kubelet) pods(ctx context.Context) error {
 	}
 	for i := range list.Items {
 		p := &list.Items[i]
+		if p.Labels[api.LabelReachesRepository] != "" {
+			continue
+		}
 		switch p.Status.Phase {
 		case corev1.PodSucceeded, corev1.PodFailed:
 			continue

@@ -26,6 +26,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.AppliedSpec
   map:
     fields:
+    - name: copies
+      type:
+        scalar: string
+    - name: copiesSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: drill
       type:
         scalar: string
@@ -145,11 +151,6 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
-    - name: copySlots
-      type:
-        map:
-          elementType:
-            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: drills
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DrillCounts
@@ -631,6 +632,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopySummary
   map:
     fields:
+    - name: bytes
+      type:
+        scalar: numeric
+    - name: newBytes
+      type:
+        scalar: numeric
     - name: pointInTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -661,6 +668,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Dossier
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: repository
+      type:
+        scalar: string
+    - name: state
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DossierState
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DossierState
+  scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill
   map:
     fields:
@@ -1311,6 +1335,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Promise
   map:
     fields:
+    - name: copies
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: drillFrom
+      type:
+        namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.RestoreSource
     - name: drillInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -1766,6 +1799,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: dataAge
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: dossiers
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Dossier
+          elementRelationship: associative
+          keys:
+          - repository
     - name: evidence
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.EvidenceReference

@@ -16,10 +16,14 @@ var checkCopyCorrupt = check{
 			if r.Corrupt.IsZero() {
 				continue
 			}
+			remedy := "look after the store, and keep every snapshot that there is: what is damaged could not be set aside, so that copies made now may need it too"
+			if r.Healing {
+				remedy = "look after the store; what is damaged was set aside, so that the next copy brings it anew while the source still has it"
+			}
 			p.find(Finding{Finding: api.Finding{
 				Kind: api.ReasonCopyCorrupt, Severity: api.SeverityCritical, Subject: "repository/" + r.Name, Since: at(r.Corrupt),
 				Message: "the verification of repository " + r.Name + " found damage; nothing is pruned meanwhile",
-				Remedy:  "do not repair in place before you have a copy: look at the storage below it, make a new repository and copy the points that are still there into it",
+				Remedy:  remedy + "; kubectl describe repository " + r.Name + " tells how much",
 			}})
 		}
 	},

@@ -12,14 +12,14 @@ import (
 // checkCopyLate finds that the newest independent copy is of data that are older than promised.
 var checkCopyLate = check{
 	kinds: []string{api.ReasonCopyLate},
-	needs: []Fact{FactCopies, FactStack},
+	needs: []Fact{FactCopies, FactStack, FactSelection},
 	of:    []string{api.ConditionIndependent},
 	judge: func(p *pass) {
 		promise := p.Independence
 		if promise == nil || promise.Within <= 0 {
 			return
 		}
-		newest := p.newestIndependent()
+		newest := promise.Newest()
 		if newest == nil {
 			return
 		}

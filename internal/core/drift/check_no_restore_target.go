@@ -6,16 +6,17 @@ import (
 	"slices"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/domain"
 )
 
 // checkNoRestoreTarget finds that no storage class outside the source's failure domain could take a restore: copies alone do
 // not bring a service back.
 var checkNoRestoreTarget = check{
 	kinds: []string{api.ReasonNoRestoreTarget},
-	needs: []Fact{FactStack},
+	needs: []Fact{FactStack, FactSelection},
 	judge: func(p *pass) {
 		promise := p.Independence
-		if promise == nil || slices.ContainsFunc(promise.Targets, func(t string) bool { return apart(promise.Sources, t) }) {
+		if promise == nil || slices.ContainsFunc(promise.Targets, func(t domain.Domain) bool { return domain.Apart(promise.Sources, t) }) {
 			return
 		}
 		p.find(Finding{Finding: api.Finding{

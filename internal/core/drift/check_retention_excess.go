@@ -57,7 +57,9 @@ func (p *pass) due() map[string]metav1.Time {
 	}
 	out := make(map[string]metav1.Time, len(p.Status.Expiring))
 	for i := range p.Status.Expiring {
-		out[p.Status.Expiring[i].UID] = p.Status.Expiring[i].At
+		if e := &p.Status.Expiring[i]; e.Part == "" { // a point of which only a part is to go stays
+			out[e.UID] = e.At
+		}
 	}
 	return out
 }

@@ -19,7 +19,11 @@ var checkVerificationOverdue = check{
 			if r.VerifyWithin <= 0 {
 				continue
 			}
-			due := r.Verified.Add(r.VerifyWithin + r.VerifyWithin/2)
+			from := r.Verified
+			if from.IsZero() {
+				from = r.Made
+			}
+			due := from.Add(r.VerifyWithin + r.VerifyWithin/2)
 			if due.After(p.now) {
 				p.wakeAt(due)
 				continue
@@ -27,8 +31,10 @@ var checkVerificationOverdue = check{
 			f := Finding{}
 			f.Kind, f.Severity, f.Subject, f.Since = api.ReasonVerificationOverdue, api.SeverityMedium, "repository/"+r.Name, at(due)
 			f.Message = "repository " + r.Name + " was last read back in full at " + r.Verified.UTC().Format(time.RFC3339) + ", and is to be every " + r.VerifyWithin.String()
-			if r.Verified.IsZero() { // nobody knows since when
+			if from.IsZero() { // nobody knows since when
 				f.Since = metav1.Time{}
+			}
+			if r.Verified.IsZero() {
 				f.Message = "repository " + r.Name + " was never read back in full, and is to be every " + r.VerifyWithin.String()
 			}
 			f.Remedy = "kubectl describe repository " + r.Name + " tells how the last verifications ended; give them more time, or a nearer place to run"

@@ -11,7 +11,7 @@ var checks = []check{
 	// integrity
 	checkPointLost, checkCopyIncomplete, checkCopyCorrupt, checkVerificationOverdue, checkOrphanedSnapshot,
 	// independence
-	checkNoIndependentCopy, checkCopyLate, checkDomainCollapse, checkRepositoryUnreachable, checkNoRestoreTarget,
+	checkNoIndependentCopy, checkCopyLate, checkDomainCollapse, checkRepositoryNotFound, checkRepositoryUnreachable, checkNoRestoreTarget,
 	// retention; the second is after all that holds pruning
 	checkLastProven, checkRetentionShort, checkRetentionExcess, checkDiesWithNamespace, checkReclaim, checkMutable,
 	// restorability

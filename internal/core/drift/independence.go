@@ -2,17 +2,21 @@
 
 package drift
 
-import "time"
+import (
+	"time"
+
+	"github.com/lifeboat-dev/lifeboat/internal/core/domain"
+)
 
 // Independence is what is promised of copies, and what is observed of them.
 type Independence struct {
-	Sources      []string // the failure domains of the selected volumes
-	Within       time.Duration
-	Since        time.Time // since when copies are promised
-	Copies       []Copy    // those of this policy's points
+	Sources      []domain.Domain // the failure domains of the selected volumes
+	Within       time.Duration   // how old the data of the newest independent copy may get; zero while there need only be one
+	Since        time.Time       // since when copies are promised
+	Copies       []Copy          // those of this policy's points
 	Repositories []Repository
-	Targets      []string // the failure domains of the storage classes that could take a restore
-	Proofs       []Proof  // those at hand
+	Targets      []domain.Domain // the failure domains of the storage classes that could take a restore
+	Proofs       []Proof         // those at hand
 }
 
 // Copy is one copy of one recovery point in a repository.
@@ -21,17 +25,22 @@ type Copy struct {
 	PointInTime       time.Time // the moment the data are from
 	EndedAt           time.Time // when the attempt ended; zero while it is under way
 	Complete          bool      // all is there and was verified to be
+	Bytes, NewBytes   int64     // how much was read, and how much of it the repository had to take
 }
 
 // Repository is where copies live.
 type Repository struct {
 	Name         string
-	Domain       string // its failure domain
-	Declared     bool   // it is declared to be independent of the source
+	Field        string        // of the policy that names it
+	Missing      bool          // there is none of that name
+	Domain       domain.Domain // its failure domain
+	Declared     bool          // that is what somebody says, rather than what was derived
 	Unreachable  time.Time
 	Why          string    // why it is unreachable
 	Corrupt      time.Time // when verification found damage; zero while there is none
-	Verified     time.Time // when all of it was last read back; since it was made, before the first time
+	Healing      bool      // what is damaged was set aside, so that copies made since do without it
+	Made         time.Time // when the Repository was created
+	Verified     time.Time // when all of it was last read back; zero before the first time
 	VerifyWithin time.Duration
 	Immutable    bool // immutability is promised
 	Enforced     bool // and a probe found it enforced
@@ -41,4 +50,37 @@ type Repository struct {
 type Proof struct {
 	At          time.Time
 	Independent bool // neither the repository nor the target shared the source's failure domain
+}
+
+// Newest is the copy of the newest data that are complete and outside the failure domain of the volumes; nil when there is none.
+func (i *Independence) Newest() *Copy {
+	var newest *Copy
+	for n := range i.Copies {
+		c := &i.Copies[n]
+		if i.counts(c) && (newest == nil || c.PointInTime.After(newest.PointInTime)) {
+			newest = c
+		}
+	}
+	return newest
+}
+
+// counts says whether a copy is known to be all there, and to fail apart from the volumes.
+func (i *Independence) counts(c *Copy) bool {
+	r := i.repository(c.Repository)
+	return c.Complete && r != nil && !r.Missing && domain.Apart(i.Sources, r.Domain) && !r.spoils(c)
+}
+
+// spoils says whether a copy may need what a verification found to be damaged. One that was made after it was set aside does not.
+func (r *Repository) spoils(c *Copy) bool {
+	return !r.Corrupt.IsZero() && (!r.Healing || !c.EndedAt.After(r.Corrupt))
+}
+
+// repository is the one of a name; nil when the policy names none such.
+func (i *Independence) repository(name string) *Repository {
+	for n := range i.Repositories {
+		if i.Repositories[n].Name == name {
+			return &i.Repositories[n]
+		}
+	}
+	return nil
 }

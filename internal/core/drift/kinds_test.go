@@ -63,7 +63,7 @@ var catalogue = map[string][]string{
 	"coverage":      {"PolicySelectsNothing", "UnsnapshotableVolume", "PartialPoint", "VolumeReplaced"},
 	"timeliness":    {"ObjectiveMissed", "NeverSucceeded", "SlotMissed", "SnapshotStuck", "SizeAnomaly", "PolicySuspended"},
 	"integrity":     {"RecoveryPointVanished", "BindingBroken", "ReadinessRegressed", "CopyIncomplete", "CopyCorrupt", "VerificationOverdue", "OrphanedSnapshot"},
-	"independence":  {"NoIndependentCopy", "CopyLate", "DomainCollapse", "RepositoryUnreachable", "NoRestoreTarget"},
+	"independence":  {"NoIndependentCopy", "CopyLate", "DomainCollapse", "RepositoryNotFound", "RepositoryUnreachable", "NoRestoreTarget"},
 	"retention":     {"LastProvenAtRisk", "RetentionShort", "RetentionExcess", "SnapshotsDieWithNamespace", "ReclaimDeletesData", "Mutable"},
 	"restorability": {"ProofExpired", "NeverProven", "DrillFailed", "DrillInconclusive", "ProofTooShallow", "ProofNotIndependent", "RecoveryTooSlow", "DrillLeftovers"},
 	"self":          {"PolicyWeakened", "StorageStackChanged", "ClockSkew", "EvaluationError"},

@@ -535,7 +535,8 @@ func TestChanges(t *testing.T) {
 func TestHoldsPruning(t *testing.T) {
 	for _, s := range stories {
 		o := anew(s)
-		holds := slices.Contains([]string{api.ReasonSizeAnomaly, api.ReasonCopyCorrupt}, s.kind) || s.kind == api.ReasonEvaluationError && s.want.subject == "copies"
+		damaged := o.Independence != nil && !o.Independence.Repositories[0].Corrupt.IsZero()
+		holds := s.kind == api.ReasonSizeAnomaly || damaged || s.kind == api.ReasonEvaluationError && s.want.subject == "copies"
 		if got := HoldsPruning(Evaluate(o, noon.Add(s.at)).Findings); got != holds {
 			t.Errorf("%s (%s): holds %t, want %t", s.kind, s.name, got, holds)
 		}

@@ -3,8 +3,11 @@
 package drift
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,7 +27,12 @@ func PromiseOf(b *api.BackupPolicy, required api.ProofLevel) api.Promise {
 	}
 	if s.Drill != nil {
 		out.DrillInterval = longest(s.Drill.Cron, s.Schedule.TimeZone)
+		out.DrillFrom = cmp.Or(s.Drill.From, api.FromSnapshot)
 	}
+	for i := range s.Copies {
+		out.Copies = append(out.Copies, s.Copies[i].Name)
+	}
+	slices.Sort(out.Copies)
 	if within := levels.ProofWithin(b); within > 0 {
 		out.Objectives.RequiredProof = required
 		out.Objectives.ProofWithin = &metav1.Duration{Duration: within}
@@ -84,6 +92,7 @@ var parted = []part{
 	within("the longest time between two slots", func(p *api.Promise) **metav1.Duration { return &p.Interval }),
 	within("objectives.recoveryPoint", func(p *api.Promise) **metav1.Duration { return &p.Objectives.RecoveryPoint }),
 	within("objectives.recoveryTime", func(p *api.Promise) **metav1.Duration { return &p.Objectives.RecoveryTime }),
+	within("objectives.copyWithin", func(p *api.Promise) **metav1.Duration { return &p.Objectives.CopyWithin }),
 	within("objectives.proofWithin", func(p *api.Promise) **metav1.Duration { return &p.Objectives.ProofWithin }),
 	within("the longest time between two drills", func(p *api.Promise) **metav1.Duration { return &p.DrillInterval }),
 	{func(was, is *api.Promise) string {
@@ -93,6 +102,10 @@ var parted = []part{
 	{func(was, is *api.Promise) string {
 		return ranked("spec.fingerprint", string(was.Fingerprint), string(is.Fingerprint), levels.Coverage(was.Fingerprint), levels.Coverage(is.Fingerprint))
 	}, func(to, from *api.Promise) { to.Fingerprint = from.Fingerprint }},
+	{func(was, is *api.Promise) string {
+		return ranked("drill.from", string(was.DrillFrom), string(is.DrillFrom), rehearsed(was.DrillFrom), rehearsed(is.DrillFrom))
+	}, func(to, from *api.Promise) { to.DrillFrom = from.DrillFrom }},
+	{fewerCopies, moreCopies},
 	number("last", func(r *api.Retention) *int32 { return &r.Last }),
 	number("hourly", func(r *api.Retention) *int32 { return &r.Hourly }),
 	number("daily", func(r *api.Retention) *int32 { return &r.Daily }),
@@ -114,6 +127,39 @@ func within(what string, of func(*api.Promise) **metav1.Duration) part {
 			return fmt.Sprintf("%s was %s and is %s", what, then.Duration, now.Duration)
 		}
 	}, func(to, from *api.Promise) { *of(to) = *of(from) }}
+}
+
+// rehearsed ranks what is rehearsed: a copy shows that it can be done without the storage system.
+func rehearsed(from api.RestoreSource) int {
+	if from == api.FromCopy {
+		return 1
+	}
+	return 0 // that there is no drill at all is told by its interval
+}
+
+// fewerCopies says into which targets points are not copied any more.
+func fewerCopies(was, is *api.Promise) string {
+	var gone []string
+	for _, name := range was.Copies {
+		if !slices.Contains(is.Copies, name) {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("copies to %s are not promised any more", strings.Join(gone, ", "))
+}
+
+// mostCopies bounds the targets that a promise remembers.
+const mostCopies = 16
+
+// moreCopies promises what either does: a target that came while another went is remembered too.
+func moreCopies(to, from *api.Promise) {
+	all := slices.Concat(from.Copies, to.Copies)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	to.Copies = all[:min(len(all), mostCopies)]
 }
 
 func number(what string, of func(*api.Retention) *int32) part {

@@ -23,8 +23,9 @@ func lasts(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration:
 func rich(mods ...testkit.Mod[api.BackupPolicy]) *api.BackupPolicy {
 	return testkit.Policy(append([]testkit.Mod[api.BackupPolicy]{func(b *api.BackupPolicy) {
 		b.Spec.Retention = api.Retention{Last: 3, Hourly: 24, Daily: 7, Weekly: 4, Monthly: 12, Yearly: 2, Minimum: 2}
-		b.Spec.Objectives = &api.Objectives{RecoveryPoint: lasts(2 * hour), RecoveryTime: lasts(hour), ProofWithin: lasts(48 * hour)}
-		b.Spec.Drill = &api.Drill{Cron: "0 3 * * *"}
+		b.Spec.Objectives = &api.Objectives{RecoveryPoint: lasts(2 * hour), RecoveryTime: lasts(hour), ProofWithin: lasts(48 * hour), CopyWithin: lasts(24 * hour)}
+		b.Spec.Drill = &api.Drill{Cron: "0 3 * * *", From: api.FromCopy}
+		b.Spec.Copies = []api.CopyTarget{{Name: "offsite"}, {Name: "cold"}}
 	}}, mods...)...)
 }
 
@@ -48,9 +49,19 @@ func TestWeaker(t *testing.T) {
 		{"any recovery", func(b *api.BackupPolicy) { b.Spec.Objectives.RecoveryTime = nil }, []string{"objectives.recoveryTime was 1h0m0s and is not"}},
 		{"a faster recovery", func(b *api.BackupPolicy) { b.Spec.Objectives.RecoveryTime = lasts(time.Minute) }, nil},
 		{"proofs may be a week old", func(b *api.BackupPolicy) { b.Spec.Objectives.ProofWithin = nil }, []string{"objectives.proofWithin was 48h0m0s and is 168h0m0s"}},
-		{"no objectives", func(b *api.BackupPolicy) { b.Spec.Objectives = nil }, []string{"recoveryPoint", "recoveryTime", "proofWithin"}},
+		{"no objectives", func(b *api.BackupPolicy) { b.Spec.Objectives = nil }, []string{"recoveryPoint", "recoveryTime", "copyWithin", "proofWithin"}},
 		{"rarer drills", func(b *api.BackupPolicy) { b.Spec.Drill.Cron = "0 3 * * 0" }, []string{"between two drills was 24h0m0s and is 168h0m0s"}},
-		{"no drill", func(b *api.BackupPolicy) { b.Spec.Drill = nil }, []string{"between two drills was 24h0m0s and is not promised", "the required proof was Intact and is Restored", "spec.fingerprint was Every and is None"}},
+		{"no drill", func(b *api.BackupPolicy) { b.Spec.Drill = nil }, []string{"between two drills was 24h0m0s and is not promised", "the required proof was Intact and is Restored", "spec.fingerprint was Every and is None", "drill.from was Copy and is not promised any more"}},
+		{"rehearsing snapshots", func(b *api.BackupPolicy) { b.Spec.Drill.From = "" }, []string{"drill.from was Copy and is Snapshot"}},
+		{"older copies", func(b *api.BackupPolicy) { b.Spec.Objectives.CopyWithin = lasts(25 * hour) }, []string{"objectives.copyWithin was 24h0m0s and is 25h0m0s"}},
+		{"copies of any age", func(b *api.BackupPolicy) { b.Spec.Objectives.CopyWithin = nil }, []string{"objectives.copyWithin was 24h0m0s and is not promised any more"}},
+		{"younger copies", func(b *api.BackupPolicy) { b.Spec.Objectives.CopyWithin = lasts(hour) }, nil},
+		{"one target less", func(b *api.BackupPolicy) { b.Spec.Copies = b.Spec.Copies[:1] }, []string{"copies to cold are not promised any more"}},
+		{"no copies", func(b *api.BackupPolicy) { b.Spec.Copies = nil }, []string{"copies to cold, offsite are not promised any more"}},
+		{"another target in place of one", func(b *api.BackupPolicy) { b.Spec.Copies[0].Name = "elsewhere" }, []string{"copies to offsite are not"}},
+		{"one target more, in another order", func(b *api.BackupPolicy) {
+			b.Spec.Copies = []api.CopyTarget{{Name: "cold"}, {Name: "third"}, {Name: "offsite"}}
+		}, nil},
 		{"a shallower proof", func(b *api.BackupPolicy) { b.Spec.Objectives.RequiredProof = api.LevelRestored }, []string{"the required proof was Intact and is Restored"}},
 		{"a deeper proof", func(b *api.BackupPolicy) { b.Spec.Objectives.RequiredProof = api.LevelConsistent }, nil},
 		{"some fingerprints", func(b *api.BackupPolicy) { b.Spec.Fingerprint = api.FingerprintSampled }, []string{"spec.fingerprint was Every and is Sampled"}},
@@ -133,6 +144,10 @@ func TestStrongest(t *testing.T) {
 	if taken := Strongest(kept, weak, 2, at1); !reflect.DeepEqual(*taken, weak) {
 		t.Errorf("once accepted it is %+v", taken)
 	}
+	swapped := promised(rich(func(b *api.BackupPolicy) { b.Generation, b.Spec.Copies[0].Name = 2, "elsewhere" }))
+	if both := Strongest(&first, swapped, 0, at0); !slices.Equal(both.Copies, []string{"cold", "elsewhere", "offsite"}) {
+		t.Errorf("after one target took another's place it remembers %v", both.Copies)
+	}
 	back := promised(rich(func(b *api.BackupPolicy) { b.Generation, b.Spec.Retention.Weekly = 3, 52 }))
 	if mended := Strongest(kept, back, 0, at1); mended.Since != nil || mended.Generation != 3 {
 		t.Errorf("once mended it is %+v", mended)
@@ -154,11 +169,16 @@ func drawnPolicy(t *rapid.T) *api.BackupPolicy {
 		b.Spec.Schedule.Cron = crons.Draw(t, "cron")
 		b.Spec.Retention = api.Retention{Last: number("last"), Hourly: number("hourly"), Daily: number("daily"), Weekly: number("weekly"),
 			Monthly: number("monthly"), Yearly: number("yearly"), Minimum: number("minimum")}
-		b.Spec.Objectives = &api.Objectives{RecoveryPoint: age("rpo"), RecoveryTime: age("rto"), ProofWithin: age("proof"),
+		b.Spec.Objectives = &api.Objectives{RecoveryPoint: age("rpo"), RecoveryTime: age("rto"), ProofWithin: age("proof"), CopyWithin: age("copies"),
 			RequiredProof: rapid.SampledFrom([]api.ProofLevel{"", api.LevelRestored, api.LevelConsistent}).Draw(t, "level")}
 		b.Spec.Fingerprint = rapid.SampledFrom([]api.FingerprintMode{"", api.FingerprintEvery, api.FingerprintSampled, api.FingerprintNone}).Draw(t, "fingerprint")
 		if rapid.Bool().Draw(t, "drill") {
-			b.Spec.Drill = &api.Drill{Cron: crons.Draw(t, "drills")}
+			b.Spec.Drill = &api.Drill{Cron: crons.Draw(t, "drills"), From: rapid.SampledFrom([]api.RestoreSource{"", api.FromSnapshot, api.FromCopy}).Draw(t, "from")}
+		}
+		for _, name := range []string{"a", "b", "c"} {
+			if rapid.Bool().Draw(t, name) {
+				b.Spec.Copies = append(b.Spec.Copies, api.CopyTarget{Name: name})
+			}
 		}
 	})
 }

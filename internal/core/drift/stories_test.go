@@ -206,6 +206,12 @@ var integrity = []story{
 		clears: []change{repository(func(r *Repository) { r.Corrupt = time.Time{} })},
 	},
 	{
+		kind: api.ReasonVerificationOverdue, name: "never read back", at: 10 * day,
+		breaks: repository(func(r *Repository) { r.Verified, r.Made = time.Time{}, noon.Add(-day/2) }),
+		want:   want{subject: "repository/vault", severity: medium, since: 10 * day, says: "was never read back in full"},
+		clears: []change{repository(func(r *Repository) { r.Verified = noon })},
+	},
+	{
 		kind: api.ReasonVerificationOverdue, name: "not read back for long", at: 10 * day,
 		breaks: repository(func(r *Repository) { r.Verified = noon.Add(-day / 2) }),
 		want:   want{subject: "repository/vault", severity: medium, since: 10 * day, says: "last read back in full at 2026-06-01T00:00:00Z"},
@@ -245,6 +251,15 @@ var independence = []story{
 		clears: []change{repository(func(r *Repository) { r.Domain = "bucket-b" })},
 	},
 	{
+		kind: api.ReasonNoIndependentCopy, name: "the copies may need what is damaged",
+		breaks: copies(func(i *Independence) { i.Since, i.Repositories[0].Corrupt = noon.Add(-6*hour), noon.Add(-hour/2) }),
+		want:   want{severity: critical, since: -6 * hour, says: "found damage in repository vault", breaks: independent},
+		clears: []change{
+			repository(func(r *Repository) { r.Corrupt = time.Time{} }),
+			copies(func(i *Independence) { i.Repositories[0].Healing, i.Copies[0].EndedAt = true, noon }),
+		},
+	},
+	{
 		kind: api.ReasonCopyLate, name: "of old data", at: 6 * hour,
 		breaks: copies(func(i *Independence) { i.Copies[3].Complete = true; i.Copies = i.Copies[3:] }),
 		want:   want{severity: high, since: 6 * hour, says: "and they may be 6h0m0s old", breaks: independent},
@@ -255,7 +270,35 @@ var independence = []story{
 		kind: api.ReasonDomainCollapse, name: "declared to be elsewhere",
 		breaks: repository(func(r *Repository) { r.Domain = "array-a" }),
 		want:   want{subject: "repository/vault", severity: critical, says: "is where they are: array-a", breaks: independent},
-		clears: []change{repository(func(r *Repository) { r.Domain = "bucket-b" }), repository(func(r *Repository) { r.Declared = false })},
+		clears: []change{repository(func(r *Repository) { r.Domain = "bucket-b" }), repository(func(r *Repository) { r.Declared = false }), repository(func(r *Repository) { r.Domain = "" })},
+	},
+	{
+		kind: api.ReasonDomainCollapse, name: "the volumes are in a part of it",
+		breaks: copies(func(i *Independence) { i.Sources, i.Repositories[0].Domain = []string{"site/a"}, "site" }),
+		want:   want{subject: "repository/vault", severity: critical, says: "is where they are: site", breaks: independent},
+		clears: []change{repository(func(r *Repository) { r.Domain = "site/b" }), copies(func(i *Independence) { i.Sources = []string{""} })},
+	},
+	{
+		kind: api.ReasonNoIndependentCopy, name: "nobody knows where the volumes are",
+		breaks: copies(func(i *Independence) { i.Since, i.Sources = noon.Add(-6*hour), []string{"array-a", ""} }),
+		want:   want{severity: critical, since: -6 * hour, says: "not known where the volumes are", breaks: independent},
+		clears: []change{copies(func(i *Independence) { i.Sources = []string{"array-a"} })},
+	},
+	{
+		kind: api.ReasonNoIndependentCopy, name: "of no age",
+		breaks: copies(func(i *Independence) { i.Since, i.Within, i.Copies = noon.Add(-hour), 0, nil }),
+		want:   want{severity: pending, since: -hour, says: "no complete copy outside", breaks: independent},
+		louder: []louder{{23 * hour, critical}},
+		clears: []change{withCopies},
+	},
+	{
+		kind: api.ReasonRepositoryNotFound, name: "named and not there",
+		breaks: copies(func(i *Independence) {
+			i.Repositories = append(i.Repositories, Repository{Name: "attic", Field: "spec.copies[1].repository.name", Missing: true})
+		}),
+		want:   want{subject: "repository/attic", severity: pending, says: "spec.copies[1].repository.name names Repository attic"},
+		louder: []louder{{5 * time.Minute, high}, {hour, critical}},
+		clears: []change{copies(func(i *Independence) { i.Repositories[1].Missing = false })},
 	},
 	{
 		kind: api.ReasonRepositoryUnreachable, name: "refused",

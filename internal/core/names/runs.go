@@ -84,6 +84,11 @@ func Writer(claimName, runUID, claimUID string, attempt int) string {
 	return lock(claimName, "write", "writer", runUID, claimUID, strconv.Itoa(attempt))
 }
 
+// Dossier names the pod that writes beside the data what a drill proved.
+func Dossier(repository, drillUID string) string {
+	return lock(repository, "dossier", "dossier", drillUID, repository)
+}
+
 // RepositoryPod names a pod that looks at a repository or tidies it up, by what it does and when it was begun. There is one of
 // each at a time.
 func RepositoryPod(repository, repositoryUID, task string, begun time.Time) string {
@@ -93,4 +98,9 @@ func RepositoryPod(repository, repositoryUID, task string, begun time.Time) stri
 // ImportedPoint names a recovery point that was made of what a repository holds.
 func ImportedPoint(point, pointUID, repositoryID string) string {
 	return lock(point, "imported", "import", pointUID, repositoryID)
+}
+
+// Forgetter names a pod that removes a copy from its repository, by the run of that copy.
+func Forgetter(repository, copyRun string, attempt, try int) string {
+	return lock(repository, "forget", "forgetter", copyRun, strconv.Itoa(attempt), strconv.Itoa(try))
 }

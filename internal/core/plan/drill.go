@@ -34,6 +34,7 @@ type DrillObserved struct {
 	Domains              Domains              // what fails together
 	Brought              Brought
 	Evidence             *api.EvidenceReference // of this drill, when it was recorded
+	Envelope             string                 // the signed statement, for the dossiers
 	Settings             Settings
 	NamespaceTerminating bool
 }
@@ -49,6 +50,7 @@ type DrillPlan struct {
 	Reads     []ReadOrder
 	Check     *CheckOrder
 	Remove    []Leftover
+	Dossiers  []RepositoryOrder
 	Record    bool // the evidence of the verdict is to be recorded
 	Status    api.RestoreDrillStatus
 	Notes     []Note

@@ -31,14 +31,16 @@ func TestDrillFromCopyIsFrozen(t *testing.T) {
 		copy        string
 		independent bool
 	}{
-		"as the policy says":             {func(*DrillObserved) {}, api.FromCopy, "far", true},
-		"as the drill says":              {func(o *DrillObserved) { o.Drill.Spec.From, o.Policy.Spec.Drill.From = api.FromCopy, "" }, api.FromCopy, "far", true},
-		"as the drill says, snapshots":   {func(o *DrillObserved) { o.Drill.Spec.From = api.FromSnapshot }, api.FromSnapshot, "", false},
-		"as nobody says":                 {func(o *DrillObserved) { o.Policy.Spec.Drill.From = "" }, api.FromSnapshot, "", false},
-		"into the class of the captured": {func(o *DrillObserved) { o.Policy.Spec.Drill.StorageClassName = "" }, api.FromCopy, "far", false},
-		"into the same domain":           {func(o *DrillObserved) { o.Domains["other"] = "array-a/pool-2" }, api.FromCopy, "far", false},
-		"from the same domain":           {func(o *DrillObserved) { o.Vaults.Repositories["amsterdam"].Status.FailureDomain = "array-a" }, api.FromCopy, "far", false},
-		"of a domain that is not known":  {func(o *DrillObserved) { o.Domains = nil }, api.FromCopy, "far", false},
+		"as the policy says":                     {func(*DrillObserved) {}, api.FromCopy, "far", true},
+		"as the drill says":                      {func(o *DrillObserved) { o.Drill.Spec.From, o.Policy.Spec.Drill.From = api.FromCopy, "" }, api.FromCopy, "far", true},
+		"as the drill says, snapshots":           {func(o *DrillObserved) { o.Drill.Spec.From = api.FromSnapshot }, api.FromSnapshot, "", false},
+		"as nobody says":                         {func(o *DrillObserved) { o.Policy.Spec.Drill.From = "" }, api.FromSnapshot, "", false},
+		"into the class of the captured":         {func(o *DrillObserved) { o.Policy.Spec.Drill.StorageClassName = "" }, api.FromCopy, "far", false},
+		"into the same domain":                   {func(o *DrillObserved) { o.Domains["other"] = "array-a/pool-2" }, api.FromCopy, "far", false},
+		"from the same domain":                   {func(o *DrillObserved) { o.Vaults.Repositories["amsterdam"].Status.FailureDomain = "array-a" }, api.FromCopy, "far", false},
+		"into a class that is not known":         {func(o *DrillObserved) { delete(o.Domains, "other") }, api.FromCopy, "far", false},
+		"of a class that is gone":                {func(o *DrillObserved) { delete(o.Domains, testkit.Class) }, api.FromCopy, "far", true},
+		"of a class that is gone, to its driver": {func(o *DrillObserved) { o.Domains = Domains{"other": testkit.Driver} }, api.FromCopy, "far", false},
 		"of a point that is named": {func(o *DrillObserved) {
 			o.Drill.Spec.Policy, o.Drill.Spec.RecoveryPoint = nil, &api.PointReference{Name: newest(o)}
 		}, api.FromCopy, "far", true},

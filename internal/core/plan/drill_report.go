@@ -84,14 +84,15 @@ func (p *DrillPlan) planAfter(o DrillObserved, now time.Time) {
 		p.Status.Evidence = o.Evidence
 	}
 	p.Record = p.Status.Run != nil && p.Status.Evidence == nil && !o.NamespaceTerminating
+	p.planDossiers(o, now)
 	if due := p.cleanupDue(o); now.Before(due) {
 		p.wakeAt(due)
 		return
 	}
 	p.phase(api.PhaseCleaningUp, api.PhaseRunning, "", now)
 	p.nameVolumes(o.Brought.Leftovers)
-	p.Remove = stillToRemove(o.Brought.Leftovers)
-	if len(o.Brought.Leftovers) > 0 {
+	p.Remove = p.spareDossiers(stillToRemove(o.Brought.Leftovers), string(o.Drill.UID))
+	if len(o.Brought.Leftovers) > 0 || p.dossiersOpen() {
 		p.wakeAt(now.Add(lookAgain(now.Sub(p.phaseOf(api.PhaseCleaningUp).StartedAt.Time))))
 		return
 	}

@@ -16,6 +16,7 @@ type Settings struct {
 	HooksEnabled bool          // the operator may run commands in pods
 	Retain       bool          // contents are switched to Retain once captured
 	Drills       int           // how many drills, and how many recordings of fingerprints, are under way at once in the cluster
+	Copies       int           // how many copies are under way at once in the cluster
 }
 
 // Cluster is what a cluster offers.
@@ -41,7 +42,11 @@ type Storage struct {
 }
 
 // StorageClass is a StorageClass.
-type StorageClass struct{ Name, Provisioner, Digest string }
+type StorageClass struct {
+	Name, Provisioner, Digest string
+	Parameters                map[string]string
+	FailureDomain             *string // as its annotation says; nil without
+}
 
 // Driver is a CSI driver, with the images that run it.
 type Driver struct{ Name, Digest string }

@@ -50,7 +50,7 @@ type KeepManifest struct {
 // WantsFingerprint says whether a fingerprint of a point is to be recorded, or is being recorded, or cleaned up after.
 func WantsFingerprint(p *api.RecoveryPoint) bool {
 	f := p.Status.Fingerprint
-	return p.DeletionTimestamp.IsZero() && ((f == nil && Complete(p)) || (f != nil && !f.CleanedUp))
+	return p.DeletionTimestamp.IsZero() && ((f == nil && BySnapshots(p)) || (f != nil && !f.CleanedUp))
 }
 
 // ForFingerprint decides what is next for the fingerprint of a point that wants one.
@@ -69,7 +69,7 @@ func ForFingerprint(o FingerprintObserved, now time.Time) FingerprintPlan {
 }
 
 func fingerprintDue(o FingerprintObserved) bool {
-	if o.Policy == nil || !o.Policy.DeletionTimestamp.IsZero() || !Complete(o.Point) || !newestComplete(o) {
+	if o.Policy == nil || !o.Policy.DeletionTimestamp.IsZero() || !BySnapshots(o.Point) || !newestComplete(o) {
 		return false
 	}
 	switch levels.Fingerprints(o.Policy) {

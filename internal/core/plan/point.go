@@ -21,9 +21,10 @@ type PointObserved struct {
 	Siblings             []*api.RecoveryPoint // every point that names the policy, this one included
 	Claims               []Claim              // those of the namespace
 	Workload             *Workload
-	Snapshots            []Snapshot // of this point
-	Strays               []Content  // retained contents of this point whose VolumeSnapshot is gone
-	Group                *Group     // the VolumeGroupSnapshot of this point; nil when there is none
+	Fresh                *api.RecoveryPoint // this point on a live look; read where its snapshots are let go
+	Snapshots            []Snapshot         // of this point
+	Strays               []Content          // retained contents of this point whose VolumeSnapshot is gone
+	Group                *Group             // the VolumeGroupSnapshot of this point; nil when there is none
 	Unready              map[string]string
 	Cluster              Cluster
 	Settings             Settings
@@ -130,6 +131,8 @@ func ForPoint(o PointObserved, now time.Time) PointPlan {
 	switch {
 	case !o.Point.DeletionTimestamp.IsZero():
 		p.planDeletion(o, now)
+	case wasImported(o.Point):
+		p.planImported(o, now)
 	case !slices.Contains(o.Point.Finalizers, api.FinalizerSnapshots):
 		p.Finalizer, p.settled = FinalizerAdd, true
 	case o.Point.Status.Capture == nil && Finished(o.Point):
@@ -255,6 +258,9 @@ func trigger(p *api.RecoveryPoint) api.Trigger {
 func (p *PointPlan) planCapture(o PointObserved, now time.Time) {
 	if neverBegan(o.Point) {
 		p.settled = true
+		return
+	}
+	if p.planRelease(o, now) {
 		return
 	}
 	p.volumes = judge(o, now)
@@ -404,7 +410,7 @@ func aborted(p *api.RecoveryPoint) bool {
 }
 
 func sortVolumes(v []volume) {
-	rank := map[api.VolumeState]int{api.VolumeFailed: 0, api.VolumePending: 1, api.VolumeCaptured: 2}
+	rank := map[api.VolumeState]int{api.VolumeFailed: 0, api.VolumePending: 1, api.VolumeCaptured: 2, api.VolumeReleased: 3}
 	sort.SliceStable(v, func(i, j int) bool {
 		if a, b := rank[v[i].state], rank[v[j].state]; a != b {
 			return a < b

@@ -87,17 +87,21 @@ func Held(point *api.RecoveryPoint, policy *api.BackupPolicy, siblings []*api.Re
 	if point.Spec.Hold {
 		return "spec.hold is true; set it to false to let the point go"
 	}
-	if !Complete(point) || policy == nil || string(policy.UID) != PolicyUID(point) {
+	if !restorablePoint(point) || policy == nil || string(policy.UID) != PolicyUID(point) {
 		return ""
 	}
 	if !policy.DeletionTimestamp.IsZero() && policy.Spec.OnDelete == api.OnDeletePrune {
 		return ""
 	}
-	good := completeSiblings(point, siblings)
+	good := completeSiblings(point, siblings, restorablePoint)
 	if newest := newestProven(good); newest != nil && newest.UID == point.UID {
 		return "it is the newest point that was proven to be restorable"
 	}
-	floor := max(1, int(policy.Spec.Retention.Minimum))
+	return amongLast(point, good, max(1, int(policy.Spec.Retention.Minimum)))
+}
+
+// amongLast says why a point must stay, when of some volume too few others that come before it hold as much.
+func amongLast(point *api.RecoveryPoint, good []*api.RecoveryPoint, floor int) string {
 	before := holders(good, point)
 	for _, claim := range names.Members(point.Status.Capture.ClaimSet) {
 		if before[claim] < floor {
@@ -107,11 +111,11 @@ func Held(point *api.RecoveryPoint, policy *api.BackupPolicy, siblings []*api.Re
 	return ""
 }
 
-// completeSiblings are the complete points of the same policy: first those that stay, then those that go; each newest first.
-func completeSiblings(point *api.RecoveryPoint, siblings []*api.RecoveryPoint) []*api.RecoveryPoint {
+// completeSiblings are the points of the same policy of which something is complete: first those that stay, then those that go; each newest first.
+func completeSiblings(point *api.RecoveryPoint, siblings []*api.RecoveryPoint, complete func(*api.RecoveryPoint) bool) []*api.RecoveryPoint {
 	var good []*api.RecoveryPoint
 	for _, q := range siblings {
-		if Complete(q) && q.Status.Capture != nil && PolicyUID(q) == PolicyUID(point) {
+		if complete(q) && q.Status.Capture != nil && PolicyUID(q) == PolicyUID(point) {
 			good = append(good, q)
 		}
 	}

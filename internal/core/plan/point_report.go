@@ -303,6 +303,9 @@ func (p *PointPlan) state(o PointObserved, now time.Time, stated ...metav1.Condi
 	if proven := pointProven(o.Point); proven != nil {
 		stated = append(stated, *proven)
 	}
+	if copied := pointCopied(o.Point); copied != nil {
+		stated = append(stated, *copied)
+	}
 	p.status.Conditions = conditions.State(o.Point.Status.Conditions, o.Point.Generation, now, stated...)
 }
 

@@ -29,7 +29,8 @@ type PolicyObserved struct {
 	StatefulSets         []Workload // those of the namespace
 	Cluster              Cluster
 	Storage              Storage
-	Orphans              []Orphan // snapshots made for this policy, by the point they were made for
+	Repositories         map[string]*api.Repository // those of the namespace, by name; read only where copies are promised
+	Orphans              []Orphan                   // snapshots made for this policy, by the point they were made for
 	Throwaways           []Throwaway
 	Unread               map[drift.Fact]string // what could not be read, and why
 	Settings             Settings
@@ -39,11 +40,12 @@ type PolicyObserved struct {
 
 // PolicyPlan is what is to be done next for a policy.
 type PolicyPlan struct {
-	Take      *Take        // a point to create
-	Rehearse  *Rehearse    // a drill to create
-	Forget    []Target     // ended drills to delete
-	Expire    []Target     // points to delete; each stood in status.expiring before
-	Keep      []KeepChange // reasons to write on points
+	Take      *Take          // a point to create
+	Rehearse  *Rehearse      // a drill to create
+	Forget    []Target       // ended drills to delete
+	Expire    []Target       // points to delete; each stood in status.expiring before
+	Keep      []KeepChange   // reasons to write on points
+	Release   []ReleaseOrder // parts of points to let go; each stood in status.expiring before
 	Finalizer Finalizer
 	Status    api.BackupPolicyStatus // as it is once the plan was carried out
 	Notes     []Note
@@ -60,6 +62,15 @@ type Take struct {
 type KeepChange struct {
 	Target
 	Reasons []string
+	Again   []string // parts that were let go, and are kept again
+	Parted  bool     // the point may have parts that were let go, and that must stay so
+}
+
+// ReleaseOrder lets a part of a point go while another part is kept.
+type ReleaseOrder struct {
+	Target
+	Part string
+	At   time.Time
 }
 
 // Finalizer says what to do with the object's own finalizer.
@@ -83,7 +94,9 @@ func ForPolicy(o PolicyObserved, now time.Time) PolicyPlan {
 	p.reportPoints(f)
 	p.reportProof(f)
 	p.reportVolumes(f, now)
-	found := p.judge(o, f, now)
+	seen := p.independence(o, f)
+	p.reportCopies(o, seen)
+	found := p.judge(o, f, seen, now)
 	p.planDrill(o, f, now)
 	p.planHistory(o, f)
 	p.planExpiry(o, f, found, now)
@@ -134,13 +147,19 @@ func policyFinalizer(b *api.BackupPolicy) Finalizer {
 // planApplied notices edits. An edited or resumed schedule looks only ahead, and an edited retention waits.
 func (p *PolicyPlan) planApplied(o PolicyObserved, now time.Time) {
 	was := p.Status.Applied
-	is := &api.AppliedSpec{Schedule: scheduleLine(o.Policy), Drill: drillLine(o.Policy), Retention: retentionLine(o.Policy)}
+	is := &api.AppliedSpec{Schedule: scheduleLine(o.Policy), Drill: drillLine(o.Policy), Retention: retentionLine(o.Policy), Copies: copiesLine(o.Policy)}
 	born := metav1.NewTime(o.Policy.CreationTimestamp.Time)
 	is.ScheduleSince, is.RetentionSince = &born, &born
 	if is.Drill != "" {
 		is.DrillSince = &born
 	}
+	if is.Copies != "" {
+		is.CopiesSince = &born
+	}
 	if was != nil {
+		if is.Copies != "" {
+			is.CopiesSince = sinceChange(was.Copies == is.Copies, was.CopiesSince, now)
+		}
 		if is.Drill != "" {
 			is.DrillSince = sinceChange(was.Drill == is.Drill, was.DrillSince, now)
 		}
@@ -176,9 +195,18 @@ func scheduleLine(b *api.BackupPolicy) string {
 }
 
 func retentionLine(b *api.BackupPolicy) string {
-	r := b.Spec.Retention
-	return fmt.Sprintf("last=%d hourly=%d daily=%d weekly=%d monthly=%d yearly=%d minimum=%d %s",
-		r.Last, r.Hourly, r.Daily, r.Weekly, r.Monthly, r.Yearly, r.Minimum, zoneName(b))
+	line := retentionWords(b.Spec.Retention) + " " + zoneName(b)
+	for i := range b.Spec.Copies {
+		if t := &b.Spec.Copies[i]; t.Retention != nil {
+			line += fmt.Sprintf(" %s(%s)", t.Name, retentionWords(*t.Retention))
+		}
+	}
+	return line
+}
+
+func retentionWords(r api.Retention) string {
+	return fmt.Sprintf("last=%d hourly=%d daily=%d weekly=%d monthly=%d yearly=%d minimum=%d",
+		r.Last, r.Hourly, r.Daily, r.Weekly, r.Monthly, r.Yearly, r.Minimum)
 }
 
 func zoneName(b *api.BackupPolicy) string {

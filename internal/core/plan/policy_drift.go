@@ -49,7 +49,7 @@ func (p *PolicyPlan) planPromise(b *api.BackupPolicy, now time.Time) {
 }
 
 // judge compares what is promised with what is observed.
-func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Finding {
+func (p *PolicyPlan) judge(o PolicyObserved, f facts, copies *drift.Independence, now time.Time) []drift.Finding {
 	b := o.Policy
 	seen := drift.Observed{
 		Policy: b, Status: &p.Status, Unread: o.Unread, Obstacle: obstacle(o, f),
@@ -58,6 +58,7 @@ func (p *PolicyPlan) judge(o PolicyObserved, f facts, now time.Time) []drift.Fin
 		Drilled: toProve(b, p.Status), Required: required(b), Within: cmp.Or(levels.ProofWithin(b), levels.DefaultProofWithin),
 		Retain: o.Settings.Retain, Classes: classesInUse(f.used), Stack: f.stack,
 		Orphans: orphans(o.Orphans, o.Points), Leftovers: leftovers(o, f),
+		Independence: copies,
 	}
 	answer := drift.Evaluate(seen, now)
 	p.wakeAt(answer.Wake)

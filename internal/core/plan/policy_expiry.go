@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"time"
@@ -22,18 +23,19 @@ const keepIncomplete = time.Hour
 // mostExpiring is how many expiring points are shown, and so how many expire in one pass.
 const mostExpiring = 20
 
-// planExpiry states why each point is kept, shows those that nothing keeps, and expires those that were shown and whose time has come.
+// planExpiry states why each point is kept, shows what nothing keeps, points and parts of them, and lets go what was shown and whose
+// time has come.
 func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, found []drift.Finding, now time.Time) {
-	settled := settledPoints(f.points)
-	points := retentionPoints(settled)
-	verdicts := retention.Decide(points, lineages(f.selection.Claims), rules(o.Policy, f), now)
-	p.Keep = keepChanges(settled, verdicts)
+	k := keepingOf(o, f, now)
+	frozen := !mayExpire(o, f) || drift.HoldsPruning(found)
+	p.Keep = k.changes(frozen)
+	p.wakeAt(NextCopySlot(o.Policy, now))
 	p.Status.Expiring = nil
-	if !mayExpire(o, f) || drift.HoldsPruning(found) {
+	if frozen {
 		return
 	}
 	shown := o.Policy.Status.Expiring
-	all := p.expiring(f.points, verdicts, retention.Superseded(points, now, keepIncomplete), shown, o.Settings.Grace, now)
+	all := p.expiring(f.points, k, shown, o.Settings.Grace, now)
 	for _, e := range all {
 		if e.At.After(now) {
 			p.wakeAt(e.At.Time)
@@ -46,13 +48,22 @@ func (p *PolicyPlan) planExpiry(o PolicyObserved, f facts, found []drift.Finding
 			p.wakeAt(now.Add(waitAgain)) // it goes once the restore has ended
 			continue
 		}
-		if slices.ContainsFunc(shown, func(s api.ExpiringPoint) bool { return s.UID == e.UID && !s.At.After(now) }) {
-			p.Expire = append(p.Expire, Target{Name: e.Name, UID: e.UID})
+		if slices.ContainsFunc(shown, func(s api.ExpiringPoint) bool { return s.UID == e.UID && s.Part == e.Part && !s.At.After(now) }) {
+			p.letGo(e, now)
 		} else {
 			p.wakeAt(now) // it is shown first, and looked at again once that was written
 		}
 	}
 	p.Status.Expiring = all
+}
+
+func (p *PolicyPlan) letGo(e api.ExpiringPoint, now time.Time) {
+	t := Target{Name: e.Name, UID: e.UID}
+	if e.Part == "" {
+		p.Expire = append(p.Expire, t)
+		return
+	}
+	p.Release = append(p.Release, ReleaseOrder{Target: t, Part: e.Part, At: now.UTC().Truncate(time.Second)})
 }
 
 // drilled says whether a drill of a point is under way.
@@ -79,6 +90,9 @@ func mayExpire(o PolicyObserved, f facts) bool {
 	if o.Policy.Spec.Suspend || o.NamespaceTerminating || !o.Cluster.Snapshots || f.selection.Problem != nil || f.calendarErr != nil {
 		return false
 	}
+	if copiesInDoubt(o, f) {
+		return false
+	}
 	for _, p := range f.points {
 		if c := meta.FindStatusCondition(p.Status.Conditions, api.ConditionComplete); Finished(p) && c != nil && c.Status == metav1.ConditionUnknown {
 			return false
@@ -87,34 +101,56 @@ func mayExpire(o PolicyObserved, f facts) bool {
 	return true
 }
 
-// expiring lists what nothing keeps, soonest first. A point keeps the time it was first shown with, unless an edit of the retention puts it off.
-func (p *PolicyPlan) expiring(points []*api.RecoveryPoint, verdicts []retention.Verdict, superseded []string, shown []api.ExpiringPoint, grace time.Duration, now time.Time) []api.ExpiringPoint {
+// copiesInDoubt says whether copies are in play and nobody knows what they are worth: they cannot be read, or a repository is damaged.
+func copiesInDoubt(o PolicyObserved, f facts) bool {
+	if !copiesInPlay(o.Policy, f.points) {
+		return false
+	}
+	if o.Unread[drift.FactCopies] != "" {
+		return true
+	}
+	damaged := func(name string) bool { r := o.Repositories[name]; return r != nil && r.Status.Damage != nil }
+	return slices.ContainsFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return damaged(t.Repository.Name) }) ||
+		slices.ContainsFunc(f.points, func(p *api.RecoveryPoint) bool {
+			return slices.ContainsFunc(p.Status.Copies, func(c api.CopyRecord) bool { return damaged(c.Repository) })
+		})
+}
+
+// expiring lists what nothing keeps, soonest first. It keeps the time it was first shown with, unless an edit of the retention puts it off.
+func (p *PolicyPlan) expiring(points []*api.RecoveryPoint, k keeping, shown []api.ExpiringPoint, grace time.Duration, now time.Time) []api.ExpiringPoint {
 	var out []api.ExpiringPoint
 	at := now.Truncate(time.Second)
 	passed := at
 	if since := p.Status.Applied.RetentionSince; since != nil && edited(p.Status.Applied, points) && since.Add(grace).After(at) {
 		passed = since.Add(grace)
 	}
-	expiry := func(id, reason string, earliest time.Time) {
-		q := byUID(points, id)
-		if was := slices.IndexFunc(shown, func(e api.ExpiringPoint) bool { return e.UID == id }); was >= 0 && earliest.Equal(at) {
+	expiry := func(q *api.RecoveryPoint, part, reason string, earliest time.Time) {
+		id := string(q.UID)
+		if was := slices.IndexFunc(shown, func(e api.ExpiringPoint) bool { return e.UID == id && e.Part == part }); was >= 0 && earliest.Equal(at) {
 			earliest = shown[was].At.Time
 		}
-		out = append(out, api.ExpiringPoint{Name: q.Name, UID: id, At: metav1.NewTime(earliest.UTC()), Reason: reason})
+		out = append(out, api.ExpiringPoint{Name: q.Name, UID: id, Part: part, At: metav1.NewTime(earliest.UTC()), Reason: reason})
 	}
-	for i := range verdicts {
-		if v := &verdicts[i]; v.Complete && !v.Keep() {
-			expiry(v.ID, api.ReasonRetentionPassed, passed)
+	for i, q := range k.points {
+		if !k.whole[i].Complete {
+			continue
+		}
+		for _, part := range k.loses(i) {
+			if part == PartSnapshots && !BySnapshots(q) {
+				expiry(q, part, api.ReasonSuperseded, at)
+				continue
+			}
+			expiry(q, part, api.ReasonRetentionPassed, passed)
 		}
 	}
-	for _, id := range superseded {
-		expiry(id, api.ReasonSuperseded, at)
+	for _, id := range k.superseded {
+		expiry(byUID(points, id), "", api.ReasonSuperseded, at)
 	}
 	sort.Slice(out, func(i, j int) bool {
 		if !out[i].At.Equal(&out[j].At) {
 			return out[i].At.Before(&out[j].At)
 		}
-		return out[i].Name < out[j].Name
+		return cmp.Or(cmp.Compare(out[i].Name, out[j].Name), cmp.Compare(out[i].Part, out[j].Part)) < 0
 	})
 	return out[:min(len(out), mostExpiring)]
 }
@@ -140,15 +176,15 @@ func settledPoints(points []*api.RecoveryPoint) []*api.RecoveryPoint {
 	return out
 }
 
-// retentionPoints says what retention needs to know of each point. Points of the same claims share one list of them.
-func retentionPoints(points []*api.RecoveryPoint) []retention.Point {
+// retentionPoints says what retention needs to know of each point, by what counts as complete. Points of the same claims share one list of them.
+func retentionPoints(points []*api.RecoveryPoint, complete func(*api.RecoveryPoint) bool) []retention.Point {
 	out := make([]retention.Point, len(points))
 	sets := map[string][]string{}
 	var last string // neighbours mostly hold the same claims, and comparing is cheaper than looking up
 	var set []string
 	for i, p := range points {
 		out[i] = retention.Point{
-			ID: string(p.UID), At: At(p), Held: p.Spec.Hold, Complete: Complete(p),
+			ID: string(p.UID), At: At(p), Held: p.Spec.Hold, Complete: complete(p),
 			Proven: Proven(p),
 		}
 		if p.Status.Capture == nil {
@@ -195,29 +231,22 @@ func lineages(claims []Claim) []string {
 	return out
 }
 
-func rules(b *api.BackupPolicy, f facts) retention.Rules {
-	r := b.Spec.Retention
+func rulesOf(r api.Retention, zone *time.Location) retention.Rules {
 	return retention.Rules{
 		Last: int(r.Last), Hourly: int(r.Hourly), Daily: int(r.Daily), Weekly: int(r.Weekly),
-		Monthly: int(r.Monthly), Yearly: int(r.Yearly), Minimum: int(r.Minimum), Location: f.calendar.Location(),
+		Monthly: int(r.Monthly), Yearly: int(r.Yearly), Minimum: int(r.Minimum), Location: zone,
 	}
 }
 
-// keepChanges names the points whose reasons differ from what they say. Places within a rule are left out: they
-// move with every new point, and each would cost a write.
-func keepChanges(points []*api.RecoveryPoint, verdicts []retention.Verdict) []KeepChange {
+// changes names the points whose reasons differ from what they say, and those of which something that was let go is wanted again.
+func (k *keeping) changes(frozen bool) []KeepChange {
 	var out []KeepChange
 	var why []string
-	for i := range verdicts { // in the order of the points
-		v := &verdicts[i]
-		why = why[:0]
-		for _, r := range v.Why {
-			if v.Complete {
-				why = append(why, r.Rule.String()) // each rule is there at most once
-			}
-		}
-		if !slices.Equal(why, points[i].Status.Keep) {
-			out = append(out, KeepChange{target(points[i]), append([]string(nil), why...)})
+	for i, p := range k.points {
+		why = k.reasons(i, why[:0])
+		again := k.retakes(i, frozen)
+		if len(again) > 0 || !slices.Equal(why, p.Status.Keep) {
+			out = append(out, KeepChange{Target: target(p), Reasons: append([]string(nil), why...), Again: again, Parted: k.copies != nil})
 		}
 	}
 	return out

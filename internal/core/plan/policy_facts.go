@@ -80,12 +80,13 @@ func newestSlot(b *api.BackupPolicy, points []*api.RecoveryPoint, counts func(*a
 	return newest
 }
 
-// ours are the points of this very policy, oldest first: a policy that was re-created does not own the points of its namesake.
+// ours are the points of this very policy, oldest first: a policy that was re-created does not own the points of its namesake, and
+// none owns those that were imported.
 func ours(o PolicyObserved) []*api.RecoveryPoint {
 	uid := string(o.Policy.UID)
 	out := make([]*api.RecoveryPoint, 0, len(o.Points))
 	for _, p := range o.Points {
-		if p.Spec.Policy.Name == o.Policy.Name && (PolicyUID(p) == uid || PolicyUID(p) == "") && !madeUp(p, o.Policy) {
+		if p.Spec.Policy.Name == o.Policy.Name && (PolicyUID(p) == uid || PolicyUID(p) == "") && !madeUp(p, o.Policy) && !wasImported(p) {
 			out = append(out, p)
 		}
 	}
@@ -152,7 +153,7 @@ func Proven(p *api.RecoveryPoint) bool {
 // silence the schedule beyond its own deadline, with a minute for its last words.
 func activeUntil(p *api.RecoveryPoint) time.Time {
 	switch {
-	case Finished(p) || !p.DeletionTimestamp.IsZero():
+	case Finished(p) || !p.DeletionTimestamp.IsZero() || wasImported(p):
 		return time.Time{}
 	case p.Status.Capture == nil:
 		return p.CreationTimestamp.Add(DefaultTimeout)

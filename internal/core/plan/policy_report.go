@@ -75,6 +75,9 @@ func (p *PolicyPlan) reportConditions(o PolicyObserved, found []drift.Finding, n
 		}
 		stated = append(stated, drift.Verdict(api.ConditionProven, found, api.ReasonProven, message))
 	}
+	if len(o.Policy.Spec.Copies) > 0 {
+		stated = append(stated, p.independent(found))
+	}
 	if c := stated[0]; c.Status == metav1.ConditionFalse {
 		stated = append(stated, conditions.Stalled(c.Reason, c.Message))
 	}

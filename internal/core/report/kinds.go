@@ -46,6 +46,7 @@ var kinds = []kind{
 
 	{api.ReasonNoIndependentCopy, independence, api.ConditionIndependent}, {api.ReasonCopyLate, independence, api.ConditionIndependent},
 	{api.ReasonDomainCollapse, independence, api.ConditionIndependent}, {api.ReasonRepositoryUnreachable, independence, api.ConditionIndependent},
+	{api.ReasonRepositoryNotFound, independence, api.ConditionIndependent},
 	{api.ReasonNoRestoreTarget, independence, api.ConditionIndependent}, {api.ReasonMutable, independence, api.ConditionIndependent},
 
 	{api.ReasonLastProvenAtRisk, retention, api.ConditionProven}, {api.ReasonRetentionShort, retention, ""}, {api.ReasonRetentionExcess, retention, ""},

@@ -19,10 +19,14 @@ type AppliedSpecApplyConfiguration struct {
 	Drill *string `json:"drill,omitempty"`
 	// drillSince is since when it is in force: slots before are not looked at.
 	DrillSince *v1.Time `json:"drillSince,omitempty"`
-	// retention is the retention in force, as one line.
+	// retention is the retention in force, that of copies too, as one line.
 	Retention *string `json:"retention,omitempty"`
 	// retentionSince is since when it is in force. After an edit nothing is expired until a grace period has passed.
 	RetentionSince *v1.Time `json:"retentionSince,omitempty"`
+	// copies are the repositories into which copies are promised, as one line. Empty where none are.
+	Copies *string `json:"copies,omitempty"`
+	// copiesSince is since when they are: the first copy is given its time from then on.
+	CopiesSince *v1.Time `json:"copiesSince,omitempty"`
 	// promise is the strongest promise that was in force and has not been given up since: what an edit is compared with.
 	Promise *PromiseApplyConfiguration `json:"promise,omitempty"`
 }
@@ -78,6 +82,22 @@ func (b *AppliedSpecApplyConfiguration) WithRetention(value string) *AppliedSpec
 // If called multiple times, the RetentionSince field is set to the value of the last call.
 func (b *AppliedSpecApplyConfiguration) WithRetentionSince(value v1.Time) *AppliedSpecApplyConfiguration {
 	b.RetentionSince = &value
+	return b
+}
+
+// WithCopies sets the Copies field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Copies field is set to the value of the last call.
+func (b *AppliedSpecApplyConfiguration) WithCopies(value string) *AppliedSpecApplyConfiguration {
+	b.Copies = &value
+	return b
+}
+
+// WithCopiesSince sets the CopiesSince field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CopiesSince field is set to the value of the last call.
+func (b *AppliedSpecApplyConfiguration) WithCopiesSince(value v1.Time) *AppliedSpecApplyConfiguration {
+	b.CopiesSince = &value
 	return b
 }
 

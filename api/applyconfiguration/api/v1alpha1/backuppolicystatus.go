@@ -14,8 +14,8 @@ import (
 type BackupPolicyStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Protected and, for a policy with a drill or a proof to show, Proven; Stalled is present, and True,
-	// only while the spec cannot be carried out.
+	// conditions are Ready, Protected and, for a policy with copies, Independent, and with a drill or a proof to show, Proven;
+	// Stalled is present, and True, only while the spec cannot be carried out.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// lastSlot is the newest slot that was run or passed over. No slot at or before it is ever run.
 	LastSlot *metav1.Time `json:"lastSlot,omitempty"`
@@ -39,8 +39,6 @@ type BackupPolicyStatusApplyConfiguration struct {
 	LastRecoveryPoint *PointSummaryApplyConfiguration `json:"lastRecoveryPoint,omitempty"`
 	// lastCopy is the newest complete copy in another failure domain. Absent until there is one.
 	LastCopy *CopySummaryApplyConfiguration `json:"lastCopy,omitempty"`
-	// copySlots are the newest slots of spec.copies that were run or passed over, by the target's name.
-	CopySlots map[string]metav1.Time `json:"copySlots,omitempty"`
 	// activeRecoveryPoint is the name of the point that is being captured. Absent when there is none.
 	ActiveRecoveryPoint *string `json:"activeRecoveryPoint,omitempty"`
 	// lastDrillSlot is the newest slot of spec.drill that was run or passed over.
@@ -176,20 +174,6 @@ func (b *BackupPolicyStatusApplyConfiguration) WithLastRecoveryPoint(value *Poin
 // If called multiple times, the LastCopy field is set to the value of the last call.
 func (b *BackupPolicyStatusApplyConfiguration) WithLastCopy(value *CopySummaryApplyConfiguration) *BackupPolicyStatusApplyConfiguration {
 	b.LastCopy = value
-	return b
-}
-
-// WithCopySlots puts the entries into the CopySlots field in the declarative configuration
-// and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, the entries provided by each call will be put on the CopySlots field,
-// overwriting an existing map entries in CopySlots field with the same key.
-func (b *BackupPolicyStatusApplyConfiguration) WithCopySlots(entries map[string]metav1.Time) *BackupPolicyStatusApplyConfiguration {
-	if b.CopySlots == nil && len(entries) > 0 {
-		b.CopySlots = make(map[string]metav1.Time, len(entries))
-	}
-	for k, v := range entries {
-		b.CopySlots[k] = v
-	}
 	return b
 }
 

@@ -17,6 +17,10 @@ type CopySummaryApplyConfiguration struct {
 	Repository *string `json:"repository,omitempty"`
 	// pointInTime is the moment its data are from.
 	PointInTime *v1.Time `json:"pointInTime,omitempty"`
+	// bytes is how much was read for it.
+	Bytes *int64 `json:"bytes,omitempty"`
+	// newBytes is how much of it the repository had to take, compressed.
+	NewBytes *int64 `json:"newBytes,omitempty"`
 }
 
 // CopySummaryApplyConfiguration constructs a declarative configuration of the CopySummary type for use with
@@ -46,5 +50,21 @@ func (b *CopySummaryApplyConfiguration) WithRepository(value string) *CopySummar
 // If called multiple times, the PointInTime field is set to the value of the last call.
 func (b *CopySummaryApplyConfiguration) WithPointInTime(value v1.Time) *CopySummaryApplyConfiguration {
 	b.PointInTime = &value
+	return b
+}
+
+// WithBytes sets the Bytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Bytes field is set to the value of the last call.
+func (b *CopySummaryApplyConfiguration) WithBytes(value int64) *CopySummaryApplyConfiguration {
+	b.Bytes = &value
+	return b
+}
+
+// WithNewBytes sets the NewBytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NewBytes field is set to the value of the last call.
+func (b *CopySummaryApplyConfiguration) WithNewBytes(value int64) *CopySummaryApplyConfiguration {
+	b.NewBytes = &value
 	return b
 }

@@ -19,7 +19,8 @@ type ExpiringPointApplyConfiguration struct {
 	Part *string `json:"part,omitempty"`
 	// at is when it may be expired.
 	At *v1.Time `json:"at,omitempty"`
-	// reason says why it is no longer kept: RetentionPassed, or Superseded for a point that did not become complete.
+	// reason says why it is no longer kept: RetentionPassed, or Superseded for a point that did not become complete, or for
+	// snapshots of which some were lost.
 	Reason *string `json:"reason,omitempty"`
 }
 

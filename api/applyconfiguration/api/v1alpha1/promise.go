@@ -26,6 +26,10 @@ type PromiseApplyConfiguration struct {
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
 	// fingerprint is which points have one.
 	Fingerprint *apiv1alpha1.FingerprintMode `json:"fingerprint,omitempty"`
+	// copies are the names of the targets that points are copied to.
+	Copies []string `json:"copies,omitempty"`
+	// drillFrom is what is rehearsed: Copy proves more than Snapshot. Absent without a drill.
+	DrillFrom *apiv1alpha1.RestoreSource `json:"drillFrom,omitempty"`
 }
 
 // PromiseApplyConfiguration constructs a declarative configuration of the Promise type for use with
@@ -87,5 +91,23 @@ func (b *PromiseApplyConfiguration) WithRetention(value *RetentionApplyConfigura
 // If called multiple times, the Fingerprint field is set to the value of the last call.
 func (b *PromiseApplyConfiguration) WithFingerprint(value apiv1alpha1.FingerprintMode) *PromiseApplyConfiguration {
 	b.Fingerprint = &value
+	return b
+}
+
+// WithCopies adds the given value to the Copies field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Copies field.
+func (b *PromiseApplyConfiguration) WithCopies(values ...string) *PromiseApplyConfiguration {
+	for i := range values {
+		b.Copies = append(b.Copies, values[i])
+	}
+	return b
+}
+
+// WithDrillFrom sets the DrillFrom field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DrillFrom field is set to the value of the last call.
+func (b *PromiseApplyConfiguration) WithDrillFrom(value apiv1alpha1.RestoreSource) *PromiseApplyConfiguration {
+	b.DrillFrom = &value
 	return b
 }

@@ -15,7 +15,7 @@ import (
 type RecoveryPointStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Complete and, once a drill passed, Proven; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
+	// conditions are Complete, once a drill passed Proven, and while copies are promised Copied; Reconciling is present, and True, only while the capture is under way; Stalled only once it has failed.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// trigger says what started the capture.
 	Trigger *apiv1alpha1.Trigger `json:"trigger,omitempty"`
@@ -48,7 +48,8 @@ type RecoveryPointStatusApplyConfiguration struct {
 	Origin *PointOriginApplyConfiguration `json:"origin,omitempty"`
 	// proofs are the drills that passed on this point, newest first, at most 5.
 	Proofs []ProofSummaryApplyConfiguration `json:"proofs,omitempty"`
-	// keep are the reasons for which retention keeps this point, such as daily or hold. Absent when nothing keeps it, or it is not complete.
+	// keep are the reasons for which retention keeps this point, such as daily or hold, and its copies, such as offsite:daily.
+	// copy-pending keeps its snapshots until a promised copy is complete. Absent when nothing keeps it, or it cannot be restored.
 	Keep []string `json:"keep,omitempty"`
 }
 

@@ -42,6 +42,9 @@ type RestoreDrillStatusApplyConfiguration struct {
 	DataAge *metav1.Duration `json:"dataAge,omitempty"`
 	// evidence is the signed statement of what this drill showed. It outlives the drill.
 	Evidence *EvidenceReferenceApplyConfiguration `json:"evidence,omitempty"`
+	// dossiers tell how far it was written beside the copies of the point what was proven, and how the data come back. Absent unless
+	// the drill passed and the point has copies. What becomes of them takes nothing from the proof.
+	Dossiers []DossierApplyConfiguration `json:"dossiers,omitempty"`
 }
 
 // RestoreDrillStatusApplyConfiguration constructs a declarative configuration of the RestoreDrillStatus type for use with
@@ -179,5 +182,18 @@ func (b *RestoreDrillStatusApplyConfiguration) WithDataAge(value metav1.Duration
 // If called multiple times, the Evidence field is set to the value of the last call.
 func (b *RestoreDrillStatusApplyConfiguration) WithEvidence(value *EvidenceReferenceApplyConfiguration) *RestoreDrillStatusApplyConfiguration {
 	b.Evidence = value
+	return b
+}
+
+// WithDossiers adds the given value to the Dossiers field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Dossiers field.
+func (b *RestoreDrillStatusApplyConfiguration) WithDossiers(values ...*DossierApplyConfiguration) *RestoreDrillStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDossiers")
+		}
+		b.Dossiers = append(b.Dossiers, *values[i])
+	}
 	return b
 }

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+	"github.com/lifeboat-dev/lifeboat/internal/core/order"
+	"github.com/lifeboat-dev/lifeboat/internal/testkit"
+)
+
+// provenCopy is a drill from a copy that passed, and whose evidence is recorded.
+func provenCopy(mods ...func(*DrillObserved)) DrillObserved {
+	o := stepped(seenDrill(ofCopies), noon)
+	allRead(&o)
+	for _, claim := range both {
+		o.pod(writerPod(claim, 0), PodSucceeded, wrote)
+	}
+	o = stepped(o, noon.Add(time.Minute))
+	o.Drill.Status.Evidence = &api.EvidenceReference{ConfigMap: "evidence", Digest: flipped}
+	o.Envelope = `{"payload":"c2lnbmVk"}`
+	o.Brought.Leftovers = []Leftover{{Target: Target{"data-read", "r"}, Kind: "Pod"}}
+	o.Brought.Pods = map[string]BroughtPod{}
+	for _, m := range mods {
+		m(&o)
+	}
+	return o
+}
+
+func dossierPod(o *DrillObserved, phase PodPhase, mods ...func(*BroughtPod)) {
+	name := names.Dossier("amsterdam", drillUID)
+	o.pod(name, phase, mods...)
+	o.Brought.Leftovers = append(o.Brought.Leftovers, Leftover{Target: Target{name, "d"}, Kind: "Pod"})
+}
+
+// TestDossierLives: it is on record before its pod is made, its pod is left alone while it writes, and the clean-up ends only after it.
+func TestDossierLives(t *testing.T) {
+	at := noon.Add(2 * time.Minute)
+	o := provenCopy()
+	p := ForDrill(o, at)
+	if len(p.Status.Dossiers) != 1 || p.Status.Dossiers[0].State != api.DossierWriting || len(p.Dossiers) > 0 {
+		t.Fatalf("%+v, %+v", p.Status.Dossiers, p.Dossiers)
+	}
+	o.Drill.Status = p.Status
+	p = ForDrill(o, at)
+	if len(p.Dossiers) != 1 || p.Dossiers[0].Access.Repository != "amsterdam" || p.Dossiers[0].Claim != "" || p.Dossiers[0].Throw.IsZero() || removed(p.Remove) != "data-read" {
+		t.Fatalf("asked for is %+v, removed %q", p.Dossiers, removed(p.Remove))
+	}
+	dossierPod(&o, PodRunning)
+	if p = ForDrill(o, at); len(p.Dossiers) > 0 || removed(p.Remove) != "data-read" {
+		t.Errorf("while it writes: asked for is %+v, removed %q", p.Dossiers, removed(p.Remove))
+	}
+	o.Brought.Leftovers = nil // even when they are not seen
+	if p = ForDrill(o, at); conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "False CleaningUp" {
+		t.Errorf("while it writes: %s", conditionReason(p.Status.Conditions, api.ConditionCleanedUp))
+	}
+	dossierPod(&o, PodSucceeded, func(p *BroughtPod) { p.Told = &RepositoryResult{UniqueID: vaultID} })
+	p = ForDrill(o, at)
+	if p.Status.Dossiers[0].State != api.DossierWritten || len(p.Remove) != 1 || p.Status.Verdict != api.VerdictPassed {
+		t.Errorf("once it is written: %+v, removed %q", p.Status.Dossiers, removed(p.Remove))
+	}
+	o.Drill.Status, o.Brought.Leftovers = p.Status, nil
+	if p = ForDrill(o, at); conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "True CleanedUp" || len(p.Status.Dossiers) != 1 {
+		t.Errorf("then: %s", conditionReason(p.Status.Conditions, api.ConditionCleanedUp))
+	}
+}
+
+// TestDossierFails: whatever becomes of it, the proof stands, and the clean-up ends.
+func TestDossierFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*DrillObserved)
+		want string
+	}{
+		"refused by the store": {func(o *DrillObserved) { dossierPod(o, PodFailed, failedOf(api.ReasonCredentialsRefused)) }, api.ReasonCredentialsRefused},
+		"told nothing":         {func(o *DrillObserved) { dossierPod(o, PodSucceeded) }, api.ReasonMoverFailed},
+		"into another repository": {func(o *DrillObserved) {
+			dossierPod(o, PodSucceeded, func(p *BroughtPod) { p.Told = &RepositoryResult{UniqueID: "x"} })
+		}, api.ReasonRepositoryIDMismatch},
+		"lost":                     {func(o *DrillObserved) { dossierPod(o, PodLost) }, api.ReasonPodLost},
+		"somebody's pod":           {func(o *DrillObserved) { dossierPod(o, PodRunning, func(p *BroughtPod) { p.RunUID = "x" }) }, api.ReasonNameTaken},
+		"the repository is gone":   {func(o *DrillObserved) { o.Vaults = Vaults{} }, api.ReasonRepositoryNotFound},
+		"the point is gone":        {func(o *DrillObserved) { o.Points = nil }, api.ReasonRepositoryNotFound},
+		"the admin forbids it now": {func(o *DrillObserved) { o.Vaults.Repositories["amsterdam"].Spec.S3.Insecure = true }, api.ReasonInsecureNotAllowed},
+		"it takes too long": {func(o *DrillObserved) {
+			dossierPod(o, PodRunning)
+			o.Drill.Status.FinishedAt = timePtr(noon.Add(-time.Hour))
+		}, api.ReasonMoverFailed},
+	} {
+		o := provenCopy()
+		o.Drill.Status = ForDrill(o, noon.Add(time.Minute)).Status
+		c.edit(&o)
+		p := ForDrill(o, noon.Add(2*time.Minute))
+		if d := p.Status.Dossiers[0]; d.State != api.DossierFailed || d.Reason != c.want || p.Status.Verdict != api.VerdictPassed || len(p.Dossiers) > 0 {
+			t.Errorf("%s: %+v, %s", name, d, p.Status.Verdict)
+		}
+	}
+}
+
+// TestNoDossier: where nothing was proven, or nobody could read it, none is begun.
+func TestNoDossier(t *testing.T) {
+	for name, edit := range map[string]func(*DrillObserved){
+		"before the evidence is recorded": func(o *DrillObserved) { o.Drill.Status.Evidence = nil },
+		"of a drill that failed":          func(o *DrillObserved) { o.Drill.Status.Verdict = api.VerdictFailed },
+		"of a point without copies":       func(o *DrillObserved) { o.Points[1].Status.Copies = nil },
+		"of a copy that is not complete":  func(o *DrillObserved) { o.Points[1].Status.Copies[0].State = api.CopyCopying },
+		"of a repository that is away":    func(o *DrillObserved) { o.Vaults = vaults(vault("amsterdam", reachable(metav1.ConditionFalse))) },
+		"of a drill that is deleted":      func(o *DrillObserved) { o.Drill.DeletionTimestamp = timePtr(noon) },
+		"while the namespace goes":        func(o *DrillObserved) { o.NamespaceTerminating = true },
+		"once all is cleaned up": func(o *DrillObserved) {
+			o.Brought.Leftovers = nil
+			o.Drill.Status.Phases = append(o.Drill.Status.Phases, api.DrillPhase{Name: api.PhaseCleaningUp, State: api.PhaseSucceeded})
+		},
+	} {
+		if p := ForDrill(provenCopy(edit), noon.Add(2*time.Minute)); len(p.Status.Dossiers)+len(p.Dossiers) > 0 {
+			t.Errorf("%s: %+v", name, p.Status.Dossiers)
+		}
+	}
+}
+
+// TestDossierText: it says what, where, how and how long, and holds no secret.
+func TestDossierText(t *testing.T) {
+	o := provenCopy(func(o *DrillObserved) {
+		o.Vaults.Repositories["amsterdam"].Status.Location = "s3://s3.test/lifeboat"
+		o.Points[1].Status.Volumes[0].Size = nil
+	})
+	o.Drill.Status = ForDrill(o, noon.Add(time.Minute)).Status
+	said, err := order.Decode([]byte(ForDrill(o, noon.Add(time.Minute)).Dossiers[0].Order))
+	if err != nil {
+		t.Fatal(err)
+	}
+	point := o.Points[1]
+	if want := "dossier/web-" + o.Drill.Status.Run.PolicyUID + ".md"; said.Note.Name != want || said.Repository.UniqueID != vaultID {
+		t.Errorf("it is named %s, in %s", said.Note.Name, said.Repository.UniqueID)
+	}
+	for _, want := range []string{
+		"policy web of namespace " + testkit.Namespace, "copy far of recovery point " + point.Name, "is Intact", "it took 1m0s", "independent of the captured volumes' failure domain: true",
+		string(point.UID), testkit.ClaimUID("data"), printOf("logs").Digest, testkit.Class, "s3://s3.test/lifeboat", vaultID,
+		"lifeboat-mover restore --repository 's3://s3.test/lifeboat'", "import: true", `{"payload":"c2lnbmVk"}`,
+	} {
+		if !strings.Contains(said.Note.Text, want) {
+			t.Errorf("it does not say %q:\n%s", want, said.Note.Text)
+		}
+	}
+}
