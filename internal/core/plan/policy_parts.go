@@ -162,6 +162,8 @@ func (k *keeping) loses(i int) []string {
 	switch {
 	case !snapshots && kept == 0:
 		return []string{""}
+	case kept == 0 && !BySnapshots(p):
+		return nil // what is left of its snapshots restores nothing: without a copy it would be worth less than it is
 	case !snapshots && sound && hasSnapshots(p) && !released(p, PartSnapshots):
 		parts = append(parts, PartSnapshots)
 	}
