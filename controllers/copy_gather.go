@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
+	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
@@ -144,7 +146,7 @@ func (r *CopyReconciler) gatherRuns(ctx context.Context, o plan.CopyObserved, no
 			}
 		}
 		if c.State != api.CopyCopying && !c.CleanedUp {
-			if b.Leftovers, err = r.Read.leftovers(ctx, run, nil); err != nil {
+			if b.Leftovers, err = r.leftovers(ctx, o.Point, run); err != nil {
 				return o, err
 			}
 		}
@@ -157,6 +159,26 @@ func (r *CopyReconciler) gatherRuns(ctx context.Context, o plan.CopyObserved, no
 	}
 	o.Reports = r.reports(ctx, o, now)
 	return o, nil
+}
+
+// leftovers are what a copy is to throw away. A volume may have come to a claim in the moment in which that was deleted: it is
+// known by the claim that it is still bound to.
+func (r *CopyReconciler) leftovers(ctx context.Context, p *api.RecoveryPoint, run objects.Run) ([]plan.Leftover, error) {
+	claims := map[string]bool{}
+	for _, v := range p.Status.Volumes {
+		claims[names.Throwaway(v.Claim, run.UID, v.ClaimUID)] = true
+	}
+	var list corev1.PersistentVolumeList
+	if err := r.Read.Cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list volumes: %w", err)
+	}
+	var volumes []string
+	for i := range list.Items {
+		if ref := list.Items[i].Spec.ClaimRef; ref != nil && ref.Namespace == run.Namespace && claims[ref.Name] {
+			volumes = append(volumes, list.Items[i].Name)
+		}
+	}
+	return r.Read.leftovers(ctx, run, volumes)
 }
 
 // Logs are asked for a few lines, for a moment: what cannot be had now is looked at again later.

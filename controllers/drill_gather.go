@@ -3,12 +3,10 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
-	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -44,9 +42,11 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 		if o.Vaults, err = r.Read.vaults(ctx, d.Namespace); err != nil {
 			return o, err
 		}
-		if o.Domains, err = r.Read.domains(ctx); err != nil {
+		classes, err := r.Read.classes(ctx)
+		if err != nil {
 			return o, err
 		}
+		o.Domains = plan.Storage{Classes: classes}.Domains()
 	}
 	if d.Status.Run == nil {
 		if o.Siblings, o.Running, err = r.others(ctx, d, policy, o.Points); err != nil || o.Policy == nil {
@@ -139,20 +139,6 @@ func (r *DrillReconciler) stack(ctx context.Context, b *api.BackupPolicy) ([]str
 		return nil, err
 	}
 	return plan.StorageStack(b, claims, workload, cluster, storage), nil
-}
-
-// domains are the failure domains of storage classes.
-func (r *Reader) domains(ctx context.Context) (plan.Domains, error) {
-	var list storagev1.StorageClassList
-	if err := r.Cache.List(ctx, &list); err != nil {
-		return nil, fmt.Errorf("list storage classes: %w", err)
-	}
-	out := make(plan.Domains, len(list.Items))
-	for i := range list.Items {
-		c := &list.Items[i]
-		out[c.Name] = cmp.Or(c.Annotations[api.AnnotationFailureDomain], c.Provisioner)
-	}
-	return out, nil
 }
 
 // drillPoints are the points to choose from: those of the policy, or of the policy of the point that is named.

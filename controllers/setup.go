@@ -127,7 +127,7 @@ func (s *setup) policies() (controller.Controller, error) {
 		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("backuppolicy").
 		For(&api.BackupPolicy{}, builder.WithPredicates(policyChanged)).
-		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint), builder.WithPredicates(afterStart)).
+		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(policyOfPoint), builder.WithPredicates(afterStart, saysMore)).
 		Watches(&api.RestoreDrill{}, handler.EnqueueRequestsFromMapFunc(policyOfDrill), builder.WithPredicates(afterStart, drillEnded)).
 		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, repositoryChanged)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, claimChanged)).
@@ -154,7 +154,7 @@ func (s *setup) points() (controller.Controller, error) {
 		r.Hooks = &apply.Hooks{Config: s.mgr.GetConfig(), Client: clients, Clock: s.clock}
 	}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("recoverypoint").
-		For(&api.RecoveryPoint{}).
+		For(&api.RecoveryPoint{}, builder.WithPredicates(saysMore)).
 		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOfPolicy), builder.WithPredicates(afterStart, specChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.waitingSiblings), builder.WithPredicates(captureEnded)).
 		WithOptions(sideBySide(s.options.ConcurrentPoints)).
@@ -232,7 +232,7 @@ func (s *setup) copies() error {
 	r := &CopyReconciler{Read: s.read, Write: s.write, Clock: s.clock, Settings: s.settings, Mover: s.mover, Logs: clusterLogs{clients},
 		Tell: Teller{s.mgr.GetEventRecorder("lifeboat")}}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("copy").
-		For(&api.RecoveryPoint{}).
+		For(&api.RecoveryPoint{}, builder.WithPredicates(saysMore)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.pointsBeside), builder.WithPredicates(copiesMoved)).
 		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOf), builder.WithPredicates(afterStart, specChanged)).
 		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.pointsInto), builder.WithPredicates(afterStart, readyChanged)).

@@ -404,6 +404,11 @@ func (s *setup) leftOfRun(ctx context.Context, namespace, run string) []reconcil
 	return nil
 }
 
+// saysMore lets pass all but that a copy got on, which is written every few seconds and changes nothing for anybody.
+var saysMore = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return !plan.CopyGotOn(e.ObjectOld.(*api.RecoveryPoint), e.ObjectNew.(*api.RecoveryPoint))
+}}
+
 // copiesMoved lets pass what the copying of another point of the policy may wait for, or depend on.
 var copiesMoved = predicate.Funcs{
 	CreateFunc: func(event.CreateEvent) bool { return false },

@@ -90,6 +90,7 @@ type BackupPolicySpec struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:XValidation:rule="self.all(c, self.exists_one(d, d.repository.name == c.repository.name))",message="copies must each go into a repository of their own; remove one of those that name the same repository"
 	Copies []CopyTarget `json:"copies,omitempty"`
 
 	// objectives say how much may be lost, and what must be proven.

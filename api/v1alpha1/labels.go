@@ -25,9 +25,9 @@ const (
 	// LabelClaimUID is the UID of the captured claim.
 	LabelClaimUID = "lifeboat.dev/claim-uid"
 
-	// LabelRunKind is the kind of what an object was made for: RestoreDrill, Restore, Repository, or RecoveryPoint for a fingerprint.
+	// LabelRunKind is the kind of what an object was made for: RestoreDrill, Restore, Repository, RecoveryPoint for a fingerprint, or Copy.
 	LabelRunKind = "lifeboat.dev/run-kind"
-	// LabelRun is its name.
+	// LabelRun is its name; of a Copy that of its point.
 	LabelRun = "lifeboat.dev/run"
 	// LabelRunUID is its UID. What bears it and has no such run any more is swept away, unless it is a claim that a Restore made.
 	LabelRunUID = "lifeboat.dev/run-uid"

@@ -4,6 +4,7 @@ package apply_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -191,6 +192,65 @@ func TestKeepOwnsItsFieldAlone(t *testing.T) {
 	if err := w.Keep(t.Context(), testkit.Namespace, gone); err != nil {
 		t.Errorf("of a point that is gone: %v", err)
 	}
+}
+
+// TestReleaseIsKept: what was let go of a point stays so when other parts go, and when its reasons change, until it is kept again.
+func TestReleaseIsKept(t *testing.T) {
+	copied := func(p *api.RecoveryPoint) {
+		for _, name := range []string{"a", "b"} {
+			p.Status.Copies = append(p.Status.Copies, api.CopyRecord{Name: name, Repository: "vault", State: api.CopyComplete, Volumes: []api.CopiedVolume{{Claim: "data"}}})
+		}
+	}
+	p, newer := testkit.Point(noon, []string{"data"}, copied), testkit.Point(noon.Add(time.Hour), []string{"data"}, copied)
+	b := testkit.Policy(func(b *api.BackupPolicy) { b.Spec.Copies = []api.CopyTarget{{Name: "a"}, {Name: "b"}} })
+	c, w := server(t, p, newer)
+	of := plan.Target{Name: p.Name, UID: string(p.UID)}
+	release := func(part string) error {
+		return w.Release(t.Context(), b, plan.ReleaseOrder{Target: of, Part: part, At: noon})
+	}
+	keep := func(again ...string) {
+		t.Helper()
+		if err := w.Keep(t.Context(), testkit.Namespace, plan.KeepChange{Target: of, Reasons: []string{"a:daily"}, Again: again, Parted: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds := func(when string, reasons int, parts ...string) {
+		t.Helper()
+		got := p.DeepCopy()
+		there(t, c, got)
+		var let []string
+		for _, r := range got.Status.Release {
+			let = append(let, r.Part)
+		}
+		if len(got.Status.Keep) != reasons || !slices.Equal(let, parts) || got.Status.Capture == nil {
+			t.Errorf("%s, %v is let go and it is kept for %v", when, let, got.Status.Keep)
+		}
+	}
+	for range 2 {
+		if err := release(plan.PartSnapshots); err != nil {
+			t.Fatal(err)
+		}
+		holds("once, or twice", 0, "snapshots")
+	}
+	keep()
+	holds("with other reasons", 1, "snapshots")
+	if err := release("copy/b"); err != nil {
+		t.Fatal(err)
+	}
+	holds("with another part", 1, "snapshots", "copy/b")
+	var refused *apply.Refused
+	if err := release("copy/a"); !errors.As(err, &refused) {
+		t.Errorf("the last part goes: %v", err)
+	}
+	keep("snapshots")
+	holds("kept again", 1, "copy/b")
+	of.UID = "another"
+	if err := release("copy/a"); err != nil {
+		t.Errorf("of a point that is gone: %v", err)
+	}
+	keep("copy/b")
+	of.UID = string(p.UID)
+	holds("of another point of that name", 1, "copy/b")
 }
 
 func TestToldKeepsNotifiersApart(t *testing.T) {

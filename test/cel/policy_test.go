@@ -23,7 +23,7 @@ func TestBackupPolicy(t *testing.T) {
 func policyCases() []testCase {
 	var all []testCase
 	for _, part := range [][]testCase{
-		cronCases("spec.schedule.cron"), cronCases("spec.drill.cron"), drillOptionCases("spec.drill", withDrill), zoneCases(), durationCases(), volumeCases(), retentionCases(), snapshotCases(), hookCases(), wholeCases(),
+		cronCases("spec.schedule.cron"), cronCases("spec.drill.cron"), drillOptionCases("spec.drill", withDrill), zoneCases(), durationCases(), volumeCases(), retentionCases(), snapshotCases(), hookCases(), wholeCases(), copyTargetCases(),
 	} {
 		all = append(all, part...)
 	}
@@ -34,6 +34,41 @@ func policyCases() []testCase {
 func sets(path string, value any, want ...refusal) testCase {
 	name := fmt.Sprintf("%s=%.80v", strings.TrimPrefix(path, "spec."), value)
 	return testCase{name: name, mutate: func(o *object) { o.set(path, value) }, wantErrors: want}
+}
+
+// copyTargetCases are those of the targets of copies.
+func copyTargetCases() []testCase {
+	const first = "spec.copies[0]"
+	offsite := map[string]any{"name": "offsite", "repository": map[string]any{"name": "offsite"}}
+	with := func(field string, value any, want ...refusal) testCase {
+		target := map[string]any{"name": "offsite", "repository": map[string]any{"name": "offsite"}, field: value}
+		c := sets("spec.copies", []any{target}, want...)
+		c.name = fmt.Sprintf("copies.%s=%.80v", field, value)
+		return c
+	}
+	target := func(name, repository string) map[string]any {
+		return map[string]any{"name": name, "repository": map[string]any{"name": repository}}
+	}
+	long, short := refusal{first + ".timeout", "between 1m and 168h"}, refusal{first + ".timeout", "a duration such as 90m or 24h"}
+	return []testCase{
+		sets("spec.copies", []any{offsite}),
+		sets("spec.copies", []any{offsite, target("vault", "vault")}),
+		sets("spec.copies", []any{offsite, target("again", "offsite")}, refusal{"spec.copies", "each go into a repository of their own"}),
+		sets("spec.copies", []any{offsite, target("offsite", "vault")}, refusal{"spec.copies[1]", "Duplicate value"}),
+		sets("spec.copies", []any{target("a", "a"), target("b", "b"), target("c", "c"), target("d", "d"), target("e", "e")}, refusal{"spec.copies", "must have at most 4 items"}),
+		sets("spec.copies", []any{map[string]any{"name": "offsite"}}, refusal{first + ".repository", "Required value"}),
+		sets("spec.copies", []any{target("Off Site", "vault")}, refusal{first + ".name", "should match"}),
+		with("cron", "0 * * * *"), with("cron", "@daily"),
+		with("cron", "0 * * *", refusal{first + ".cron", "five fields separated by single spaces"}),
+		with("cron", "@often", refusal{first + ".cron", "five fields separated by single spaces"}),
+		with("retention", map[string]any{"daily": int64(30), "minimum": int64(2)}),
+		with("retention", map[string]any{"minimum": int64(2)}, refusal{first + ".retention", "retention keeps nothing"}),
+		with("fidelity", "Strict"), with("fidelity", "Perfect", refusal{first + ".fidelity", "supported values"}),
+		with("timeout", "1m"), with("timeout", "168h"), with("timeout", "59s", long), with("timeout", "169h", long), with("timeout", "a day", short),
+		sets("spec.objectives", map[string]any{"copyWithin": "24h"}),
+		sets("spec.objectives", map[string]any{"copyWithin": "59s"}, refusal{"spec.objectives.copyWithin", "must be at least 1m"}),
+		sets("spec.objectives", map[string]any{"copyWithin": "a day"}, refusal{"spec.objectives.copyWithin", "a duration such as 90m, 24h or 168h"}),
+	}
 }
 
 // cronCases are those of a schedule at a path.

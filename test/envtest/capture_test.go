@@ -86,7 +86,7 @@ func TestPrinterColumns(t *testing.T) {
 		{[]string{"get", "bp"}, `NAME PROTECTED INDEPENDENT PROVEN LAST NEXT POINTS VOLUMES FINDING SEVERITY AGE\nsync True \d+s 20\d\d-01-01T00:00:00Z 1 1 \d+s`},
 		{[]string{"get", "bp", "-o", "wide"}, `NAME PROTECTED INDEPENDENT PROVEN LAST NEXT POINTS VOLUMES FINDING SEVERITY AGE READY FINDINGS WHY PROOF PROOF AGE RECOVERY NEXT DRILL SOURCE SCHEDULE ZONE SUSPENDED FAILED MISSED\n` +
 			`sync True \d+s 20\d\d-01-01T00:00:00Z 1 1 \d+s True 0 ObjectiveMet 0 0 1 1 \* UTC 0 0`},
-		{[]string{"get", "rp"}, `NAME POLICY COMPLETE REASON VOLUMES TAKEN PROOF KEEP AGE\nnow sync True AllCaptured 1/1 \d+s \["?.*last.*\] \d+s`},
+		{[]string{"get", "rp"}, `NAME POLICY COMPLETE REASON VOLUMES TAKEN PROOF COPIES KEEP AGE\nnow sync True AllCaptured 1/1 \d+s \["?.*last.*\] \d+s`},
 		{[]string{"get", "lifeboat", "-o", "name"}, `backuppolicy.lifeboat.dev/sync\nrecoverypoint.lifeboat.dev/now`},
 	} {
 		got := regexp.MustCompile(` +`).ReplaceAllString(w.kubectl(c.args...), " ")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/order"
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
+	"github.com/lifeboat-dev/lifeboat/test/storage"
 )
 
 // store plays the pods that speak to a repository in one namespace, and remembers what they were told to do.
@@ -26,6 +28,7 @@ type store struct {
 	id     string
 	broken string // the reason for which probes fail; empty while they do not
 	mute   bool   // pods get no further than their node
+	refuse string // the reason for which copying fails; empty while it does not
 	lose   int    // how many of those that write are told to end first
 	orders []order.Order
 	pods   map[string]bool
@@ -52,6 +55,13 @@ func (s *store) answer(pod string, o order.Order) (result.Done, bool) {
 		return result.Done{UniqueID: s.id, Reason: result.FailureInterrupted, Error: "it was told to end"}, true
 	case o.Restore != nil:
 		return result.Done{UniqueID: s.id, Restore: &result.Restore{Files: 3, Bytes: 30}}, true
+	case o.Copy != nil && s.refuse != "":
+		return result.Done{UniqueID: s.id, Reason: s.refuse, Error: "there is no room"}, true
+	case o.Copy != nil:
+		read := result.Volume{Name: "volume", Digest: storage.Digest, Files: 2, Bytes: 20}
+		return result.Done{UniqueID: s.id, Copy: &result.Copy{Volume: read, NewBytes: 7}}, true
+	case o.Forget != nil:
+		return result.Done{UniqueID: s.id, Forgot: 1}, true
 	case o.Note != nil:
 		return result.Done{UniqueID: s.id}, true
 	case o.Verify != nil:
@@ -81,6 +91,10 @@ func (s *store) asked() string {
 			out = append(out, "probe")
 		case o.Restore != nil:
 			out = append(out, "restore")
+		case o.Copy != nil:
+			out = append(out, "copy")
+		case o.Forget != nil:
+			out = append(out, "forget")
 		case o.Verify != nil:
 			out = append(out, "verify")
 		case o.Maintain != nil:
@@ -88,6 +102,13 @@ func (s *store) asked() string {
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// ordered are the orders so far.
+func (s *store) ordered() []order.Order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.orders)
 }
 
 // note is the last text that was to be written beside the data.
@@ -133,6 +154,9 @@ func (s *store) run(ctx context.Context, admin client.Client, p *corev1.Pod) {
 	if err != nil {
 		return
 	}
+	if o.Copy != nil && !bound(ctx, admin, p) {
+		return
+	}
 	d, ends := s.answer(p.Name, o)
 	if !ends {
 		return
@@ -148,6 +172,21 @@ func (s *store) run(ctx context.Context, admin client.Client, p *corev1.Pod) {
 	}
 	p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "mover", Image: p.Spec.Containers[0].Image, State: corev1.ContainerState{Terminated: &ended}}}
 	_ = admin.Status().Update(ctx, p)
+}
+
+// bound says whether every claim of a pod is bound. Before, no node starts it.
+func bound(ctx context.Context, admin client.Client, p *corev1.Pod) bool {
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim == nil {
+			continue
+		}
+		var c corev1.PersistentVolumeClaim
+		err := admin.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: v.PersistentVolumeClaim.ClaimName}, &c)
+		if err != nil || c.Status.Phase != corev1.ClaimBound {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *world) repository(name string, change func(*api.Repository)) *api.Repository {

@@ -14,6 +14,9 @@ type Domain = string
 // mostPart bounds a part, so that a domain fits into a status. Parts that begin alike for so long are taken to be the same.
 const mostPart = 120
 
+// mostWritten bounds what users write, as the API does for repositories.
+const mostWritten = 253
+
 // written is the form in which users write domains, as the API has it.
 var written = regexp.MustCompile(`^[a-z0-9]([-a-z0-9._:]*[a-z0-9])?(/[a-z0-9]([-a-z0-9._:]*[a-z0-9])?)*$`)
 
@@ -39,7 +42,7 @@ func Apart(from []Domain, d Domain) bool {
 // say something else than what would be derived. Upper case makes no other place.
 func Declared(text string) Domain {
 	d := strings.ToLower(strings.TrimSpace(text))
-	if !written.MatchString(d) {
+	if len(d) > mostWritten || !written.MatchString(d) {
 		return ""
 	}
 	return d

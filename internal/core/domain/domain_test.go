@@ -54,6 +54,7 @@ func TestOfClass(t *testing.T) {
 		{"a long identity", class("rbd.csi.ceph.com", "clusterID", long), "ceph/" + long[:mostPart]},
 		{"somebody knows better", annotated(class("rbd.csi.ceph.com", "clusterID", "x"), " Amsterdam/Rack-7 "), "amsterdam/rack-7"},
 		{"somebody says what cannot be understood", annotated(class("rbd.csi.ceph.com"), "amsterdam/"), ""},
+		{"somebody says too much", annotated(class("rbd.csi.ceph.com"), long), ""},
 		{"somebody says nothing", annotated(class("rbd.csi.ceph.com"), ""), ""},
 	} {
 		if got := OfClass(tc.c); got != tc.want {
@@ -86,6 +87,7 @@ func TestOfRepository(t *testing.T) {
 		{"the pod itself", s3("127.0.0.1:9000"), nil, ""},
 		{"a bucket of Google", api.RepositorySpec{GCS: &api.GCSLocation{Bucket: "vault"}}, nil, "storage.googleapis.com/vault"},
 		{"the same through the protocol of Amazon", s3("storage.googleapis.com"), nil, "storage.googleapis.com/vault"},
+		{"a bucket with an odd name", api.RepositorySpec{GCS: &api.GCSLocation{Bucket: "___"}}, nil, "storage.googleapis.com"},
 		{"a container", api.RepositorySpec{Azure: &api.AzureLocation{Account: "acme", Container: "vault"}}, nil, "azure/acme/vault"},
 		{"a folder", api.RepositorySpec{SFTP: &api.SFTPLocation{Host: "NAS.example.org", Port: 2222, Path: "/a"}}, nil, "nas.example.org"},
 		{"a folder on a server by its long address", api.RepositorySpec{SFTP: &api.SFTPLocation{Host: "2001:db8::7"}}, nil, "2001:db8::7"},

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
 // subject is the package, or it with a fault.
@@ -25,6 +27,7 @@ type drawn struct {
 	part   string
 	x, y   Class
 	driver string
+	odd    string // what somebody may write
 }
 
 func draw(t *rapid.T) drawn {
@@ -34,7 +37,8 @@ func draw(t *rapid.T) drawn {
 	key := rapid.SampledFrom([]string{"clusterID", "server", "pool", "storagePools", "fileSystemId"})
 	parameters := rapid.MapOf(key, rapid.SampledFrom([]string{"", "one.example.org", "two.example.org", "$x"}))
 	return drawn{
-		a: some.Draw(t, "a"), b: some.Draw(t, "b"), part: word.Draw(t, "part"), driver: name.Draw(t, "driver"),
+		odd: rapid.StringOfN(rapid.RuneFrom([]rune("aZ0/.-_:[]\\ $é\n")), 0, 200, -1).Draw(t, "odd"),
+		a:   some.Draw(t, "a"), b: some.Draw(t, "b"), part: word.Draw(t, "part"), driver: name.Draw(t, "driver"),
 		x: Class{Provisioner: name.Draw(t, "x"), Parameters: parameters.Draw(t, "of x")},
 		y: Class{Provisioner: name.Draw(t, "y"), Parameters: parameters.Draw(t, "of y")},
 	}
@@ -78,9 +82,19 @@ var laws = []law{
 		told := parameter(x.Parameters, is.parameter) != "" && parameter(y.Parameters, is.parameter) != "" && is.parameter != ""
 		return must(told || s.shares(s.class(x), s.class(y)), "%v and %v", x, y)
 	}},
+	{"a derived domain is empty or canonical", func(s subject, d drawn) error {
+		x, y := d.x, d.x
+		x.Parameters, y.Override = map[string]string{"clusterID": d.odd, "server": d.odd, "fileSystemId": d.odd}, &d.odd
+		return must(canonical(s.class(x)) && canonical(s.class(y)) && canonical(OfRepository(api.RepositorySpec{S3: &api.S3Location{Endpoint: d.odd, Bucket: d.odd}}, nil)), "%q of %q", s.class(x), d.odd)
+	}},
 	{"a class shares with the same class", func(s subject, d drawn) error {
 		return must(s.shares(s.class(d.x), s.class(d.x)), "%v", d.x)
 	}},
+}
+
+// canonical says whether a domain has no empty part, and none in upper case.
+func canonical(d Domain) bool {
+	return d == "" || (d == strings.ToLower(d) && !strings.HasPrefix(d, "/") && !strings.HasSuffix(d, "/") && !strings.Contains(d, "//") && len(d) <= 512)
 }
 
 func must(holds bool, format string, about ...any) error {
@@ -123,7 +137,15 @@ func TestLawsHaveTeeth(t *testing.T) {
 		"more volumes never make a place more independent":                         parting(func(from []Domain, d Domain) bool { return Apart(from[len(from)-1:], d) }),
 		"nothing is apart from no volumes":                                         parting(func(from []Domain, d Domain) bool { return len(from) == 0 || Apart(from, d) }),
 		"classes of one driver share unless a parameter names two storage systems": with(func(s *subject) { s.class = func(c Class) Domain { return of(c.Provisioner, c.Parameters["pool"]) } }),
-		"a class shares with the same class":                                       sharing(func(a, b Domain) bool { return a != "ceph" && Shares(a, b) }),
+		"a derived domain is empty or canonical": with(func(s *subject) {
+			s.class = func(c Class) Domain {
+				if c.Override != nil {
+					return *c.Override
+				}
+				return OfClass(c)
+			}
+		}),
+		"a class shares with the same class": sharing(func(a, b Domain) bool { return a != "ceph" && Shares(a, b) }),
 	}
 	for _, l := range laws {
 		fault, planted := faults[l.name]

@@ -40,12 +40,12 @@ func OfRepository(spec api.RepositorySpec, claimClass *Class) Domain {
 	return ""
 }
 
-// within is a part of a domain; not known where that is not.
+// within is a part of a domain; all of it where the part has no name, and not known where the whole is not.
 func within(d Domain, part string) Domain {
-	if d == "" {
-		return ""
+	if part = of(part); d == "" || part == "" {
+		return d
 	}
-	return d + "/" + of(part)
+	return d + "/" + part
 }
 
 // ofHost is the failure domain of a server. What is inside the cluster is stored somewhere, and its address does not tell where:

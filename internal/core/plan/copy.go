@@ -116,7 +116,7 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 	for i := range p.Copies {
 		r := p.Copies[i]
 		switch {
-		case r.State == api.CopyRemoving, letGo(o.Point, r.Name):
+		case r.State == api.CopyRemoving, released(o.Point, partCopy+r.Name):
 			if p.remove(o, &r, now) {
 				continue
 			}
@@ -129,11 +129,6 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 		kept = append(kept, r)
 	}
 	p.Copies = kept
-}
-
-// letGo says whether retention lets the copy into a target go.
-func letGo(q *api.RecoveryPoint, target string) bool {
-	return slices.ContainsFunc(q.Status.Release, func(r api.ReleasedPart) bool { return r.Part == "copy/"+target })
 }
 
 // doubt has a copy not count any more when its repository is another one now, or when it does not hold what was captured.
@@ -175,12 +170,18 @@ func (p *CopyPlan) tidy(o CopyObserved, r *api.CopyRecord, now time.Time) {
 	if r.CleanedUp {
 		return
 	}
-	left := o.Brought[r.Name].Leftovers
+	left := o.left(r.Name)
 	if len(left) == 0 {
 		r.CleanedUp = true
 		return
 	}
 	p.clear(r.Name, left, sinceEnd(r, now), now)
+}
+
+// left is what is to be waited for until nothing is left of a copy. A volume that was let go of is its driver's to delete, which
+// may not be there any more: neither the next run nor the end of the point is to wait for that.
+func (o CopyObserved) left(target string) []Leftover {
+	return slices.DeleteFunc(slices.Clone(o.Brought[target].Leftovers), func(l Leftover) bool { return l.Kind == "PersistentVolume" && l.going() })
 }
 
 func (p *CopyPlan) clear(target string, left []Leftover, since time.Duration, now time.Time) {
@@ -200,8 +201,9 @@ func (p *CopyPlan) begin(o CopyObserved, now time.Time) {
 	if !copiable(o) {
 		return
 	}
+	p.wakeAt(NextCopySlot(o.Policy, now))
 	for _, name := range CopyDue(o.Policy, o.Siblings, now)[string(o.Point.UID)] {
-		if i := slices.IndexFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return t.Name == name }); i >= 0 && !letGo(o.Point, name) {
+		if i := slices.IndexFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return t.Name == name }); i >= 0 && !released(o.Point, partCopy+name) {
 			p.due = append(p.due, name)
 			p.beginOne(o, o.Policy.Spec.Copies[i], now)
 		}
@@ -211,7 +213,7 @@ func (p *CopyPlan) begin(o CopyObserved, now time.Time) {
 // copiable says whether there are snapshots of this cluster to copy, and somebody who promises it.
 func copiable(o CopyObserved) bool {
 	q := o.Point
-	return Complete(q) && q.Status.Capture != nil && q.Status.Origin == nil && q.Status.SnapshotsReleasedAt == nil &&
+	return BySnapshots(q) && q.Status.Capture != nil &&
 		o.Policy != nil && o.Policy.DeletionTimestamp.IsZero() && PolicyUID(q) == string(o.Policy.UID)
 }
 

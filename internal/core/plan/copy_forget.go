@@ -47,7 +47,7 @@ func (p *CopyPlan) remove(o CopyObserved, r *api.CopyRecord, now time.Time) bool
 		return false
 	}
 	if done := p.removed(o, r); done != nil {
-		if left := o.Brought[r.Name].Leftovers; len(left) > 0 {
+		if left := o.left(r.Name); len(left) > 0 {
 			p.clear(r.Name, left, sinceEnd(r, now), now)
 			return false
 		}
@@ -58,7 +58,7 @@ func (p *CopyPlan) remove(o CopyObserved, r *api.CopyRecord, now time.Time) bool
 		p.forget(o, r, now)
 		return false
 	}
-	if left := o.Brought[r.Name].Leftovers; len(left) > 0 {
+	if left := o.left(r.Name); len(left) > 0 {
 		p.clear(r.Name, left, sinceEnd(r, now), now)
 		return false
 	}
@@ -92,7 +92,7 @@ func (p *CopyPlan) removed(o CopyObserved, r *api.CopyRecord) *Problem {
 // counted says whether another target of the point counts on the same copy: a repository holds a point once.
 func (p *CopyPlan) counted(o CopyObserved, r *api.CopyRecord) bool {
 	return slices.ContainsFunc(o.Point.Status.Copies, func(q api.CopyRecord) bool {
-		return q.Name != r.Name && q.RepositoryID == r.RepositoryID && q.State != api.CopyRemoving && !letGo(o.Point, q.Name)
+		return q.Name != r.Name && q.RepositoryID == r.RepositoryID && q.State != api.CopyRemoving && !released(o.Point, partCopy+q.Name)
 	})
 }
 
@@ -101,7 +101,7 @@ func (p *CopyPlan) forget(o CopyObserved, r *api.CopyRecord, now time.Time) {
 	p.wakeAt(r.Deadline.Time)
 	brought := o.Brought[r.Name]
 	name := func(try int) string { return names.Forgetter(r.Repository, brought.RunUID, int(r.Attempt), try) }
-	if others := notForgetting(brought.Leftovers, name); len(others) > 0 {
+	if others := notForgetting(o.left(r.Name), name); len(others) > 0 {
 		p.clear(r.Name, others, sinceEnd(r, now), now)
 		return
 	}

@@ -314,7 +314,7 @@ var copyLaws = map[string]func(sighting) error{
 	"copies stay while the point may": func(l sighting) error {
 		for _, w := range l.plan.Work {
 			decided := !l.seen.Point.DeletionTimestamp.IsZero() && !slices.Contains(l.seen.Point.Finalizers, api.FinalizerSnapshots)
-			if forgets(w) && !decided && !letGo(l.seen.Point, w.Target) {
+			if forgets(w) && !decided && !released(l.seen.Point, partCopy+w.Target) {
 				return fmt.Errorf("%s is forgotten, and nobody decided that", w.Target)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -57,6 +58,20 @@ func (p *CopyPlan) condition() *metav1.Condition {
 		c = conditions.Is(api.ConditionCopied, status, open[0].Reason, fmt.Sprintf("%d of %d copies are complete: %s", complete, all, open[0].Message))
 	}
 	return &c
+}
+
+// CopyGotOn says whether nothing else became of a point than that a copy under way got on.
+func CopyGotOn(before, after *api.RecoveryPoint) bool {
+	without := func(q *api.RecoveryPoint) *api.RecoveryPoint {
+		q = q.DeepCopy()
+		q.ResourceVersion, q.ManagedFields = "", nil
+		for i := range q.Status.Copies {
+			q.Status.Copies[i].Progress = nil
+		}
+		return q
+	}
+	same := func(a, b api.CopyRecord) bool { return equality.Semantic.DeepEqual(a.Progress, b.Progress) }
+	return !slices.EqualFunc(before.Status.Copies, after.Status.Copies, same) && equality.Semantic.DeepEqual(without(before), without(after))
 }
 
 // Conditions are those of the point with Copied as it is now.

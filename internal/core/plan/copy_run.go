@@ -271,7 +271,7 @@ func ContentOf(q *api.RecoveryPoint) *api.PointFingerprint {
 func (c copying) tooLate() bringing {
 	switch c.problem.Reason {
 	case api.ReasonRestorePending:
-		return c.fail(false, Problem{api.ReasonCopyTimedOut, "the storage system did not deliver the volume in time"})
+		return c.fail(false, Problem{api.ReasonCopyTimedOut, "the storage system did not deliver the volume in time, or the pod did not start; look at its events, and whether its Secrets are there"})
 	case api.ReasonCopying:
 		return c.fail(false, Problem{api.ReasonCopyTimedOut, "it could not be copied in time; what was sent is not sent again"})
 	}

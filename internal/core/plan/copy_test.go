@@ -395,7 +395,11 @@ func TestCopyIsComplete(t *testing.T) {
 	if removed(p.Work[0].Remove) != "pod kept" || o.Point.Status.Copies[0].CleanedUp || p.Wake.IsZero() {
 		t.Errorf("it removes %+v", p.Work)
 	}
-	o.Brought["offsite"] = Brought{}
+	o.Brought["offsite"] = Brought{Leftovers: []Leftover{{Target: Target{"pv", "uid"}, Kind: "PersistentVolume", Deleting: true, Retain: true}}}
+	if p := ForCopy(o, noon.Add(time.Hour)); len(p.Work) != 1 || len(p.Work[0].Remove) != 1 || p.Copies[0].CleanedUp {
+		t.Errorf("a volume that its class would keep is left alone: %+v", p)
+	}
+	o.Brought["offsite"] = Brought{Leftovers: []Leftover{{Target: Target{"pv", "uid"}, Kind: "PersistentVolume", Deleting: true}}}
 	o, _ = o.next(noon.Add(time.Hour))
 	if !o.Point.Status.Copies[0].CleanedUp || CopiesUnderWay(o.Point) {
 		t.Errorf("in the end it is %+v", o.Point.Status.Copies[0])
@@ -688,5 +692,26 @@ func TestContentOf(t *testing.T) {
 	p.Status.Fingerprint.Volumes[0].Digest = flipped
 	if got := fingerprintOf(ContentOf(p), "data"); got.Digest != flipped {
 		t.Errorf("with a fingerprint it is %+v", got)
+	}
+}
+
+func TestCopyGotOn(t *testing.T) {
+	at := func(bytes int64, mods ...testkit.Mod[api.RecoveryPoint]) *api.RecoveryPoint {
+		p := testkit.Point(hour(11), both, mods...)
+		p.ResourceVersion = fmt.Sprint(bytes)
+		p.Status.Copies = []api.CopyRecord{{Name: "offsite", State: api.CopyCopying, Progress: &api.CopyProgress{Bytes: bytes}}}
+		return p
+	}
+	ended := at(2)
+	ended.Status.Copies[0].State = api.CopyComplete
+	for name, c := range map[string]struct {
+		after *api.RecoveryPoint
+		want  bool
+	}{
+		"it got on": {at(2), true}, "nothing became of it": {at(1), false}, "it ended": {ended, false}, "it got on, and was put on hold": {at(2, testkit.Held), false},
+	} {
+		if got := CopyGotOn(at(1), c.after); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }

@@ -144,6 +144,10 @@ func TestHeld(t *testing.T) {
 		{"the only one, and its policy is pruned", old, testkit.Policy(func(b *api.BackupPolicy) { b.DeletionTimestamp, b.Spec.OnDelete = metaTime(noon), api.OnDeletePrune }), []*api.RecoveryPoint{old}, false},
 		{"the only one, and its policy is deleted with Retain", old, testkit.Policy(func(b *api.BackupPolicy) { b.DeletionTimestamp = metaTime(noon) }), []*api.RecoveryPoint{old}, true},
 		{"the only one, without a policy", old, nil, []*api.RecoveryPoint{old}, false},
+		{"the only one, lost and copied", testkit.Point(hour(9), both, lost, hasCopy("a")), testkit.Policy(), nil, true},
+		{"lost and copied, and the other was lost", testkit.Point(hour(9), both, lost, hasCopy("a")), testkit.Policy(), []*api.RecoveryPoint{testkit.Point(hour(9), both, lost, hasCopy("a")), testkit.Point(hour(10), both, lost)}, true},
+		{"lost and copied, and a newer one is whole", testkit.Point(hour(9), both, lost, hasCopy("a")), testkit.Policy(), []*api.RecoveryPoint{testkit.Point(hour(9), both, lost, hasCopy("a")), newest}, false},
+		{"the other lives on in its copies", old, testkit.Policy(), []*api.RecoveryPoint{old, testkit.Point(hour(10), both, hasCopy("a"), copiesOnly)}, false},
 		{"an incomplete one", testkit.Point(hour(9), both, testkit.Incomplete), testkit.Policy(), []*api.RecoveryPoint{newest}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -99,11 +99,12 @@ func HeldPart(point *api.RecoveryPoint, part string, policy *api.BackupPolicy, s
 	if keep == nil {
 		return "the policy has no such target any more, and so nothing says for how long the copy is kept"
 	}
-	has := hasPart(part)
-	if !has(point) {
-		return ""
+	if part == PartSnapshots && !BySnapshots(point) {
+		return "" // what is left of them is not worth a whole point's
 	}
-	return amongLast(point, completeSiblings(point, siblings, has), max(1, int(keep.Minimum)))
+	has := hasPart(part)
+	good := completeSiblings(point, siblings, func(q *api.RecoveryPoint) bool { return q.UID == point.UID || has(q) })
+	return amongLast(point, good, max(1, int(keep.Minimum)))
 }
 
 // remains says whether a point can be restored without a part.

@@ -22,8 +22,8 @@ func (c *StorageClass) class() domain.Class {
 }
 
 // Domains are the failure domains of storage classes, by name.
-func (s Storage) Domains() map[string]domain.Domain {
-	out := make(map[string]domain.Domain, len(s.Classes))
+func (s Storage) Domains() Domains {
+	out := make(Domains, len(s.Classes))
 	for i := range s.Classes {
 		out[s.Classes[i].Name] = domain.OfClass(s.Classes[i].class())
 	}
@@ -47,7 +47,7 @@ func RepositoryDomain(r *api.Repository, claims []Claim, classes []StorageClass)
 }
 
 // sourceDomains are the failure domains of claims, each once. Of a claim whose class is gone its driver still tells something.
-func sourceDomains(claims []Claim, of map[string]domain.Domain) []domain.Domain {
+func sourceDomains(claims []Claim, of Domains) []domain.Domain {
 	var out []domain.Domain
 	for i := range claims {
 		d, known := of[claims[i].StorageClass]

@@ -16,8 +16,8 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
-// promisedPoint has a point be copied into a repository, from its moment on for a minute.
-func promisedPoint(repository string, mods ...func(*api.CopyRecord)) testkit.Mod[api.RecoveryPoint] {
+// copiedInto has a point be copied into a repository, from its moment on for a minute.
+func copiedInto(repository string, mods ...func(*api.CopyRecord)) testkit.Mod[api.RecoveryPoint] {
 	return func(q *api.RecoveryPoint) {
 		at := *q.Status.PointInTime
 		c := api.CopyRecord{Name: "away", Repository: repository, RepositoryID: "id-1", State: api.CopyComplete, StartedAt: at,
@@ -29,15 +29,15 @@ func promisedPoint(repository string, mods ...func(*api.CopyRecord)) testkit.Mod
 	}
 }
 
-// seenCopies is a policy at noon that keeps all that it promises of copies. Its volumes are on one array, and there is another.
-func seenCopies() PolicyObserved {
+// seenIndependent is a policy at noon that keeps all that it promises of copies. Its volumes are on one array, and there is another.
+func seenIndependent() PolicyObserved {
 	o := seenPolicy(nil, func(b *api.BackupPolicy) {
 		b.Spec.Copies = []api.CopyTarget{{Name: "away", Repository: api.RepositoryReference{Name: "offsite"}}}
 		b.Spec.Objectives = &api.Objectives{CopyWithin: &metav1.Duration{Duration: 3 * time.Hour}}
 		b.Spec.Volumes = api.VolumeSelection{Claims: both}
 	})
 	for h := 7; h <= 11; h++ {
-		o.Points = append(o.Points, testkit.Point(hour(h), both, promisedPoint("offsite")))
+		o.Points = append(o.Points, testkit.Point(hour(h), both, copiedInto("offsite")))
 	}
 	for i := range o.Claims {
 		o.Claims[i].StorageClass = "fast"
@@ -96,7 +96,7 @@ func TestFindingsOnCopies(t *testing.T) {
 	}{
 		{"no copy is whole", everyCopy(failed), newestCopy(func(c *api.CopyRecord) { c.State = api.CopyComplete }),
 			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
-		{"no point was copied", func(o *PolicyObserved) { o.Points = hourly(7, 11) }, func(o *PolicyObserved) { promisedPoint("offsite")(o.Points[4]) },
+		{"no point was copied", func(o *PolicyObserved) { o.Points = hourly(7, 11) }, func(o *PolicyObserved) { copiedInto("offsite")(o.Points[4]) },
 			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
 		{"the repository is on the array", onRepository(func(r *api.Repository) {
 			r.Spec.S3, r.Spec.Filesystem = nil, &api.FilesystemLocation{Claim: "vault"}
@@ -122,7 +122,7 @@ func TestFindingsOnCopies(t *testing.T) {
 		}, func(o *PolicyObserved) { o.Points[4].DeletionTimestamp = nil }, "Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
 		{"the copies go", everyCopy(func(c *api.CopyRecord) { c.State = api.CopyRemoving }), newestCopy(func(c *api.CopyRecord) { c.State = api.CopyComplete }),
 			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
-		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) { o.Points = append(o.Points, testkit.Point(hour(11), both, promisedPoint("offsite"))) },
+		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) { o.Points = append(o.Points, testkit.Point(hour(11), both, copiedInto("offsite"))) },
 			"High CopyLate", "may be 3h0m0s old", "False CopyLate"},
 		{"it is declared to be where the volumes are", onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "Array-A.example.org/pool" }), onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "elsewhere" }),
 			"Critical DomainCollapse", "array-a.example.org/pool", "False DomainCollapse"},
@@ -171,7 +171,7 @@ func TestFindingsOnCopies(t *testing.T) {
 		{"all is well", nothing, nothing, "", itself, "True IndependentCopy"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			o := seenCopies()
+			o := seenIndependent()
 			tc.breaks(&o)
 			p := ForPolicy(o, noon)
 			if tc.finding != "" && !slices.ContainsFunc(p.Status.Findings, func(f api.Finding) bool {
@@ -199,7 +199,7 @@ func TestFindingsOnCopies(t *testing.T) {
 
 // TestLastCopy: it is the newest that is whole and elsewhere; while that cannot be read, what was known before.
 func TestLastCopy(t *testing.T) {
-	o := seenCopies()
+	o := seenIndependent()
 	newestCopy(func(c *api.CopyRecord) { c.State = api.CopyFailed })(&o)
 	o = settled(o, noon)
 	last := o.Policy.Status.LastCopy
@@ -221,7 +221,7 @@ func TestLastCopy(t *testing.T) {
 
 // TestTheFirstCopyIsGivenItsTime: counted from when copies were promised, and anew for another repository alone.
 func TestTheFirstCopyIsGivenItsTime(t *testing.T) {
-	o := seenCopies()
+	o := seenIndependent()
 	o.Points = hourly(7, 11)
 	o.Policy.Spec.Objectives.CopyWithin.Duration = 2 * time.Hour
 	late := func(o PolicyObserved, at time.Time) bool {

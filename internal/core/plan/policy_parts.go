@@ -163,7 +163,7 @@ func (k *keeping) loses(i int) []string {
 	case !snapshots && kept == 0:
 		return []string{""}
 	case kept == 0 && !BySnapshots(p):
-		return nil // its copies are all that it can be restored from, while there is still hope for its snapshots
+		return nil // what is left of its snapshots restores nothing: without a copy it would be worth less than it is
 	case !snapshots && sound && hasSnapshots(p) && !released(p, PartSnapshots):
 		parts = append(parts, PartSnapshots)
 	}
