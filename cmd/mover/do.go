@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,8 @@ func do(ctx context.Context, args []string) error {
 	err := d.file(ctx, *file)
 	d.done.Seconds = time.Since(begun).Seconds()
 	if err != nil {
-		d.done.Reason, d.done.Error = repository.Reason(err), brief(ctx, err)
+		d.done.Reason, d.done.Error = reason(ctx, err), brief(ctx, err)
+		err = errors.New(d.secrets.Hide(err.Error()))
 	}
 	raw, encoding := result.EncodeDone(d.done)
 	if encoding != nil {
@@ -48,9 +50,19 @@ func do(ctx context.Context, args []string) error {
 	return errors.Join(err, os.WriteFile(*log, raw, 0o644))
 }
 
+// reason is the kind of what was wrong. Who is told to stop fails in many ways, and none of them says anything.
+func reason(ctx context.Context, err error) string {
+	if ctx.Err() != nil {
+		return result.FailureInterrupted
+	}
+	return repository.Reason(err)
+}
+
 // brief says what was wrong in words for those who may read a pod's status and not its log.
 func brief(ctx context.Context, err error) string {
-	if f := (*repository.Failure)(nil); errors.As(err, &f) && mover.Named(err) == "" {
+	if f := (*repository.Failure)(nil); ctx.Err() != nil {
+		return repository.Words(result.FailureInterrupted)
+	} else if errors.As(err, &f) && mover.Named(err) == "" {
 		return repository.Words(f.Reason)
 	}
 	return mover.Brief(ctx, err)
@@ -58,9 +70,10 @@ func brief(ctx context.Context, err error) string {
 
 // doing is an order that is carried out.
 type doing struct {
-	root  string
-	order order.Order
-	done  result.Done
+	root    string
+	order   order.Order
+	secrets repository.Secrets
+	done    result.Done
 }
 
 func (d *doing) path(p string) string { return filepath.Join(d.root, p) }
@@ -100,7 +113,8 @@ func (d *doing) options() (repository.Options, error) {
 		o.Location.Filesystem = &order.Filesystem{Path: d.path(f.Path)}
 	}
 	var err error
-	o.Secrets, err = readSecrets(d.path(order.PasswordFile), d.path(order.CredentialsDir), d.path(order.CAFile))
+	d.secrets, err = readSecrets(d.path(order.PasswordFile), d.path(order.CredentialsDir), d.path(order.CAFile))
+	o.Secrets = d.secrets
 	return o, err
 }
 
@@ -114,7 +128,7 @@ func (d *doing) parts(o repository.Options) mover.Parts {
 			}
 			return r, err
 		},
-		Check: repository.Check, Scratch: d.path(order.CacheDir), Out: os.Stdout, Log: os.Stderr, Clock: clock.RealClock{},
+		Check: repository.Check, Scratch: d.path(order.CacheDir), Out: os.Stdout, Log: hiding{d.secrets, os.Stderr}, Clock: clock.RealClock{},
 	}
 }
 
@@ -186,6 +200,8 @@ func (d *doing) manage(ctx context.Context, r repository.Repository) (err error)
 		})
 	case d.order.Verify != nil:
 		var bytes atomic.Int64
+		p := mover.Parts{Out: os.Stdout, Clock: clock.RealClock{}}
+		defer p.Tell(ctx, func() (int64, int64) { return bytes.Load(), 0 })()
 		v, err := repository.Verify(ctx, r, d.order.Verify.Heal, &bytes)
 		d.done.Verify = &v
 		return err
@@ -195,6 +211,18 @@ func (d *doing) manage(ctx context.Context, r repository.Repository) (err error)
 		return err
 	}
 	return errors.New("the order asks for something that this mover does not know")
+}
+
+// hiding is a log without secrets.
+type hiding struct {
+	secrets repository.Secrets
+	to      io.Writer
+}
+
+// Write writes what may be told of a message.
+func (h hiding) Write(p []byte) (int, error) {
+	_, err := io.WriteString(h.to, h.secrets.Hide(string(p)))
+	return len(p), err
 }
 
 // readSecrets reads what opens a repository. Only the password must be there: what else is needed depends on where it is.

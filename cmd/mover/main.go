@@ -48,7 +48,7 @@ lifeboat-mover COMMAND --help lists the flags. Ends with 2 when something was wr
 var errDiffer = errors.New("the volume is not what the manifest says")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
 	err := run(ctx, os.Args[1:])
 	switch {
@@ -61,6 +61,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "lifeboat-mover:", err)
 		os.Exit(2)
 	}
+}
+
+// untilTold ends when the process is told to stop.
+func untilTold() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
 func run(ctx context.Context, args []string) error {

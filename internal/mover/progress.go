@@ -34,6 +34,11 @@ type meter struct {
 	bytes int64
 }
 
+// Tell prints how far something is until the function that it returns is called.
+func (p Parts) Tell(ctx context.Context, gauge Gauge) (stop func()) {
+	return (&meter{out: p.Out, clock: p.Clock, gauge: gauge}).run(ctx)
+}
+
 // run prints until the function that it returns is called.
 func (m *meter) run(ctx context.Context) (stop func()) {
 	m.last = m.clock.Now()

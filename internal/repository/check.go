@@ -20,11 +20,13 @@ func Check(ctx context.Context, in Repository, tree ObjectID) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := r.bound(ctx)
+	defer stop()
 	blobs, err := blob.ReadBlobMap(ctx, r.store)
 	if err != nil {
-		return classify(err)
+		return r.classify(err)
 	}
-	return classify(r.newCensus(blobs, nil).folder(ctx, tree))
+	return r.classify(r.newCensus(blobs, nil).folder(ctx, tree))
 }
 
 // census looks for what trees need. A folder that was looked at once is not looked at again: copies share most of theirs.

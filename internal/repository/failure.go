@@ -5,10 +5,13 @@ package repository
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -36,6 +39,8 @@ func classify(err error) error {
 
 func kind(err error) string {
 	switch {
+	case err == nil:
+		return ""
 	case errors.Is(err, context.Canceled):
 		return result.FailureInterrupted
 	case errors.Is(err, repo.ErrInvalidPassword):
@@ -74,47 +79,94 @@ func isDamage(err error) bool {
 // storeKind is the kind of an error of the store itself; empty when it is none.
 func storeKind(err error) string {
 	if r := (minio.ErrorResponse{}); errors.As(err, &r) {
-		switch r.Code {
-		case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed":
-			return result.FailureRefused
-		case "NoSuchBucket":
-			return result.FailureUnreachable
-		case "QuotaExceeded", "XMinioStorageFull", "EntityTooLarge", "InsufficientStorage":
-			return result.FailureFull
-		case "RequestTimeTooSkewed":
-			return result.FailureClock
+		return bucketKind(r)
+	}
+	text := strings.ToLower(err.Error())
+	if by := statusKind(text); by != "" {
+		return by
+	}
+	for _, w := range storeWords {
+		if strings.Contains(text, w.words) {
+			return w.kind
 		}
-		if r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusUnauthorized {
-			return result.FailureRefused
-		}
-		if r.StatusCode == http.StatusInsufficientStorage {
-			return result.FailureFull
-		}
-		return result.FailureUnreachable
 	}
 	var network net.Error
 	var address *url.Error
-	switch {
-	case errors.As(err, &network), errors.As(err, &address), errors.Is(err, context.DeadlineExceeded),
-		errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EPIPE):
-		return result.FailureUnreachable
-	}
-	switch text := strings.ToLower(err.Error()); {
-	case strings.Contains(text, "unable to authenticate"), strings.Contains(text, "authenticationfailed"), strings.Contains(text, "401 unauthorized"), strings.Contains(text, "403 forbidden"):
-		return result.FailureRefused
-	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"), strings.Contains(text, "i/o timeout"), strings.Contains(text, "bucket does not exist"), strings.Contains(text, "does not exist"):
+	if errors.As(err, &network) || errors.As(err, &address) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) || slices.ContainsFunc(gone, func(e error) bool { return errors.Is(err, e) }) {
 		return result.FailureUnreachable
 	}
 	return ""
+}
+
+// gone are errors of a network, or of a disk behind one, that went.
+var gone = []error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ETIMEDOUT, syscall.EPIPE, syscall.EIO, syscall.ESTALE, syscall.ENOTCONN, syscall.EHOSTDOWN}
+
+// bucketKind is the kind of what a server of the protocol of S3 answered.
+func bucketKind(r minio.ErrorResponse) string {
+	switch r.Code {
+	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed":
+		return result.FailureRefused
+	case "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage":
+		return result.FailureFull
+	case "RequestTimeTooSkewed":
+		return result.FailureClock
+	}
+	switch r.StatusCode {
+	case http.StatusForbidden, http.StatusUnauthorized:
+		return result.FailureRefused
+	case http.StatusInsufficientStorage:
+		return result.FailureFull
+	}
+	return result.FailureUnreachable
+}
+
+// status finds an HTTP status in what the libraries of the other stores say, none of which is linked here for its types alone.
+var status = regexp.MustCompile(`(?:: |error |response |status code |status )([45][0-9]{2})\b`)
+
+func statusKind(text string) string {
+	m := status.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	switch m[1] {
+	case "401", "403":
+		return result.FailureRefused
+	case "507":
+		return result.FailureFull
+	}
+	return result.FailureUnreachable
+}
+
+// storeWords are what stores say that do not speak HTTP, or have not come so far.
+var storeWords = []struct{ words, kind string }{
+	{"unable to authenticate", result.FailureRefused},
+	{"knownhosts: ", result.FailureRefused}, // the key of the server is none of those in the Secret
+	{"invalid_grant", result.FailureRefused},
+	{"no space left", result.FailureFull},
+	{"quota exceeded", result.FailureFull},
+	{"connection refused", result.FailureUnreachable},
+	{"connection lost", result.FailureUnreachable},
+	{"no such host", result.FailureUnreachable},
+	{"i/o timeout", result.FailureUnreachable},
+	{"bucket doesn't exist", result.FailureUnreachable},
+	{"bucket does not exist", result.FailureUnreachable},
+}
+
+// notOpened gives an error its kind that came before any repository was looked for. What is missing then is the place of it.
+func notOpened(err error) error {
+	if isDamage(err) {
+		return &Failure{result.FailureUnreachable, err}
+	}
+	return classify(err)
 }
 
 // Words says in a sentence without names what a kind of failure means, for those who may not see more.
 func Words(reason string) string {
 	switch reason {
 	case result.FailureUnreachable:
-		return "the store does not answer, or has no such bucket"
+		return "the store does not answer, its certificate is not trusted, or it has no such bucket or folder"
 	case result.FailureRefused:
-		return "the store refuses the credentials, or lacks some"
+		return "the store refuses the credentials, or the Secret with them lacks some"
 	case result.FailurePassword:
 		return "the password does not open the repository"
 	case result.FailureMissing:

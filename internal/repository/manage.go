@@ -31,10 +31,12 @@ func Probe(ctx context.Context, in Repository) (result.Probe, error) {
 	if err != nil {
 		return result.Probe{}, err
 	}
+	ctx, stop := r.bound(ctx)
+	defer stop()
 	var p result.Probe
 	records, err := r.FindManifests(ctx, snapshotLabels(sourceRecord, nil))
 	if err != nil {
-		return p, classify(err)
+		return p, r.classify(err)
 	}
 	p.Copies = int64(len(records))
 	err = r.store.ListBlobs(ctx, "", func(b blob.Metadata) error {
@@ -42,10 +44,10 @@ func Probe(ctx context.Context, in Repository) (result.Probe, error) {
 		return nil
 	})
 	if err != nil {
-		return p, classify(err)
+		return p, r.classify(err)
 	}
 	p.Skew, err = r.skew(ctx)
-	return p, classify(err)
+	return p, r.classify(err)
 }
 
 func ours(in Repository) (*opened, error) {
@@ -122,7 +124,7 @@ func ProbeLock(ctx context.Context, o Options, now time.Time) (locked bool, why 
 	removeUnlocked(ctx, c, at.Bucket, name)
 	put, err := c.PutObject(ctx, at.Bucket, name, strings.NewReader("probe"), int64(len("probe")),
 		minio.PutObjectOptions{Mode: mode, RetainUntilDate: now.Add(lockedFor), SendContentMd5: true})
-	switch k := kindOf(err); {
+	switch k := kind(err); {
 	case err == nil:
 	case k == result.FailureUnreachable && answered(err), k == result.FailureRefused:
 		return false, "the bucket takes nothing with a lock", nil
@@ -154,13 +156,6 @@ func removeUnlocked(ctx context.Context, c *minio.Client, bucket, name string) {
 	}
 }
 
-func kindOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	return kind(err)
-}
-
 // answered tells a store that said no from one that said nothing.
 func answered(err error) bool {
 	var r minio.ErrorResponse
@@ -190,22 +185,24 @@ func Maintain(ctx context.Context, in Repository, now time.Time) (result.Maintai
 	if err != nil {
 		return result.Maintain{}, err
 	}
+	ctx, stop := r.bound(ctx)
+	defer stop()
 	before, err := r.size(ctx)
 	if err != nil {
-		return result.Maintain{}, classify(err)
+		return result.Maintain{}, r.classify(err)
 	}
 	if err := r.removeOrphans(ctx, now); err != nil {
-		return result.Maintain{}, classify(err)
+		return result.Maintain{}, r.classify(err)
 	}
 	aside, err := r.aside(ctx)
 	if err != nil {
-		return result.Maintain{}, classify(err)
+		return result.Maintain{}, r.classify(err)
 	}
 	if err := errors.Join(r.maintain(ctx), r.keepAside(ctx, aside)); err != nil {
-		return result.Maintain{}, classify(err)
+		return result.Maintain{}, r.classify(err)
 	}
 	after, err := r.size(ctx)
-	return result.Maintain{Freed: max(0, before-after)}, classify(err)
+	return result.Maintain{Freed: max(0, before-after)}, r.classify(err)
 }
 
 // maintain has the library do what is due.
@@ -250,6 +247,8 @@ func (r *opened) keepAside(ctx context.Context, aside map[content.ID]bool) error
 	if err != nil {
 		return err
 	}
+	ctx, stop := now.bound(ctx)
+	defer stop()
 	bad := map[content.ID]bool{}
 	for id := range aside {
 		info, err := now.ContentInfo(ctx, id)

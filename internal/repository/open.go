@@ -40,6 +40,7 @@ type opened struct {
 	repo.DirectRepository
 	store   blob.Storage
 	options Options
+	life    context.Context // ends when the store is given up
 	cleanUp []func()
 	written *counter
 }
@@ -69,7 +70,7 @@ func Open(ctx context.Context, o Options) (Repository, error) {
 func open(ctx context.Context, o Options) (*opened, error) {
 	store, err := openStore(ctx, o, false)
 	if err != nil {
-		return nil, err
+		return nil, notOpened(err)
 	}
 	r, err := openIn(ctx, store, o)
 	if err != nil {
@@ -80,19 +81,24 @@ func open(ctx context.Context, o Options) (*opened, error) {
 
 // openIn opens the repository in a store.
 func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err error) {
-	r := &opened{store: store, options: o, written: &counter{}}
+	life, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	r := &opened{options: o, life: life, written: &counter{}}
+	r.store, r.cleanUp = &watched{Storage: store, written: r.written, giveUp: giveUp}, []func(){func() { giveUp(nil) }}
+	ctx, stop := r.bound(ctx)
+	defer stop()
 	defer func() {
 		if err != nil {
+			err = r.classify(err)
 			r.tidy()
 		}
 	}()
-	if err := initialised(ctx, store); err != nil {
+	if err := initialised(ctx, r.store); err != nil {
 		return nil, err
 	}
 	if o.Secrets.Password == "" {
 		return nil, noPassword()
 	}
-	asked := blob.Storage(counting{store, r.written})
+	asked := r.store
 	if o.Bulk {
 		asked = newWindow(asked, mostWindow)
 	}
@@ -199,9 +205,12 @@ func (shared) Close(context.Context) error { return nil }
 // Create makes the repository where nothing is yet, for the given user of it. What an interrupted attempt for the same user
 // left is completed; what anybody else left is not touched. Where a certain repository is expected, none is made.
 func Create(ctx context.Context, o Options, user string) (_ Repository, made bool, err error) {
+	if user == "" {
+		return nil, false, errors.New("it is not said for whom the repository is made")
+	}
 	store, err := openStore(ctx, o, true)
 	if err != nil {
-		return nil, false, classify(err)
+		return nil, false, notOpened(err)
 	}
 	r, made, err := createIn(ctx, store, o, user)
 	if err != nil {

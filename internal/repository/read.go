@@ -75,9 +75,11 @@ func volumeTags(v order.Volume) map[string]string {
 
 // Copies are the complete copies, oldest first.
 func (r *opened) Copies(ctx context.Context, of order.Volume) ([]Stored, error) {
+	ctx, stop := r.bound(ctx)
+	defer stop()
 	found, err := r.FindManifests(ctx, snapshotLabels(sourceRecord, volumeTags(of)))
 	if err != nil {
-		return nil, classify(err)
+		return nil, r.classify(err)
 	}
 	out, damage := make([]Stored, 0, len(found)), error(nil)
 	for _, m := range found {
@@ -88,11 +90,11 @@ func (r *opened) Copies(ctx context.Context, of order.Volume) ([]Stored, error) 
 		case isDamage(err):
 			damage = err // whoever copies, or restores another one, must not be kept from it
 		default:
-			return nil, classify(err)
+			return nil, r.classify(err)
 		}
 	}
 	if len(out) == 0 && of.PointUID != "" && of.ClaimUID != "" && damage != nil {
-		return nil, classify(damage)
+		return nil, r.classify(damage)
 	}
 	slices.SortStableFunc(out, func(a, b Stored) int {
 		if c := a.PointInTime.Compare(b.PointInTime); c != 0 {
@@ -156,28 +158,32 @@ func rootOf(m *snapshot.Manifest) ObjectID {
 // Manifest opens the manifest of a copy.
 func (r *opened) Manifest(ctx context.Context, c Stored) (io.ReadCloser, error) {
 	f, err := r.recordPart(ctx, c.RecordID, manifestFile)
-	return f, classify(err)
+	return f, r.classify(err)
 }
 
 // Facts opens what the copy left for the next one to know.
 func (r *opened) Facts(ctx context.Context, c Stored) (io.ReadCloser, error) {
 	f, err := r.recordPart(ctx, c.RecordID, factsFile)
-	return f, classify(err)
+	return f, r.classify(err)
 }
 
 // Tree is the folder with the data of a copy.
 func (r *opened) Tree(ctx context.Context, c Stored) (ObjectID, error) {
+	ctx, stop := r.bound(ctx)
+	defer stop()
 	m, err := snapshot.LoadSnapshot(ctx, r, manifest.ID(c.DataID))
 	if err != nil {
-		return "", classify(err)
+		return "", r.classify(err)
 	}
 	return rootOf(m), nil
 }
 
 // Entries are the entries of a folder, by their names as they were.
 func (r *opened) Entries(ctx context.Context, folder ObjectID) ([]Entry, error) {
+	ctx, stop := r.bound(ctx)
+	defer stop()
 	entries, err := r.entries(ctx, folder)
-	return entries, classify(err)
+	return entries, r.classify(err)
 }
 
 func (r *opened) entries(ctx context.Context, folder ObjectID) ([]Entry, error) {
@@ -221,9 +227,33 @@ func (r *opened) Object(ctx context.Context, id ObjectID) (Object, error) {
 	if err != nil {
 		return nil, classify(fmt.Errorf("%w: an object has an impossible name", errDamaged))
 	}
+	ctx, stop := r.bound(ctx)
 	o, err := r.OpenObject(ctx, parsed)
 	if err != nil {
-		return nil, classify(err)
+		stop()
+		return nil, r.classify(err)
 	}
-	return o, nil
+	return &reader{o, r, stop}, nil
+}
+
+// reader reads an object.
+type reader struct {
+	object.Reader
+	of   *opened
+	stop func()
+}
+
+// Read reads a part of an object.
+func (o *reader) Read(p []byte) (int, error) {
+	n, err := o.Reader.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // as readers must return it
+		err = o.of.classify(err)
+	}
+	return n, err
+}
+
+// Close ends reading.
+func (o *reader) Close() error {
+	defer o.stop()
+	return o.Reader.Close()
 }

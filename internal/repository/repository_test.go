@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kopia/kopia/repo/blob"
-
 	"github.com/lifeboat-dev/lifeboat/internal/core/order"
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
@@ -55,33 +53,47 @@ func with(t *testing.T, o Options, f func(ctx context.Context, r Repository)) {
 	}
 }
 
+// data are what was saved of a volume.
+type data struct {
+	root ObjectID
+	id   string
+}
+
 // put copies some files as the copy of a volume, by hand.
 func put(ctx context.Context, r Repository, v order.Volume, files map[string]string) error {
 	return r.Write(ctx, "test", func(ctx context.Context, w Writer) error {
-		var entries []Entry
-		for name, text := range files {
-			o := w.NewObject(ctx, true)
-			if _, err := o.Write([]byte(text)); err != nil {
-				return err
-			}
-			id, err := o.Result()
-			if err := errors.Join(err, o.Close()); err != nil {
-				return err
-			}
-			entries = append(entries, Entry{Name: name, Type: TypeFile, Object: id, Size: int64(len(text)), Mode: 0o4755, UID: 7, GID: 8, Mod: time.Unix(1, 5)})
-		}
-		root, err := w.Folder(ctx, entries, Summary{Files: int64(len(files))})
+		d, err := putData(ctx, w, v, files)
 		if err != nil {
 			return err
 		}
-		data, err := w.SaveData(ctx, v, "claim", root, Summary{}, time.Now())
-		if err != nil {
-			return err
-		}
-		rec := order.Record{PointUID: v.PointUID, ClaimUID: v.ClaimUID, Claim: "claim", Digest: "sha256:1", CopiedAt: time.Now()}
-		_, err = w.SaveRecord(ctx, data, rec, strings.NewReader("#mtree "+v.PointUID), strings.NewReader("facts"))
-		return err
+		return putRecord(ctx, w, v, d)
 	})
+}
+
+func putData(ctx context.Context, w Writer, v order.Volume, files map[string]string) (d data, err error) {
+	var entries []Entry
+	for name, text := range files {
+		o := w.NewObject(ctx, true)
+		if _, err := o.Write([]byte(text)); err != nil {
+			return d, err
+		}
+		id, err := o.Result()
+		if err := errors.Join(err, o.Close()); err != nil {
+			return d, err
+		}
+		entries = append(entries, Entry{Name: name, Type: TypeFile, Object: id, Size: int64(len(text)), Mode: 0o4755, UID: 7, GID: 8, Mod: time.Unix(1, 5)})
+	}
+	if d.root, err = w.Folder(ctx, entries, Summary{Files: int64(len(files))}); err != nil {
+		return d, err
+	}
+	d.id, err = w.SaveData(ctx, v, "claim", d.root, Summary{}, time.Now())
+	return d, err
+}
+
+func putRecord(ctx context.Context, w Writer, v order.Volume, d data) error {
+	rec := order.Record{PointUID: v.PointUID, ClaimUID: v.ClaimUID, Claim: "claim", Digest: "sha256:1", CopiedAt: time.Now()}
+	_, err := w.SaveRecord(ctx, d.id, rec, strings.NewReader("#mtree "+v.PointUID), strings.NewReader("facts"))
+	return err
 }
 
 // get reads a copy back.
@@ -322,71 +334,6 @@ func TestDamageIsFoundAndHealed(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-var errPlanted = errors.New("planted")
-
-// failing fails the n-th change of a store, before or after it was done.
-type failing struct {
-	blob.Storage
-	left  *int
-	after bool
-}
-
-func (f failing) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, o blob.PutOptions) error {
-	*f.left--
-	if *f.left == 0 && !f.after {
-		return errPlanted
-	}
-	err := f.Storage.PutBlob(ctx, id, data, o)
-	if *f.left == 0 {
-		return errPlanted
-	}
-	return err
-}
-
-// Whichever write to the store fails, no copy is listed that is not whole, and the next attempt succeeds.
-func TestNothingPhantomWhateverWriteFails(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for n := 1; ; n++ {
-			o := made(t)
-			left := n
-			store, err := openStore(t.Context(), o, false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := openIn(t.Context(), failing{store, &left, after}, o)
-			if err == nil {
-				err = errors.Join(put(t.Context(), r, firstVolume, someFiles), r.Close(t.Context()))
-			}
-			if left > 0 {
-				if n < 3 {
-					t.Fatalf("a copy took %d writes: nothing was tested", n-1)
-				}
-				break
-			}
-			if err == nil && !after {
-				t.Errorf("write %d failed and nobody was told", n)
-			}
-			with(t, o, func(ctx context.Context, r Repository) {
-				copies, err := r.Copies(ctx, order.Volume{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if len(copies) == 1 {
-					if got, err := get(ctx, r, firstVolume); err != nil || fmt.Sprint(got) != fmt.Sprint(someFiles) {
-						t.Errorf("write %d: a copy is listed and is not whole: %q, %v", n, got, err)
-					}
-				}
-				if err := put(ctx, r, secondVolume, someFiles); err != nil {
-					t.Errorf("after write %d: %v", n, err)
-				}
-			})
-			if v := verify(t, o, false); v.Damaged != 0 || v.Copies == 0 {
-				t.Errorf("after write %d: %+v", n, v)
-			}
-		}
 	}
 }
 

@@ -3,14 +3,19 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/kopia/kopia/repo/blob"
 	"github.com/kopia/kopia/repo/blob/azure"
@@ -48,7 +53,7 @@ func openStore(ctx context.Context, o Options, create bool) (blob.Storage, error
 }
 
 func openS3(ctx context.Context, at order.S3, secrets Secrets, limits throttling.Limits) (blob.Storage, error) {
-	if err := public(at.Endpoint); err != nil {
+	if err := outside(ctx, at.Endpoint); err != nil {
 		return nil, err
 	}
 	id, key := secrets.get("accessKeyID"), secrets.get("secretAccessKey")
@@ -69,18 +74,24 @@ func openGCS(ctx context.Context, at order.GCS, secrets Secrets, limits throttli
 	return gcs.New(ctx, &gcs.Options{BucketName: at.Bucket, Prefix: at.Prefix, ServiceAccountCredentialJSON: []byte(text), Limits: limits}, false)
 }
 
+// azureDomain is where the library looks for accounts when it is told nothing else.
+const azureDomain = "blob.core.windows.net"
+
 func openAzure(ctx context.Context, at order.Azure, secrets Secrets, limits throttling.Limits) (blob.Storage, error) {
 	key, token := secrets.get("storageKey"), secrets.get("sasToken")
 	if key == "" && token == "" {
 		return nil, refused("the Secret with the credentials needs the key storageKey or sasToken")
 	}
+	if err := outside(ctx, at.Account+"."+cmp.Or(at.Domain, azureDomain)); err != nil {
+		return nil, err
+	}
 	return azure.New(ctx, &azure.Options{
-		Container: at.Container, Prefix: at.Prefix, StorageAccount: at.Account, StorageKey: key, SASToken: token, StorageDomain: at.Domain, Limits: limits,
+		Container: at.Container, Prefix: at.Prefix, StorageAccount: at.Account, StorageKey: key, SASToken: strings.TrimPrefix(token, "?"), StorageDomain: at.Domain, Limits: limits,
 	}, false)
 }
 
 func openSFTP(ctx context.Context, at order.SFTP, o Options, limits throttling.Limits, create bool) (blob.Storage, error) {
-	if err := public(at.Host); err != nil {
+	if err := outside(ctx, at.Host); err != nil {
 		return nil, err
 	}
 	hosts, key, password := o.Secrets.get("known_hosts"), o.Secrets.get("privateKey"), o.Secrets.get("password")
@@ -98,7 +109,9 @@ func openSFTP(ctx context.Context, at order.SFTP, o Options, limits throttling.L
 func openWebDAV(ctx context.Context, at order.WebDAV, secrets Secrets, limits throttling.Limits, create bool) (blob.Storage, error) {
 	if u, err := url.Parse(at.URL); err != nil {
 		return nil, errors.New("the URL of the repository cannot be read")
-	} else if err := public(u.Host); err != nil {
+	} else if u.User != nil {
+		return nil, refused("the URL of the repository must not hold credentials; put them into the Secret")
+	} else if err := outside(ctx, u.Hostname()); err != nil {
 		return nil, err
 	}
 	user, password := secrets.get("username"), secrets.get("password")
@@ -124,6 +137,32 @@ func openFilesystem(ctx context.Context, path string, limits throttling.Limits, 
 
 func (s Secrets) get(key string) string { return strings.TrimRight(s.Credentials[key], "\r\n") }
 
+// Hide replaces in a text all that is secret. Libraries put addresses into their errors, and some stores take credentials there.
+func (s Secrets) Hide(text string) string {
+	text = hide(queries.ReplaceAllString(text, "${1}?***"), s.Password)
+	for key := range s.Credentials {
+		for line := range strings.Lines(s.get(key)) {
+			text = hide(text, strings.TrimSpace(line))
+		}
+	}
+	return text
+}
+
+// queries are the parts of URLs in which tokens stand.
+var queries = regexp.MustCompile(`(https?://[^\s"'?]*)\?[^\s"']*`)
+
+// shortestSecret is how long a secret must be to be looked for: what is shorter is in every other word.
+const shortestSecret = 4
+
+func hide(text, secret string) string {
+	for _, as := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+		if len(as) >= shortestSecret {
+			text = strings.ReplaceAll(text, as, "***")
+		}
+	}
+	return text
+}
+
 func refused(text string) error {
 	return &Failure{result.FailureRefused, errors.New(text)}
 }
@@ -132,17 +171,59 @@ func missing() error {
 	return &Failure{result.FailureMissing, errors.New("there is no repository at this place")}
 }
 
-// public refuses addresses that only mean something to the machine itself, such as those where clouds hand out identities.
-func public(endpoint string) error {
-	host := endpoint
-	if at, err := netip.ParseAddrPort(endpoint); err == nil {
-		host = at.Addr().String()
-	} else if h, _, found := strings.Cut(endpoint, ":"); found && strings.Count(endpoint, ":") == 1 {
-		host = h
+// metadata are addresses where clouds hand out identities and that are not link-local.
+var metadata = []netip.Prefix{
+	netip.MustParsePrefix("fd00:ec2::/32"), netip.MustParsePrefix("fd20:ce::254/128"),
+	netip.MustParsePrefix("100.100.100.200/32"), netip.MustParsePrefix("168.63.129.16/32"), netip.MustParsePrefix("192.0.0.192/32"),
+}
+
+// outside refuses places that only mean something to the machine itself, by whatever name they are called. A name may mean
+// something else a moment later; the pod's network is what bounds those who go that far.
+func outside(ctx context.Context, endpoint string) error {
+	host := hostOf(endpoint)
+	if err := public(host); err != nil {
+		return err
 	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	if a, err := netip.ParseAddr(host); err == nil && (a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsUnspecified()) || strings.HasPrefix(host, "metadata.google.") {
+	ctx, cancel := context.WithTimeout(ctx, resolveWithin)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil //nolint:nilerr // whoever connects is told the same, and tells it better
+	}
+	for _, a := range found {
+		if err := public(a.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const resolveWithin = 10 * time.Second
+
+// hostOf is the host of an endpoint, without its port.
+func hostOf(endpoint string) string {
+	if at, err := netip.ParseAddrPort(endpoint); err == nil {
+		return at.Addr().String()
+	}
+	if host, _, found := strings.Cut(endpoint, ":"); found && strings.Count(endpoint, ":") == 1 {
+		return host
+	}
+	return strings.Trim(endpoint, "[]")
+}
+
+// public refuses a host by the name or address that is given.
+func public(host string) error {
+	if strings.HasPrefix(strings.ToLower(host), "metadata.google.") || machineOnly(host) {
 		return refused("the repository is at a link-local or metadata address, which is not allowed")
 	}
 	return nil
+}
+
+func machineOnly(host string) bool {
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	a = a.Unmap().WithZone("")
+	return a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || slices.ContainsFunc(metadata, func(p netip.Prefix) bool { return p.Contains(a) })
 }

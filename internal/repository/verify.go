@@ -26,18 +26,20 @@ func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int6
 	if err != nil {
 		return result.Verify{}, err
 	}
+	ctx, stop := r.bound(ctx)
+	defer stop()
 	blobs, err := blob.ReadBlobMap(ctx, r.store)
 	if err != nil {
-		return result.Verify{}, classify(err)
+		return result.Verify{}, r.classify(err)
 	}
 	bad, err := r.readAll(ctx, blobs, progress)
 	v := result.Verify{Bytes: progress.Load(), Contents: int64(len(bad))}
 	if err != nil {
-		return v, classify(err)
+		return v, r.classify(err)
 	}
 	c := r.newCensus(blobs, bad)
 	if err := r.verifyCopies(ctx, c, &v); err != nil {
-		return v, classify(err)
+		return v, r.classify(err)
 	}
 	for id := range bad {
 		c.lost[id] = true
@@ -46,7 +48,7 @@ func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int6
 	if heal {
 		v.Healing, err = r.setAside(ctx, bad)
 	}
-	return v, classify(err)
+	return v, r.classify(err)
 }
 
 // verifyCopies counts the copies that have all that they need, and those that do not.
@@ -110,11 +112,13 @@ func (r *opened) readAll(ctx context.Context, blobs map[blob.ID]blob.Metadata, p
 		return nil, err
 	}
 	defer g.plain.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
+	ctx, stop := g.plain.bound(ctx)
+	defer stop()
 	parts, err := g.parts(ctx)
 	for n := 0; n < parts && err == nil; n++ {
 		err = g.part(ctx, n, parts)
 	}
-	return g.bad, err
+	return g.bad, g.plain.classify(err)
 }
 
 // parts is in how many parts the packs are read.

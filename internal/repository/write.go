@@ -9,12 +9,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/kopia/kopia/fs"
 	"github.com/kopia/kopia/repo"
-	"github.com/kopia/kopia/repo/blob"
 	"github.com/kopia/kopia/repo/compression"
 	"github.com/kopia/kopia/repo/object"
 	"github.com/kopia/kopia/snapshot"
@@ -30,24 +28,6 @@ const (
 	streamType                  = "kopia:directory"
 )
 
-// counter counts what a store had to take.
-type counter struct{ atomic.Int64 }
-
-// counting counts what is written to a store.
-type counting struct {
-	blob.Storage
-	written *counter
-}
-
-// PutBlob writes, and counts what was written.
-func (c counting) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, o blob.PutOptions) error {
-	err := c.Storage.PutBlob(ctx, id, data, o)
-	if err == nil {
-		c.written.Add(int64(data.Length()))
-	}
-	return err
-}
-
 // writing writes to an opened repository.
 type writing struct {
 	repo.RepositoryWriter
@@ -58,24 +38,29 @@ var _ Writer = (*writing)(nil)
 
 // Write runs f with a writer. What f wrote is durable once it returns nil; what of it was flushed before stays.
 func (r *opened) Write(ctx context.Context, purpose string, f func(context.Context, Writer) error) error {
-	return classify(repo.WriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: purpose}, func(ctx context.Context, w repo.RepositoryWriter) error {
+	ctx, stop := r.bound(ctx)
+	defer stop()
+	return r.classify(repo.WriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: purpose}, func(ctx context.Context, w repo.RepositoryWriter) error {
 		return f(ctx, &writing{w, r})
 	}))
 }
 
-type objectWriter struct{ object.Writer }
+type objectWriter struct {
+	object.Writer
+	in *opened
+}
 
 // Write writes a part of an object.
 func (w objectWriter) Write(p []byte) (int, error) {
 	n, err := w.Writer.Write(p)
-	return n, classify(err)
+	return n, w.in.classify(err)
 }
 
 // Result ends the object and names it.
 func (w objectWriter) Result() (ObjectID, error) {
 	id, err := w.Writer.Result()
 	if err != nil {
-		return "", classify(err)
+		return "", w.in.classify(err)
 	}
 	return ObjectID(id.String()), nil
 }
@@ -86,7 +71,7 @@ func (w *writing) NewObject(ctx context.Context, compress bool) ObjectWriter {
 	if compress {
 		o.Compressor = compressor
 	}
-	return objectWriter{w.NewObjectWriter(ctx, o)}
+	return objectWriter{w.NewObjectWriter(ctx, o), w.in}
 }
 
 // Folder writes a folder.
@@ -102,7 +87,7 @@ func (w *writing) Folder(ctx context.Context, entries []Entry, s Summary) (Objec
 	slices.SortFunc(d.Entries, func(a, b *snapshot.DirEntry) int { return strings.Compare(a.Name, b.Name) })
 	id, err := snapshotfs.WriteDirManifest(ctx, w.RepositoryWriter, "", d, compressor)
 	if err != nil {
-		return "", classify(err)
+		return "", w.in.classify(err)
 	}
 	return ObjectID(id.String()), nil
 }
@@ -126,7 +111,9 @@ func (s Summary) library() *fs.DirectorySummary {
 }
 
 // Flush makes what was written so far durable.
-func (w *writing) Flush(ctx context.Context) error { return classify(w.RepositoryWriter.Flush(ctx)) }
+func (w *writing) Flush(ctx context.Context) error {
+	return w.in.classify(w.RepositoryWriter.Flush(ctx))
+}
 
 // Written is how many bytes the store had to take so far.
 func (w *writing) Written() int64 { return w.in.written.Load() }
@@ -149,7 +136,7 @@ func (w *writing) save(ctx context.Context, source, path, name string, root Obje
 		Stats:     snapshot.Stats{TotalFileSize: s.Bytes, TotalFileCount: int32(min(s.Files, 1<<31-1)), TotalDirectoryCount: int32(min(s.Directories, 1<<31-1))},
 	}
 	saved, err := snapshot.SaveSnapshot(ctx, w.RepositoryWriter, m)
-	return string(saved), classify(err)
+	return string(saved), w.in.classify(err)
 }
 
 // SaveRecord records that a copy is complete.
@@ -177,14 +164,14 @@ func (w *writing) supersede(ctx context.Context, v order.Volume, keep ...string)
 	for _, source := range []string{sourceRecord, sourceData} {
 		found, err := w.FindManifests(ctx, snapshotLabels(source, volumeTags(v)))
 		if err != nil {
-			return classify(err)
+			return w.in.classify(err)
 		}
 		for _, m := range found {
 			if slices.Contains(keep, string(m.ID)) {
 				continue
 			}
 			if err := w.DeleteManifest(ctx, m.ID); err != nil {
-				return classify(err)
+				return w.in.classify(err)
 			}
 		}
 	}
@@ -225,11 +212,11 @@ func (w *writing) Forget(ctx context.Context, pointUID string) (int, error) {
 	for _, source := range []string{sourceRecord, sourceData} {
 		found, err := w.FindManifests(ctx, snapshotLabels(source, map[string]string{tagPoint: pointUID}))
 		if err != nil {
-			return complete, classify(err)
+			return complete, w.in.classify(err)
 		}
 		for _, m := range found {
 			if err := w.DeleteManifest(ctx, m.ID); err != nil {
-				return complete, classify(err)
+				return complete, w.in.classify(err)
 			}
 			if source == sourceRecord {
 				complete++
@@ -244,7 +231,7 @@ func (w *writing) Note(ctx context.Context, name, text string) error {
 	label := map[string]string{snapshot.PathLabel: "/" + name}
 	before, err := w.FindManifests(ctx, snapshotLabels(sourceNote, label))
 	if err != nil {
-		return classify(err)
+		return w.in.classify(err)
 	}
 	file := name[strings.LastIndex(name, "/")+1:]
 	root, s, err := w.files(ctx, map[string]io.Reader{file: strings.NewReader(text)})
@@ -256,7 +243,7 @@ func (w *writing) Note(ctx context.Context, name, text string) error {
 	}
 	for _, m := range before {
 		if err := w.DeleteManifest(ctx, m.ID); err != nil {
-			return classify(err)
+			return w.in.classify(err)
 		}
 	}
 	return nil
