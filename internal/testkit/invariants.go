@@ -115,6 +115,9 @@ func (k *Checker) Before(c Call) {
 	if c.Verb == Patch && c.Kind == "BackupPolicy" {
 		k.editsPolicy(k.look(), c)
 	}
+	if c.Verb == Status && c.Kind == "RecoveryPoint" && len(writtenParts(c.Body)) > 0 {
+		k.letsGo(k.look(), c)
+	}
 	frees := c.Verb == Patch && (c.Kind == "VolumeSnapshotContent" || c.Kind == "VolumeGroupSnapshotContent") && freesBytes(c.Body)
 	if c.Verb != Delete && !frees {
 		return
@@ -228,6 +231,8 @@ func (k *Checker) deletesBytes(f facts, c Call, point string, ready bool) {
 		}
 	case f.points[i].Status.FinishedAt == nil:
 		k.broken(5, "%s: its capture is under way", c)
+	case wasLetGo(f.points[i], partSnapshots):
+		k.letsBytesGo(c, f.points[i])
 	case ready:
 		k.broken(5, "%s: it is ready, and its point stays", c)
 	}
@@ -256,8 +261,11 @@ func (k *Checker) deletesPoint(f facts, c Call) {
 		}
 		k.expiresInDoubt(b, c)
 		if slices.ContainsFunc(b.Status.Expiring, func(e api.ExpiringPoint) bool {
-			return e.UID == string(p.UID) && !e.At.After(k.clock.Now())
+			return e.UID == string(p.UID) && e.Part == "" && !e.At.After(k.clock.Now())
 		}) && !b.Spec.Suspend {
+			if isCopied(p) {
+				k.broken(6, "%s: it is being copied", c)
+			}
 			return
 		}
 	}
@@ -339,11 +347,12 @@ func (k *Checker) lastGood(f facts) {
 		count := map[string]int{}
 		for j := range f.points {
 			p := f.points[j]
-			if policyOf(p) != string(b.UID) || !complete(p) {
+			copied := len(wholeCopies(p)) > 0
+			if policyOf(p) != string(b.UID) || p.Status.Capture == nil || (!complete(p) && !copied) {
 				continue
 			}
 			for _, claim := range names.Members(p.Status.Capture.ClaimSet) {
-				if held[string(p.UID)][claim] {
+				if held[string(p.UID)][claim] || copied {
 					count[claim]++
 				}
 			}
@@ -370,7 +379,8 @@ func cutPrefix(s, prefix string) (string, bool) {
 
 // noPhantom is invariant 2: a complete point has bytes of every claim, behind a snapshot and a content that point at each other.
 func (k *Checker) noPhantom(f facts, p *api.RecoveryPoint) {
-	if !complete(p) || !p.DeletionTimestamp.IsZero() {
+	k.copiesWhole(p)
+	if !complete(p) || !p.DeletionTimestamp.IsZero() || livesOn(p) {
 		return
 	}
 	held := k.held(f)[string(p.UID)]

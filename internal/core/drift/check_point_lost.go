@@ -20,6 +20,9 @@ var checkPointLost = check{
 				continue
 			}
 			kind, claims := damage(q)
+			if q.Status.SnapshotsReleasedAt != nil {
+				kind, claims = api.ReasonRecoveryPointVanished, nil
+			}
 			if kind == "" {
 				continue
 			}
@@ -47,7 +50,7 @@ func lost(reason string) bool {
 	return false
 }
 
-// damage is the worst that befell a point, and to which volumes.
+// damage is the worst that befell the snapshots of a point, and to which volumes.
 func damage(q *api.RecoveryPoint) (kind string, claims []string) {
 	for _, kind := range []string{api.ReasonRecoveryPointVanished, api.ReasonReadinessRegressed, api.ReasonBindingBroken} {
 		for i := range q.Status.Volumes {
@@ -65,6 +68,10 @@ func damage(q *api.RecoveryPoint) (kind string, claims []string) {
 func tellDamage(kind, point string, claims []string) (message, remedy string) {
 	switch kind {
 	case api.ReasonRecoveryPointVanished:
+		if len(claims) == 0 {
+			return fmt.Sprintf("recovery point %s lived on in its copies, and none of them is complete any more", point),
+				"kubectl describe rp " + point + " tells what is wrong with each copy; bring back the repository that it was written to, and delete nothing before"
+		}
 		return fmt.Sprintf("recovery point %s lost the snapshots of %s before its time", point, Some(claims)),
 			"find out who deleted them, in the audit log and on the storage system; capture anew with a RecoveryPoint that has spec.policy alone"
 	case api.ReasonReadinessRegressed:

@@ -180,6 +180,14 @@ var integrity = []story{
 		clears: []change{func(o *Observed) { edit(o, 2, testkit.Going) }, func(o *Observed) { o.Points = o.Points[2:] }},
 	},
 	{
+		kind: api.ReasonRecoveryPointVanished, name: "no copy is complete of a point without snapshots",
+		breaks: func(o *Observed) {
+			edit(o, 2, failed("data", ""), func(q *api.RecoveryPoint) { q.Status.SnapshotsReleasedAt = q.Status.FinishedAt })
+		},
+		want:   want{subject: rp(2), severity: critical, since: -2 * hour, says: "lived on in its copies, and none of them is complete any more"},
+		clears: []change{func(o *Observed) { edit(o, 2, whole) }, func(o *Observed) { edit(o, 2, testkit.Going) }},
+	},
+	{
 		kind: api.ReasonBindingBroken, name: "points elsewhere",
 		breaks: func(o *Observed) { edit(o, 2, failed("data", api.ReasonBindingBroken)) },
 		want:   want{subject: rp(2), severity: high, since: -2 * hour, says: "do not point at each other: data"},

@@ -131,12 +131,13 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 	p.Copies = kept
 }
 
-// doubt has a copy not count any more when its repository is another one now, or when it does not hold what was captured.
+// doubt has a copy not count any more when it does not hold what was captured, or when its repository is another one now and it can
+// be made anew there. Without snapshots it cannot: then the record is all that leads back to it, once its own repository is named again.
 func (p *CopyPlan) doubt(o CopyObserved, r *api.CopyRecord, now time.Time) {
 	if r.State != api.CopyComplete {
 		return
 	}
-	if bad := replaced(o.Vaults.Repositories[r.Repository], r); bad != nil {
+	if bad := replaced(o.Vaults.Repositories[r.Repository], r); bad != nil && BySnapshots(o.Point) {
 		p.end(r, bad, now)
 		return
 	}

@@ -426,6 +426,19 @@ func TestCopyIsDoubted(t *testing.T) {
 	}{
 		{"as it was", "Complete 0", func(*CopyObserved) {}},
 		{"the repository was replaced", "Failed 0 RepositoryIDMismatch", func(o *CopyObserved) { o.Vaults.Repositories["vault"].Status.UniqueID = elseID }},
+		{"the repository was replaced, and the snapshots were let go", "Complete 0", func(o *CopyObserved) {
+			copiesOnly(o.Point)
+			o.Vaults.Repositories["vault"].Status.UniqueID = elseID
+		}},
+		{"the repository was replaced, and the snapshots were lost", "Complete 0", func(o *CopyObserved) {
+			lost(o.Point)
+			o.Vaults.Repositories["vault"].Status.UniqueID = elseID
+		}},
+		{"the snapshots were let go, and the fingerprint is another", "Failed 0 ContentDiffers", func(o *CopyObserved) {
+			copiesOnly(o.Point)
+			recorded(o.Point)
+			o.Point.Status.Fingerprint.Volumes[1].Digest = flipped
+		}},
 		{"the repository is away", "Complete 0", func(o *CopyObserved) { away(o.Vaults.Repositories["vault"]) }},
 		{"the repository is looked at anew", "Complete 0", func(o *CopyObserved) { o.Vaults.Repositories["vault"].Status = api.RepositoryStatus{} }},
 		{"the repository is gone", "Complete 0", func(o *CopyObserved) { delete(o.Vaults.Repositories, "vault") }},

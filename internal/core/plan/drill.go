@@ -201,6 +201,8 @@ func drillPoint(o DrillObserved) (*api.RecoveryPoint, api.DrillSelection, *Probl
 		case drillFrom(o) == api.FromCopy:
 			_, bad := o.copyOf(o.Points[i])
 			return o.Points[i], s, bad
+		case Complete(o.Points[i]) && !BySnapshots(o.Points[i]):
+			return nil, s, &Problem{api.ReasonPointNotComplete, fmt.Sprintf("recovery point %s has no snapshots any more, and lives on in its copies; set spec.from to Copy", r.Name)}
 		case !Complete(o.Points[i]) || o.Points[i].Status.PointInTime == nil:
 			return nil, s, &Problem{api.ReasonPointNotComplete, fmt.Sprintf("recovery point %s is not complete, and cannot be restored whole", r.Name)}
 		}

@@ -247,6 +247,13 @@ func TestDrillStart(t *testing.T) {
 			o.Points = append(o.Points, testkit.Point(noon, both, testkit.Incomplete))
 			handPicked(o.Points[3].Name)(o)
 		}}, "Failed PointNotComplete"},
+		{"hand-picked, and its snapshots were let go", []func(*DrillObserved){func(o *DrillObserved) {
+			o.Points = append(o.Points, testkit.Point(noon, both, recorded, hasCopy("offsite"), copiesOnly))
+			handPicked(o.Points[3].Name)(o)
+		}}, "Failed PointNotComplete"},
+		{"only a point whose snapshots were let go", []func(*DrillObserved){func(o *DrillObserved) {
+			o.Points = []*api.RecoveryPoint{testkit.Point(noon, both, recorded, hasCopy("offsite"), copiesOnly)}
+		}}, "Failed NoEligiblePoint"},
 		{"a slot that it made up", []func(*DrillObserved){func(o *DrillObserved) { o.Drill.Spec.Slot = metaTime(noon) }}, "Inconclusive InvalidSlot"},
 		{"no point at all", []func(*DrillObserved){func(o *DrillObserved) { o.Points = nil }}, "Failed NoEligiblePoint"},
 		{"no complete point", []func(*DrillObserved){func(o *DrillObserved) {

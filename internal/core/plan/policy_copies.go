@@ -38,8 +38,13 @@ func CopyDue(b *api.BackupPolicy, points []*api.RecoveryPoint, now time.Time) ma
 func NextCopySlot(b *api.BackupPolicy, now time.Time) time.Time {
 	var next time.Time
 	for i := range b.Spec.Copies {
-		if c, err := schedule.Parse(b.Spec.Copies[i].Cron, zoneName(b)); err == nil {
-			next = sooner(next, c.Next(now))
+		c, err := schedule.Parse(b.Spec.Copies[i].Cron, zoneName(b))
+		if err != nil {
+			continue
+		}
+		next = sooner(next, c.Next(now))
+		if _, until := captureBefore(b, c, c.Previous(now)); until.After(now) {
+			next = sooner(next, until)
 		}
 	}
 	return next
@@ -124,24 +129,55 @@ func keptByRule(v retention.Verdict) bool {
 	return slices.ContainsFunc(v.Why, func(r retention.Reason) bool { return r.Rule != retention.ClockInDoubt })
 }
 
-// dueAtSlot is the newest point that is not younger than the target's newest slot, unless it or a newer one is there: after an
-// outage one copy makes up for all slots that passed.
+// dueAtSlot is the newest point that stands for an instant not after the target's newest slot, unless it or a newer one is there:
+// after an outage one copy makes up for all slots that passed.
 func dueAtSlot(b *api.BackupPolicy, t *api.CopyTarget, points []*api.RecoveryPoint, now time.Time) []*api.RecoveryPoint {
 	c, err := schedule.Parse(t.Cron, zoneName(b))
 	if err != nil {
 		return nil
 	}
 	slot := c.Previous(now)
+	captured, until := captureBefore(b, c, slot)
+	there := func(p *api.RecoveryPoint) bool { return !standsFor(p).Before(captured) }
+	if until.After(now) && !slices.ContainsFunc(points, there) {
+		return nil // the one that is meant is about to be captured
+	}
 	for i := len(points) - 1; i >= 0; i-- {
 		p := points[i]
 		switch {
 		case copiedTo(p, t.Name):
 			return nil
-		case BySnapshots(p) && !At(p).After(slot):
+		case BySnapshots(p) && !standsFor(p).After(slot):
 			return points[i : i+1]
 		}
 	}
 	return nil
+}
+
+// standsFor is the instant that a point stands for: its slot, which its data are always a little younger than.
+func standsFor(p *api.RecoveryPoint) time.Time {
+	if p.Spec.Slot != nil {
+		return p.Spec.Slot.Time
+	}
+	return At(p)
+}
+
+// captureBefore is the newest slot of the policy's schedule that is not after a target's slot, and until when its point is waited
+// for, so that where both come at the same time the new point is copied, and not the one of the time before. It is not waited for
+// beyond the middle of the time to the target's next slot: captures that fail again and again must not keep older points from being copied.
+func captureBefore(b *api.BackupPolicy, target schedule.Calendar, slot time.Time) (captured, until time.Time) {
+	c, err := schedule.Parse(b.Spec.Schedule.Cron, zoneName(b))
+	if err != nil || b.Spec.Suspend || slot.IsZero() {
+		return time.Time{}, time.Time{}
+	}
+	if captured = c.Previous(slot); captured.IsZero() {
+		return captured, captured
+	}
+	until = captured.Add(schedule.Jitter(string(b.UID), duration(b.Spec.Schedule.Jitter, 0)) + timeout(b.Spec.Snapshot))
+	if next := target.Next(slot); !next.IsZero() {
+		until = sooner(until, slot.Add(next.Sub(slot)/2))
+	}
+	return captured, until
 }
 
 // decideCopies is what a target's retention makes of points that are there, or would be.

@@ -110,6 +110,7 @@ func TestCopyDue(t *testing.T) {
 		{"with the clock in doubt only what the rules want", []testkit.Mod[api.BackupPolicy]{to("a", "", lasting(1))}, append(points(plain, plain), testkit.Point(hour(20), both)), "20:a"},
 		{"by cron, the newest before the newest slot", hourlyTarget, []*api.RecoveryPoint{testkit.Point(hour(10), both), testkit.Point(hour(11), both), testkit.Point(noon.Add(time.Minute), both)}, "11:a"},
 		{"by cron, a point of the slot's own instant", hourlyTarget, points(plain, plain), "11:a"},
+		{"by cron, the point of the slot, whose data are a little younger", hourlyTarget, []*api.RecoveryPoint{testkit.Point(hour(11), both), testkit.Point(noon, both, func(p *api.RecoveryPoint) { p.Status.PointInTime = metaTime(noon.Add(5 * time.Second)) })}, "12:a"},
 		{"by cron, it is there", hourlyTarget, points(plain, with(hasCopy("a"))), ""},
 		{"by cron, a newer one is there", hourlyTarget, append(points(plain, plain), testkit.Point(noon.Add(time.Minute), both, hasCopy("a"))), ""},
 		{"by cron, an older one is there", hourlyTarget, points(with(hasCopy("a")), plain), "11:a"},
@@ -120,11 +121,11 @@ func TestCopyDue(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := testkit.Policy(c.policy...)
-			if got := dueHours(CopyDue(b, c.points, noon.Add(2*time.Minute)), c.points); got != c.want {
+			if got := dueHours(CopyDue(b, c.points, noon.Add(20*time.Minute)), c.points); got != c.want {
 				t.Errorf("due are %q, want %q", got, c.want)
 			}
 			slices.Reverse(c.points)
-			again := CopyDue(b, c.points, noon.Add(2*time.Minute))
+			again := CopyDue(b, c.points, noon.Add(20*time.Minute))
 			slices.Reverse(c.points)
 			if got := dueHours(again, c.points); got != c.want {
 				t.Errorf("the other way round %q are due, want %q", got, c.want)
@@ -142,6 +143,41 @@ func TestCopyDueAfterAnOutage(t *testing.T) {
 	}
 	if got := len(CopyDue(b, points, hour(500))); got != 2 {
 		t.Errorf("%d points are due, want 2", got)
+	}
+}
+
+// TestCopyDueWaitsForTheCaptureOfItsSlot: where a capture and a copy come at the same time, the new point is copied, and not first
+// the one of the time before. It kills: copying what is a day old, each day; waiting for ever for captures that fail.
+func TestCopyDueWaitsForTheCaptureOfItsSlot(t *testing.T) {
+	before := testkit.Point(hour(11), both)
+	at := testkit.Point(noon, both, func(p *api.RecoveryPoint) { p.Status.PointInTime = metaTime(noon.Add(5 * time.Second)) })
+	suspended := func(b *api.BackupPolicy) { b.Spec.Suspend = true }
+	often := func(b *api.BackupPolicy) { b.Spec.Schedule.Cron = "*/5 * * * *" }
+	for _, c := range []struct {
+		name   string
+		mods   []testkit.Mod[api.BackupPolicy]
+		points []*api.RecoveryPoint
+		at     time.Time
+		want   string
+		wake   time.Time
+	}{
+		{"before the slot", []testkit.Mod[api.BackupPolicy]{to("a", "0 * * * *", nil)}, []*api.RecoveryPoint{before}, noon.Add(-time.Minute), "11:a", noon},
+		{"at the slot", []testkit.Mod[api.BackupPolicy]{to("a", "0 * * * *", nil)}, []*api.RecoveryPoint{before}, noon, "", noon.Add(10 * time.Minute)},
+		{"once the point is there", []testkit.Mod[api.BackupPolicy]{to("a", "0 * * * *", nil)}, []*api.RecoveryPoint{before, at}, noon.Add(time.Minute), "12:a", noon.Add(10 * time.Minute)},
+		{"once it can no longer come", []testkit.Mod[api.BackupPolicy]{to("a", "0 * * * *", nil)}, []*api.RecoveryPoint{before}, noon.Add(10 * time.Minute), "11:a", hour(13)},
+		{"no capture comes while suspended", []testkit.Mod[api.BackupPolicy]{to("a", "0 * * * *", nil), suspended}, []*api.RecoveryPoint{before}, noon, "11:a", hour(13)},
+		{"captures that fail again and again are waited for half of the time", []testkit.Mod[api.BackupPolicy]{to("a", "*/5 * * * *", nil), often}, []*api.RecoveryPoint{before}, noon.Add(3 * time.Minute), "11:a", noon.Add(5 * time.Minute)},
+		{"a capture of another time is not waited for", []testkit.Mod[api.BackupPolicy]{to("a", "30 * * * *", nil)}, []*api.RecoveryPoint{before}, hour(11).Add(30 * time.Minute), "11:a", noon.Add(30 * time.Minute)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := testkit.Policy(c.mods...)
+			if got := dueHours(CopyDue(b, c.points, c.at), c.points); got != c.want {
+				t.Errorf("due are %q, want %q", got, c.want)
+			}
+			if got := NextCopySlot(b, c.at); !got.Equal(c.wake) {
+				t.Errorf("it is looked at again at %s, want %s", got, c.wake)
+			}
+		})
 	}
 }
 

@@ -137,14 +137,15 @@ func (p *PolicyPlan) expiring(points []*api.RecoveryPoint, k keeping, shown []ap
 		}
 		for _, part := range k.loses(i) {
 			if part == PartSnapshots && !BySnapshots(q) {
-				expiry(q, part, api.ReasonSuperseded, at)
+				expiry(q, part, api.ReasonSuperseded, supersededFrom(q, at, passed))
 				continue
 			}
 			expiry(q, part, api.ReasonRetentionPassed, passed)
 		}
 	}
 	for _, id := range k.superseded {
-		expiry(byUID(points, id), "", api.ReasonSuperseded, at)
+		q := byUID(points, id)
+		expiry(q, "", api.ReasonSuperseded, supersededFrom(q, at, passed))
 	}
 	sort.Slice(out, func(i, j int) bool {
 		if !out[i].At.Equal(&out[j].At) {
@@ -153,6 +154,15 @@ func (p *PolicyPlan) expiring(points []*api.RecoveryPoint, k keeping, shown []ap
 		return cmp.Or(cmp.Compare(out[i].Name, out[j].Name), cmp.Compare(out[i].Part, out[j].Part)) < 0
 	})
 	return out[:min(len(out), mostExpiring)]
+}
+
+// supersededFrom is when a point that newer ones make superfluous may go. One that lost something would be there but for what
+// retention says, and so has the grace of an edit.
+func supersededFrom(p *api.RecoveryPoint, at, passed time.Time) time.Time {
+	if lostPoint(p) {
+		return passed
+	}
+	return at
 }
 
 // edited says whether the retention in force is younger than some point: for a policy that is as it was created, no grace is owed.

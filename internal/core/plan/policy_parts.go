@@ -43,14 +43,14 @@ func keepingOf(o PolicyObserved, f facts, now time.Time) keeping {
 	active, rules := lineages(f.selection.Claims), rulesOf(o.Policy.Spec.Retention, f.calendar.Location())
 	whole := retentionPoints(k.points, restorablePoint)
 	k.whole = retention.Decide(whole, active, rules, now)
-	k.superseded = retention.Superseded(whole, now, keepIncomplete)
+	k.superseded = spare(retention.Superseded(whole, now, keepIncomplete), k.points, restorablePoint, active, rules, now)
 	if !copiesInPlay(o.Policy, k.points) {
 		k.snapshots = k.whole
 		return k
 	}
 	snapshots := retentionPoints(k.points, BySnapshots)
 	k.snapshots = retention.Decide(snapshots, active, rules, now)
-	k.spent = retention.Superseded(snapshots, now, keepIncomplete)
+	k.spent = spare(retention.Superseded(snapshots, now, keepIncomplete), k.points, BySnapshots, active, rules, now)
 	k.pending = CopyDue(o.Policy, f.points, now)
 	k.judgeCopies(o, f, now)
 	return k

@@ -53,12 +53,12 @@ func eligibleDigest(points []*api.RecoveryPoint) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// restorable are the complete points that are not being deleted, oldest first. Where a proof must reach Intact or deeper,
+// restorable are the points that are complete by their snapshots and not being deleted, oldest first. Where a proof must reach Intact or deeper,
 // only those with a fingerprint can be rehearsed.
 func restorable(points []*api.RecoveryPoint, required api.ProofLevel) []*api.RecoveryPoint {
 	var out []*api.RecoveryPoint
 	for _, p := range oldestFirst(points) {
-		if !Complete(p) || p.Status.PointInTime == nil || !p.DeletionTimestamp.IsZero() {
+		if !BySnapshots(p) || p.Status.PointInTime == nil || !p.DeletionTimestamp.IsZero() {
 			continue
 		}
 		if levels.Depth(required) >= levels.Depth(api.LevelIntact) && !fingerprinted(p) {
@@ -77,7 +77,7 @@ func fingerprinted(p *api.RecoveryPoint) bool {
 func noEligible(points []*api.RecoveryPoint, required api.ProofLevel) Problem {
 	complete := len(restorable(points, ""))
 	if complete == 0 {
-		return Problem{api.ReasonNoEligiblePoint, "the policy has no complete recovery point"}
+		return Problem{api.ReasonNoEligiblePoint, "the policy has no complete recovery point with snapshots"}
 	}
 	return Problem{api.ReasonNoEligiblePoint, fmt.Sprintf(
 		"none of the %d complete recovery points has a fingerprint, which a proof of %s needs; set spec.fingerprint of the policy to Every and wait for the next point", complete, required)}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testkit
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+)
+
+const (
+	partSnapshots = "snapshots"
+	partCopy      = "copy/"
+)
+
+// byCopies says whether a point has no snapshots, and is complete for its copies alone.
+func byCopies(p *api.RecoveryPoint) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c metav1.Condition) bool {
+		return c.Type == api.ConditionComplete && c.Status == metav1.ConditionTrue && c.Reason == api.ReasonCopiesOnly
+	})
+}
+
+// wholeCopies are the names of the copies of a point that hold all of it, but for those that were let go.
+func wholeCopies(p *api.RecoveryPoint) []string {
+	var out []string
+	for i := range p.Status.Copies {
+		if c := &p.Status.Copies[i]; c.State == api.CopyComplete && lacking(p, c) == 0 && !wasLetGo(p, partCopy+c.Name) {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+// lacking is how many volumes of its point a copy does not hold.
+func lacking(p *api.RecoveryPoint, c *api.CopyRecord) int {
+	volumes := len(p.Status.Volumes)
+	if p.Status.Capture != nil {
+		volumes = int(p.Status.Capture.Volumes)
+	}
+	return volumes - len(c.Volumes)
+}
+
+func wasLetGo(p *api.RecoveryPoint, part string) bool {
+	return slices.ContainsFunc(p.Status.Release, func(r api.ReleasedPart) bool { return r.Part == part })
+}
+
+// livesOn says whether a point needs its snapshots no more, because they were let go and a copy holds all of it.
+func livesOn(p *api.RecoveryPoint) bool {
+	return byCopies(p) || (wasLetGo(p, partSnapshots) && len(wholeCopies(p)) > 0)
+}
+
+func isCopied(p *api.RecoveryPoint) bool {
+	return slices.ContainsFunc(p.Status.Copies, func(c api.CopyRecord) bool { return c.State == api.CopyCopying })
+}
+
+// copiesWhole is invariant 2 for copies: one that is complete holds every volume, and so does one of a point that has nothing else.
+func (k *Checker) copiesWhole(p *api.RecoveryPoint) {
+	for i := range p.Status.Copies {
+		if c := &p.Status.Copies[i]; c.State == api.CopyComplete && lacking(p, c) != 0 {
+			k.broken(2, "copy %s of point %s is complete with %d of its volumes", c.Name, p.Name, len(c.Volumes))
+		}
+	}
+	if byCopies(p) && len(wholeCopies(p)) == 0 {
+		k.broken(2, "point %s is complete, without snapshots and without a complete copy", p.Name)
+	}
+}
+
+// letsGo checks what is about to be written of the parts of a point that retention lets go: each was shown before, and without it
+// the point can still be restored.
+func (k *Checker) letsGo(f facts, c Call) {
+	i := slices.IndexFunc(f.points, func(p *api.RecoveryPoint) bool { return p.Name == c.Key.Name && p.Namespace == c.Key.Namespace })
+	if i < 0 {
+		return
+	}
+	p := f.points[i]
+	for _, part := range writtenParts(c.Body) {
+		if !wasLetGo(p, part) {
+			k.partShown(f, c, p, part)
+			k.partSpare(c, p, part)
+		}
+	}
+}
+
+// writtenParts are the parts that a write of a status names as let go.
+func writtenParts(body map[string]any) (out []string) {
+	status, _ := body["status"].(map[string]any)
+	list, _ := status["release"].([]any)
+	for _, entry := range list {
+		fields, _ := entry.(map[string]any)
+		if part, _ := fields["part"].(string); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// partShown is invariant 5: what goes stood in the status of its policy.
+func (k *Checker) partShown(f facts, c Call, p *api.RecoveryPoint, part string) {
+	for _, b := range f.policies {
+		if string(b.UID) != policyOf(p) || b.Spec.Suspend {
+			continue
+		}
+		if slices.ContainsFunc(b.Status.Expiring, func(e api.ExpiringPoint) bool {
+			return e.UID == string(p.UID) && e.Part == part && !e.At.After(k.clock.Now())
+		}) {
+			return
+		}
+	}
+	k.broken(5, "%s: %s of point %s is let go, and was not shown", c, part, p.Name)
+}
+
+// partSpare is invariants 1 and 6: what goes is not all that the point can be restored from, and no copy is being read from it.
+func (k *Checker) partSpare(c Call, p *api.RecoveryPoint, part string) {
+	others := slices.DeleteFunc(wholeCopies(p), func(name string) bool { return partCopy+name == part })
+	snapshots := part != partSnapshots && complete(p) && !byCopies(p) && !wasLetGo(p, partSnapshots)
+	switch {
+	case p.Spec.Hold:
+		k.broken(5, "%s: point %s is on hold", c, p.Name)
+	case !snapshots && len(others) == 0:
+		k.broken(1, "%s: without %s point %s cannot be restored", c, part, p.Name)
+	case part == partSnapshots && isCopied(p):
+		k.broken(6, "%s: point %s is being copied", c, p.Name)
+	}
+}
+
+// letsBytesGo is invariant 6 where the bytes of a point go that stays: retention let them go, and a copy holds all of them.
+func (k *Checker) letsBytesGo(c Call, p *api.RecoveryPoint) {
+	switch {
+	case p.Spec.Hold:
+		k.broken(5, "%s: the point is on hold", c)
+	case len(wholeCopies(p)) == 0:
+		k.broken(6, "%s: no complete copy holds them", c)
+	case isCopied(p):
+		k.broken(6, "%s: the point is being copied", c)
+	}
+}
