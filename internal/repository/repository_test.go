@@ -261,7 +261,7 @@ func packs(t *testing.T, o Options) []string {
 	t.Helper()
 	var out []string
 	err := filepath.WalkDir(o.Location.Filesystem.Path, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.HasPrefix(filepath.Base(filepath.Dir(path)), "") && strings.Contains(path, "/p") {
+		if below, is := strings.CutPrefix(path, o.Location.Filesystem.Path); is && err == nil && !d.IsDir() && strings.HasPrefix(below, "/p") {
 			out = append(out, path)
 		}
 		return err
