@@ -123,6 +123,14 @@ type ClusterPolicyTemplate struct {
 	// +required
 	Retention Retention `json:"retention"`
 
+	// copies say where points are copied to: each namespace needs Repositories of these names. When absent there are only snapshots.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:XValidation:rule="self.all(c, self.exists_one(d, d.repository.name == c.repository.name))",message="copies must each go into a repository of their own; remove one of those that name the same repository"
+	Copies []CopyTarget `json:"copies,omitempty"`
+
 	// objectives say how much may be lost, and what must be proven.
 	// When absent, Protected holds until two consecutive slots have passed without a complete recovery point.
 	// +optional

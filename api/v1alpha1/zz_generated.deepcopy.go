@@ -602,6 +602,13 @@ func (in *ClusterPolicyTemplate) DeepCopyInto(out *ClusterPolicyTemplate) {
 		(*in).DeepCopyInto(*out)
 	}
 	out.Retention = in.Retention
+	if in.Copies != nil {
+		in, out := &in.Copies, &out.Copies
+		*out = make([]CopyTarget, len(*in))
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
+	}
 	if in.Objectives != nil {
 		in, out := &in.Objectives, &out.Objectives
 		*out = new(Objectives)

@@ -98,6 +98,7 @@ func (d *doing) file(ctx context.Context, file string) error {
 		d.done.Copy = &c
 		return err
 	case d.order.Restore != nil:
+		o.Bulk = true
 		r, err := mover.RestoreVolume(ctx, *d.order.Restore, d.path(order.VolumeDir), d.parts(o))
 		d.done.Restore = &r
 		return err

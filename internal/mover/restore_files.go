@@ -33,7 +33,8 @@ type writing struct {
 	repo   repository.Repository
 	top    *os.Root
 	inside []*place // directories that hold what comes next, the root first
-	jobs   chan job
+	jobs   chan []job
+	batch  []job // those that are handed out next
 	links  map[string]*linked
 	wanted *choice
 
@@ -68,9 +69,14 @@ type linked struct {
 	lost bool
 }
 
-// waiting is how many jobs may wait. It bounds how many directories are open, too: each waits for a job, or leads to where the
-// manifest is.
-const waiting = 256
+// Jobs are handed out several at a time, which saves waking others for each, as long as they are small: a large file is no
+// reason to let those behind it wait. How many may wait bounds how many directories are open, too: each waits for a job, or leads to
+// where the manifest is.
+const (
+	mostJobs = 8
+	mostData = 256 << 10
+	waiting  = 24
+)
 
 // files restores a volume with a file system.
 func (r *Restoring) files(ctx context.Context, repo repository.Repository, text io.ReadSeeker, wanted *choice, o manifest.Options) error {
@@ -87,7 +93,7 @@ func (r *Restoring) files(ctx context.Context, repo repository.Repository, text 
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := &writing{Restoring: r, repo: repo, top: top, jobs: make(chan job, waiting), links: map[string]*linked{}, wanted: wanted, cancel: cancel}
+	w := &writing{Restoring: r, repo: repo, top: top, jobs: make(chan []job, waiting), links: map[string]*linked{}, wanted: wanted, cancel: cancel}
 	var group sync.WaitGroup
 	workers := o.Workers
 	if workers == 0 {
@@ -96,8 +102,7 @@ func (r *Restoring) files(ctx context.Context, repo repository.Repository, text 
 	for range workers {
 		group.Go(func() { w.work(ctx) })
 	}
-	err = w.plan(ctx, manifest.NewReader(text))
-	if err != nil {
+	if err = w.plan(ctx, manifest.NewReader(text)); err != nil {
 		cancel(err)
 	}
 	close(w.jobs)
@@ -143,6 +148,9 @@ func (w *writing) sync() error {
 // plan goes through the manifest.
 func (w *writing) plan(ctx context.Context, all *manifest.Reader) error {
 	defer func() {
+		for _, j := range w.batch { // nobody got to them
+			w.release(j.in)
+		}
 		for _, p := range w.inside { // the root last, when all went well
 			w.release(p)
 		}
@@ -150,7 +158,7 @@ func (w *writing) plan(ctx context.Context, all *manifest.Reader) error {
 	for {
 		item, err := all.Next()
 		if errors.Is(err, io.EOF) {
-			return w.leave(0)
+			return errors.Join(w.leave(0), w.flush(ctx))
 		}
 		if err != nil {
 			return damaged(err)
@@ -296,7 +304,7 @@ func (w *writing) release(p *place) {
 	}
 }
 
-// hand gives an entry to a worker.
+// hand gives an entry to a worker, with others.
 func (w *writing) hand(ctx context.Context, in *place, item manifest.Item, e repository.Entry) error {
 	j := job{in: in, item: item, from: e.Object}
 	if item.Tag != "" {
@@ -305,11 +313,20 @@ func (w *writing) hand(ctx context.Context, in *place, item manifest.Item, e rep
 		}
 	}
 	in.refs.Add(1)
+	w.batch = append(w.batch, j)
+	if len(w.batch) < mostJobs && item.Size < mostData {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+// flush hands out what was collected.
+func (w *writing) flush(ctx context.Context) error {
 	select {
-	case w.jobs <- j:
+	case w.jobs <- w.batch:
+		w.batch = nil
 		return nil
 	case <-ctx.Done():
-		w.release(in)
 		return context.Cause(ctx)
 	}
 }

@@ -32,17 +32,23 @@ type worker struct {
 
 func (w *writing) work(ctx context.Context) {
 	k := worker{writing: w, hash: sha256.New(), buffer: make([]byte, 4*holeSize)}
-	for j := range w.jobs {
-		if ctx.Err() == nil {
-			if err := k.make(ctx, &j); err != nil {
-				w.cancel(err)
-			}
+	for batch := range w.jobs {
+		for i := range batch {
+			k.do(ctx, &batch[i])
 		}
-		if j.first != nil && !j.again {
-			close(j.first.done)
-		}
-		w.release(j.in)
 	}
+}
+
+func (k *worker) do(ctx context.Context, j *job) {
+	if ctx.Err() == nil {
+		if err := k.make(ctx, j); err != nil {
+			k.cancel(err)
+		}
+	}
+	if j.first != nil && !j.again {
+		close(j.first.done)
+	}
+	k.release(j.in)
 }
 
 // make makes an entry.

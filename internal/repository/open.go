@@ -98,7 +98,11 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 	if o.Secrets.Password == "" {
 		return nil, noPassword()
 	}
-	info, letGo := hold(r.store)
+	asked := r.store
+	if o.Bulk {
+		asked = newWindow(asked, mostWindow)
+	}
+	info, letGo := hold(asked)
 	r.cleanUp = append(r.cleanUp, letGo)
 	config, err := r.configure(o, info)
 	if err != nil {
@@ -139,7 +143,7 @@ func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) 
 		return "", err
 	}
 	var caching content.CachingOptions // none
-	if !o.uncached {
+	if !o.uncached && !o.Bulk {        // in bulk each content would be written there, and synced, to be read by nobody
 		caching = content.CachingOptions{ContentCacheSizeBytes: mostContentCache, MetadataCacheSizeBytes: mostMetadataCache}
 		if caching.CacheDirectory, err = r.folder(o.CacheDir, "lifeboat-cache-"); err != nil {
 			return "", err

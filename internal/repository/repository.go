@@ -36,6 +36,9 @@ type Options struct {
 	// ConfigDir is where the library writes its configuration, which holds credentials: memory, in a pod. Empty: a temporary folder.
 	ConfigDir string
 	ReadOnly  bool
+	// Bulk is for who reads most of what there is, once, such as a restore: the store is asked for much at a time, and nothing of it
+	// is kept on disk.
+	Bulk bool
 
 	now      func() time.Time // nil for the machine's
 	uncached bool             // nothing that was read is kept

@@ -488,6 +488,14 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.ClusterPolicyTemplate
   map:
     fields:
+    - name: copies
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.CopyTarget
+          elementRelationship: associative
+          keys:
+          - name
     - name: drill
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Drill

@@ -43,7 +43,7 @@ func (a access) options(environment func(string) string) (repository.Options, er
 	if err != nil {
 		return repository.Options{}, err
 	}
-	o := repository.Options{Location: at, ReadOnly: true, CacheDir: a.scratch}
+	o := repository.Options{Location: at, ReadOnly: true, Bulk: true, CacheDir: a.scratch}
 	if o.Secrets.Password, err = a.password(environment); err != nil {
 		return o, err
 	}

@@ -27,6 +27,7 @@ func Spec(c *api.ClusterBackupPolicySpec) api.BackupPolicySpec {
 		Suspend:     t.Suspend,
 		Snapshot:    t.Snapshot,
 		Retention:   t.Retention,
+		Copies:      t.Copies,
 		Objectives:  t.Objectives,
 		Fingerprint: t.Fingerprint,
 		Manifest:    t.Manifest,

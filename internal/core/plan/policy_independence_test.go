@@ -122,7 +122,9 @@ func TestFindingsOnCopies(t *testing.T) {
 		}, func(o *PolicyObserved) { o.Points[4].DeletionTimestamp = nil }, "Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
 		{"the copies go", everyCopy(func(c *api.CopyRecord) { c.State = api.CopyRemoving }), newestCopy(func(c *api.CopyRecord) { c.State = api.CopyComplete }),
 			"Critical NoIndependentCopy", "no complete copy outside", "False NoIndependentCopy"},
-		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) { o.Points = append(o.Points, testkit.Point(hour(11), both, copiedInto("offsite"))) },
+		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) {
+			o.Points = append(o.Points, testkit.Point(hour(11), both, copiedInto("offsite")))
+		},
 			"High CopyLate", "may be 3h0m0s old", "False CopyLate"},
 		{"it is declared to be where the volumes are", onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "Array-A.example.org/pool" }), onRepository(func(r *api.Repository) { r.Spec.FailureDomain = "elsewhere" }),
 			"Critical DomainCollapse", "array-a.example.org/pool", "False DomainCollapse"},

@@ -4,8 +4,10 @@ package plan
 
 import (
 	"cmp"
-	"regexp"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
+	"strings"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
@@ -55,7 +57,12 @@ func (r RepositoryResult) problem(id string) *Problem {
 	return &Problem{r.Reason, cmp.Or(r.Error, "the log of the pod says more")}
 }
 
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-
 // whole says whether the copy of a volume was told with all that makes one.
-func (c *CopyResult) whole() bool { return c != nil && digestForm.MatchString(c.Digest) }
+func (c *CopyResult) whole() bool {
+	if c == nil {
+		return false
+	}
+	digits, is := strings.CutPrefix(c.Digest, "sha256:")
+	sum, err := hex.DecodeString(digits)
+	return is && err == nil && len(sum) == sha256.Size
+}

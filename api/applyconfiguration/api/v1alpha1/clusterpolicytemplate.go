@@ -21,6 +21,8 @@ type ClusterPolicyTemplateApplyConfiguration struct {
 	Snapshot *SnapshotOptionsApplyConfiguration `json:"snapshot,omitempty"`
 	// retention says which recovery points are kept.
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
+	// copies say where points are copied to: each namespace needs Repositories of these names. When absent there are only snapshots.
+	Copies []CopyTargetApplyConfiguration `json:"copies,omitempty"`
 	// objectives say how much may be lost, and what must be proven.
 	// When absent, Protected holds until two consecutive slots have passed without a complete recovery point.
 	Objectives *ObjectivesApplyConfiguration `json:"objectives,omitempty"`
@@ -71,6 +73,19 @@ func (b *ClusterPolicyTemplateApplyConfiguration) WithSnapshot(value *SnapshotOp
 // If called multiple times, the Retention field is set to the value of the last call.
 func (b *ClusterPolicyTemplateApplyConfiguration) WithRetention(value *RetentionApplyConfiguration) *ClusterPolicyTemplateApplyConfiguration {
 	b.Retention = value
+	return b
+}
+
+// WithCopies adds the given value to the Copies field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Copies field.
+func (b *ClusterPolicyTemplateApplyConfiguration) WithCopies(values ...*CopyTargetApplyConfiguration) *ClusterPolicyTemplateApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithCopies")
+		}
+		b.Copies = append(b.Copies, *values[i])
+	}
 	return b
 }
 
