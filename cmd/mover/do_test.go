@@ -5,12 +5,16 @@
 package main
 
 import (
-	"context"
+	"bytes"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lifeboat-dev/lifeboat/internal/core/order"
@@ -39,12 +43,9 @@ func podLike(t *testing.T) string {
 	return root
 }
 
-// carryOut runs a real process with an order, and returns what it told the operator and all that it printed.
-func carryOut(t *testing.T, root string, o order.Order) (result.Done, string) {
+// moverWith is a real process with an order, and where it will write what it tells the operator.
+func moverWith(t *testing.T, root string, o order.Order) (cmd *exec.Cmd, log string) {
 	t.Helper()
-	if o.Repository.S3 == nil {
-		o.Repository.Filesystem = &order.Filesystem{Path: order.FilesystemDir + "/lifeboat"}
-	}
 	text, err := order.Encode(o)
 	if err != nil {
 		t.Fatal(err)
@@ -53,23 +54,45 @@ func carryOut(t *testing.T, root string, o order.Order) (result.Done, string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd = exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "RUN_MOVER="+strings.Join([]string{"do", "--order", file, "--termination-log", log, "--root", root}, " "))
-	printed, running := cmd.CombinedOutput()
+	return cmd, log
+}
+
+// told reads what a process told the operator.
+func told(t *testing.T, log string) result.Done {
+	t.Helper()
 	raw, err := os.ReadFile(log)
 	if err != nil {
-		t.Fatalf("no termination log: %v, %s", err, printed)
+		t.Fatalf("no termination log: %v", err)
 	}
 	d, err := result.DecodeDone(raw)
 	if err != nil {
 		t.Fatalf("%v: %s", err, raw)
 	}
+	for _, secret := range []string{testPassword, testKey} {
+		if strings.Contains(string(raw), secret) {
+			t.Errorf("%q was told", secret)
+		}
+	}
+	return d
+}
+
+// carryOut runs a real process with an order, and returns what it told the operator and all that it printed.
+func carryOut(t *testing.T, root string, o order.Order) (result.Done, string) {
+	t.Helper()
+	if o.Repository.S3 == nil && o.Repository.Azure == nil {
+		o.Repository.Filesystem = &order.Filesystem{Path: order.FilesystemDir + "/lifeboat"}
+	}
+	cmd, log := moverWith(t, root, o)
+	printed, running := cmd.CombinedOutput()
+	d := told(t, log)
 	if (running == nil) != (d.Reason == "") {
 		t.Errorf("the process ended with %v and told %q", running, d.Reason)
 	}
 	for _, secret := range []string{testPassword, testKey} {
-		if strings.Contains(string(printed), secret) || strings.Contains(string(raw), secret) {
-			t.Errorf("%q was told", secret)
+		if strings.Contains(string(printed), secret) {
+			t.Errorf("%q was printed", secret)
 		}
 	}
 	return d, string(printed)
@@ -77,10 +100,8 @@ func carryOut(t *testing.T, root string, o order.Order) (result.Done, string) {
 
 func TestMain(m *testing.M) {
 	if line := os.Getenv("RUN_MOVER"); line != "" {
-		if err := run(context.Background(), strings.Fields(line)); err != nil {
-			_, _ = os.Stderr.WriteString(err.Error() + "\n")
-			os.Exit(2)
-		}
+		os.Args = append(os.Args[:1], strings.Fields(line)...)
+		main()
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -153,5 +174,68 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 	if d, _ := carryOut(t, root, order.Order{Probe: &order.Probe{}}); d.Reason != result.FailurePassword {
 		t.Errorf("no password: %+v", d)
+	}
+}
+
+// What libraries say of addresses has the token of an account in it.
+func TestTokensInAddressesAreNotTold(t *testing.T) {
+	root := podLike(t)
+	const token = "sv=2024-11-04&sig=c2VjcmV0LXRva2Vu%3D"
+	if err := os.WriteFile(filepath.Join(root, order.CredentialsDir, "sasToken"), []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := order.Repository{Azure: &order.Azure{Account: "account", Container: "container", Domain: "nowhere.invalid"}}
+	d, printed := carryOut(t, root, order.Order{Repository: at, Probe: &order.Probe{}})
+	if d.Reason != result.FailureUnreachable {
+		t.Errorf("%+v, %s", d, printed)
+	}
+	if strings.Contains(printed, "c2VjcmV0") || strings.Contains(d.Error, "c2VjcmV0") || !strings.Contains(printed, "nowhere.invalid") {
+		t.Errorf("it is told: %s, %s", printed, d.Error)
+	}
+}
+
+// A pod that is told to stop says so, while the store keeps it waiting. Whoever may list processes sees no secret.
+func TestWhoIsToldToStopSaysSo(t *testing.T) {
+	root := podLike(t)
+	if err := os.WriteFile(filepath.Join(root, order.CredentialsDir, "accessKeyID"), []byte("an-access-key-id"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asked, done := make(chan struct{}, 1), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		<-done
+	}))
+	defer server.Close()
+	defer close(done)
+	at := order.Repository{S3: &order.S3{Endpoint: strings.TrimPrefix(server.URL, "http://"), Bucket: "bucket", Region: "us-east-1", Insecure: true}}
+	cmd, log := moverWith(t, root, order.Order{Repository: at, Probe: &order.Probe{}})
+	var printed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, &printed
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	for _, file := range []string{"cmdline", "environ"} {
+		seen, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{testPassword, testKey, "an-access-key-id"} {
+			if bytes.Contains(seen, []byte(secret)) {
+				t.Errorf("%s tells %q", file, secret)
+			}
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it ended as if all were well")
+	}
+	if d := told(t, log); d.Reason != result.FailureInterrupted || d.Error == "" {
+		t.Errorf("%+v, %s", d, printed.String())
 	}
 }

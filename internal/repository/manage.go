@@ -14,11 +14,10 @@ import (
 
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
-	"github.com/kopia/kopia/repo/content"
 	"github.com/kopia/kopia/repo/maintenance"
 	"github.com/kopia/kopia/repo/manifest"
 	"github.com/kopia/kopia/snapshot"
-	"github.com/kopia/kopia/snapshot/snapshotmaintenance"
+	"github.com/kopia/kopia/snapshot/snapshotgc"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
@@ -194,11 +193,7 @@ func Maintain(ctx context.Context, in Repository, now time.Time) (result.Maintai
 	if err := r.removeOrphans(ctx, now); err != nil {
 		return result.Maintain{}, r.classify(err)
 	}
-	aside, err := r.aside(ctx)
-	if err != nil {
-		return result.Maintain{}, r.classify(err)
-	}
-	if err := errors.Join(r.maintain(ctx), r.keepAside(ctx, aside)); err != nil {
+	if err := r.maintain(ctx); err != nil {
 		return result.Maintain{}, r.classify(err)
 	}
 	after, err := r.size(ctx)
@@ -217,67 +212,22 @@ func (r *opened) maintain(ctx context.Context) error {
 				return err
 			}
 		}
-		return snapshotmaintenance.Run(ctx, w, maintenance.ModeAuto, false, maintenance.SafetyFull)
+		return maintenance.RunExclusive(ctx, w, maintenance.ModeAuto, false, func(ctx context.Context, run maintenance.RunParameters) error {
+			var unused error
+			if run.Mode == maintenance.ModeFull {
+				unused = snapshotgc.Run(ctx, w, true, maintenance.SafetyFull, run.MaintenanceStartTime)
+			}
+			if unused != nil && !isDamage(unused) {
+				return unused
+			}
+			// What is damaged keeps the library from finding what is not needed any more, and must not keep locks from being renewed.
+			return errors.Join(unused, maintenance.Run(ctx, run, maintenance.SafetyFull))
+		})
 	})
 	if err != nil && strings.Contains(err.Error(), "clock skew detected") {
 		return &Failure{result.FailureClock, err}
 	}
 	return err
-}
-
-// aside are the contents that were set aside, and those that are not needed any more: they are not told apart.
-func (r *opened) aside(ctx context.Context) (map[content.ID]bool, error) {
-	all := map[content.ID]bool{}
-	err := r.ContentReader().IterateContents(ctx, content.IterateOptions{IncludeDeleted: true}, func(i content.Info) error {
-		if i.Deleted {
-			all[i.ContentID] = true
-		}
-		return nil
-	})
-	return all, err
-}
-
-// keepAside sets aside again what maintenance brought back. It does so with all that is needed, and does not read it: what is
-// damaged would be taken for stored by the next copy.
-func (r *opened) keepAside(ctx context.Context, aside map[content.ID]bool) error {
-	if len(aside) == 0 {
-		return nil
-	}
-	now, err := r.again(ctx, r.store)
-	if err != nil {
-		return err
-	}
-	ctx, stop := now.bound(ctx)
-	defer stop()
-	bad := map[content.ID]bool{}
-	for id := range aside {
-		info, err := now.ContentInfo(ctx, id)
-		if isDamage(err) || err == nil && info.Deleted {
-			continue // gone for good, or still aside
-		}
-		damaged, err := twice(func() error {
-			_, err := now.ContentReader().GetContent(ctx, id)
-			return err
-		})
-		if err != nil {
-			return errors.Join(err, now.Close(ctx))
-		}
-		if damaged {
-			bad[id] = true
-		}
-	}
-	_, err = now.setAside(ctx, bad)
-	return errors.Join(err, now.Close(ctx))
-}
-
-// twice says whether something is damaged, by two looks.
-func twice(look func() error) (damaged bool, err error) {
-	for range 2 {
-		if err := look(); !isDamage(err) {
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 func (r *opened) size(ctx context.Context) (n int64, err error) {

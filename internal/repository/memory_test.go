@@ -22,17 +22,19 @@ type memory struct {
 	mutex sync.Mutex
 	blobs map[blob.ID][]byte
 	times map[blob.ID]time.Time
+	// locked is for how long locks were renewed.
+	locked map[blob.ID]time.Duration
 }
 
 func newMemory() *memory {
-	return &memory{blobs: map[blob.ID][]byte{}, times: map[blob.ID]time.Time{}}
+	return &memory{blobs: map[blob.ID][]byte{}, times: map[blob.ID]time.Time{}, locked: map[blob.ID]time.Duration{}}
 }
 
 // clone is a store of its own with the same blobs.
 func (m *memory) clone() *memory {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return &memory{blobs: maps.Clone(m.blobs), times: maps.Clone(m.times)}
+	return &memory{blobs: maps.Clone(m.blobs), times: maps.Clone(m.times), locked: maps.Clone(m.locked)}
 }
 
 // named are the blobs whose name begins so, sorted.
@@ -108,6 +110,13 @@ func (m *memory) DeleteBlob(_ context.Context, id blob.ID) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	delete(m.blobs, id)
+	return nil
+}
+
+func (m *memory) ExtendBlobRetention(_ context.Context, id blob.ID, o blob.ExtendOptions) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.locked[id] = o.RetentionPeriod
 	return nil
 }
 

@@ -261,7 +261,7 @@ func packs(t *testing.T, o Options) []string {
 	t.Helper()
 	var out []string
 	err := filepath.WalkDir(o.Location.Filesystem.Path, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.HasPrefix(filepath.Base(filepath.Dir(path)), "") && strings.Contains(path, "/p") {
+		if below, is := strings.CutPrefix(path, o.Location.Filesystem.Path); is && err == nil && !d.IsDir() && strings.HasPrefix(below, "/p") {
 			out = append(out, path)
 		}
 		return err
@@ -357,15 +357,24 @@ func TestNamesAreKept(t *testing.T) {
 }
 
 func TestAddressesOfTheMachineItself(t *testing.T) {
-	for _, bad := range []string{"169.254.169.254", "169.254.169.254:80", "[fe80::1]:80", "fe80::1", "metadata.google.internal", "metadata.google.internal:80", "0.0.0.0:1"} {
-		if public(bad) == nil {
+	for _, bad := range []string{
+		"169.254.169.254", "169.254.169.254:80", "[fe80::1]:80", "fe80::1", "[::ffff:169.254.169.254]:80", "fe80::1%eth0", "metadata.google.internal", "Metadata.Google.internal:80",
+		"0.0.0.0:1", "[fd00:ec2::254]", "[fd00:ec2::254]:80", "100.100.100.200:80", "168.63.129.16", "224.0.0.1",
+	} {
+		if public(hostOf(bad)) == nil {
+			t.Errorf("%s is allowed", bad)
+		}
+		if Reason(outside(t.Context(), bad)) != result.FailureRefused {
 			t.Errorf("%s is allowed", bad)
 		}
 	}
-	for _, good := range []string{"s3.example.org", "10.0.0.1:9000", "[2001:db8::1]:443", "s3.example.org:443", "127.0.0.1:9000"} {
-		if err := public(good); err != nil {
+	for _, good := range []string{"s3.example.org", "10.0.0.1:9000", "[2001:db8::1]:443", "s3.example.org:443", "127.0.0.1:9000", "fd00:1::1"} {
+		if err := public(hostOf(good)); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
+	}
+	if err := outside(t.Context(), "localhost:9000"); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -375,7 +384,7 @@ func TestEmptyCredentialsAreRefused(t *testing.T) {
 	for what, at := range map[string]order.Repository{
 		"s3": {S3: &order.S3{Endpoint: "127.0.0.1:1", Bucket: "bucket"}}, "gcs": {GCS: &order.GCS{Bucket: "bucket"}},
 		"azure": {Azure: &order.Azure{Account: "account", Container: "container"}}, "sftp": {SFTP: &order.SFTP{Host: "127.0.0.1", User: "u", Path: "/"}},
-		"webdav": {WebDAV: &order.WebDAV{URL: "https://127.0.0.1:1/"}},
+		"webdav": {WebDAV: &order.WebDAV{URL: "https://127.0.0.1:1/"}}, "webdav with a user": {WebDAV: &order.WebDAV{URL: "https://u:p@127.0.0.1:1/"}},
 	} {
 		if _, err := Open(t.Context(), Options{Location: at}); Reason(err) != result.FailureRefused {
 			t.Errorf("%s: %v", what, err)

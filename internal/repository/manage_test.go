@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package repository
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kopia/kopia/fs"
+	"github.com/kopia/kopia/repo"
+	"github.com/kopia/kopia/repo/blob"
+	"github.com/kopia/kopia/repo/content"
+	"github.com/kopia/kopia/repo/maintenance"
+	"github.com/kopia/kopia/repo/manifest"
+	"github.com/kopia/kopia/snapshot"
+	"github.com/kopia/kopia/snapshot/snapshotfs"
+
+	"github.com/lifeboat-dev/lifeboat/internal/core/order"
+	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
+)
+
+func verifyMemory(t *testing.T, m blob.Storage, o Options, heal bool) (v result.Verify) {
+	t.Helper()
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		var err error
+		if v, err = Verify(ctx, r, heal, &atomic.Int64{}); err != nil {
+			t.Error(err)
+		}
+	})
+	return v
+}
+
+// twoSessions puts a copy by two writers, so that data and record lie in packs of their own, and names those of the data.
+func twoSessions(t *testing.T, m *memory, o Options, v order.Volume) (dataPacks []blob.ID) {
+	t.Helper()
+	old := m.named("p")
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		var d data
+		err := r.Write(ctx, "data", func(ctx context.Context, w Writer) (err error) {
+			d, err = putData(ctx, w, v, someFiles)
+			return err
+		})
+		dataPacks = slices.DeleteFunc(m.named("p"), func(id blob.ID) bool { return slices.Contains(old, id) })
+		if err := errors.Join(err, r.Write(ctx, "record", func(ctx context.Context, w Writer) error { return putRecord(ctx, w, v, d) })); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return dataPacks
+}
+
+// flip changes one bit of the first content of a pack.
+func (m *memory) flip(id blob.ID) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.blobs[id] = bytes.Clone(m.blobs[id])
+	m.blobs[id][40] ^= 1 // behind the noise that a pack begins with, and well before its end
+}
+
+// Damage that was set aside stays aside: the library must not take it for stored when the data come again. It tells of it, and
+// renews locks all the same.
+func TestMaintenanceLeavesDamageAside(t *testing.T) {
+	m, o := inMemory(t)
+	packs := twoSessions(t, m, o, firstVolume)
+	m.flip(packs[0])
+	if v := verifyMemory(t, m, o, true); !v.Healing || v.Damaged != 1 || !slices.Equal(v.Points, []string{firstVolume.PointUID}) {
+		t.Fatalf("damage: %+v", v)
+	}
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		if _, err := Maintain(ctx, r, time.Now()); Reason(err) != result.FailureDamaged {
+			t.Errorf("maintenance: %v", err)
+		}
+	})
+	if v := verifyMemory(t, m, o, false); v.Damaged != 1 {
+		t.Errorf("after maintenance: %+v", v)
+	}
+	twoSessions(t, m, o, secondVolume)
+	if v := verifyMemory(t, m, o, false); v.Damaged != 0 || v.Copies != 2 || v.Contents != 0 {
+		t.Errorf("healed: %+v", v)
+	}
+	o.now = func() time.Time { return time.Now().Add(2 * time.Minute) }
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		if got, err := get(ctx, r, firstVolume); err != nil || fmt.Sprint(got) != fmt.Sprint(someFiles) {
+			t.Errorf("%q, %v", got, err)
+		}
+		if _, err := Maintain(ctx, r, time.Now()); err != nil {
+			t.Errorf("maintenance once it was healed: %v", err)
+		}
+	})
+}
+
+func TestLocksAreRenewedThoughSomethingIsDamaged(t *testing.T) {
+	m := newMemory()
+	o := Options{Secrets: Secrets{Password: "secret-password"}, ConfigDir: t.TempDir(), uncached: true}
+	o.Location.LockMode, o.Location.LockPeriod = "Governance", 48*time.Hour
+	r, _, err := createIn(t.Context(), m, o, "user-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	packs := twoSessions(t, m, o, firstVolume)
+	m.flip(packs[0])
+	verifyMemory(t, m, o, true)
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		if _, err := Maintain(ctx, r, time.Now()); Reason(err) != result.FailureDamaged {
+			t.Errorf("maintenance: %v", err)
+		}
+	})
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, id := range packs {
+		if m.locked[id] != 48*time.Hour {
+			t.Errorf("the lock of %s was renewed for %s", id, m.locked[id])
+		}
+	}
+}
+
+// A store that stops answering is not damaged, and nothing is set aside for it.
+func TestNothingIsSetAsideForWantOfAnAnswer(t *testing.T) {
+	m, o := inMemory(t)
+	packs := twoSessions(t, m, o, firstVolume)
+	for _, err := range []error{errors.New("connection refused"), blob.ErrInvalidCredentials, io.ErrUnexpectedEOF} {
+		withMemory(t, refusing{m, packs[0], err}, o, func(ctx context.Context, r *opened) {
+			v, failed := Verify(ctx, r, true, &atomic.Int64{})
+			if failed == nil || v.Healing || Reason(failed) == result.FailureDamaged {
+				t.Errorf("%v: %+v, %v", err, v, failed)
+			}
+		})
+	}
+	if v := verifyMemory(t, m, o, false); v.Damaged != 0 || v.Copies != 1 {
+		t.Errorf("afterwards: %+v", v)
+	}
+}
+
+// refusing does not give one blob.
+type refusing struct {
+	blob.Storage
+	id  blob.ID
+	err error
+}
+
+func (r refusing) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
+	if id == r.id {
+		return r.err
+	}
+	return r.Storage.GetBlob(ctx, id, offset, length, out)
+}
+
+// flickering gives one blob wrong, the first time that it is asked for.
+type flickering struct {
+	blob.Storage
+	id    blob.ID
+	asked *int
+}
+
+func (f flickering) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
+	if id == f.id {
+		if *f.asked++; *f.asked == 1 {
+			out.Reset()
+			_, err := out.Write(make([]byte, 10))
+			return err
+		}
+	}
+	return f.Storage.GetBlob(ctx, id, offset, length, out)
+}
+
+func TestWhatIsReadTheSecondTimeIsNotDamaged(t *testing.T) {
+	m, o := inMemory(t)
+	packs := twoSessions(t, m, o, firstVolume)
+	asked := 0
+	if v := verifyMemory(t, flickering{m, packs[0], &asked}, o, true); v.Damaged != 0 || v.Contents != 0 || v.Healing || asked < 2 {
+		t.Errorf("%+v, asked %d times", v, asked)
+	}
+}
+
+// What a repository says that it holds is not set aside: then nobody would miss it.
+func TestListsAreNeverSetAside(t *testing.T) {
+	m, o := inMemory(t)
+	twoSessions(t, m, o, firstVolume)
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		bad := map[content.ID]bool{}
+		err := r.ContentReader().IterateContents(ctx, content.IterateOptions{}, func(i content.Info) error {
+			if i.ContentID.Prefix() == manifest.ContentPrefix {
+				bad[i.ContentID] = true
+			}
+			return nil
+		})
+		if any, failed := r.setAside(ctx, bad); err != nil || failed != nil || any || len(bad) == 0 {
+			t.Errorf("%d lists, set aside: %v; %v, %v", len(bad), any, err, failed)
+		}
+	})
+	if v := verifyMemory(t, m, o, false); v.Copies != 1 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A copy whose record was lost keeps nobody from copying, nor from restoring another.
+func TestADamagedRecordIsNoCopy(t *testing.T) {
+	m, o := inMemory(t)
+	data := twoSessions(t, m, o, firstVolume)
+	records := slices.DeleteFunc(m.named("p"), func(id blob.ID) bool { return slices.Contains(data, id) })
+	twoSessions(t, m, o, secondVolume)
+	for _, id := range records {
+		m.flip(id)
+	}
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		if all, err := r.Copies(ctx, order.Volume{ClaimUID: "claim-1"}); err != nil || len(all) != 1 || all[0].PointUID != secondVolume.PointUID {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if _, err := r.Copies(ctx, firstVolume); Reason(err) != result.FailureDamaged {
+			t.Errorf("%v", err)
+		}
+		if err := r.removeOrphans(ctx, time.Now().Add(1000*time.Hour)); err == nil {
+			t.Error("data were removed though not every record could be read")
+		}
+		if err := put(ctx, r, firstVolume, someFiles); err != nil {
+			t.Error(err)
+		}
+		if got, err := get(ctx, r, firstVolume); err != nil || fmt.Sprint(got) != fmt.Sprint(someFiles) {
+			t.Errorf("copied again: %q, %v", got, err)
+		}
+	})
+	if v := verifyMemory(t, m, o, true); v.Damaged != 0 || v.Copies != 2 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestDataWithoutARecordGoAfterADay(t *testing.T) {
+	m, o := inMemory(t)
+	twoSessions(t, m, o, secondVolume)
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		err := r.Write(ctx, "data", func(ctx context.Context, w Writer) error {
+			_, err := putData(ctx, w, firstVolume, someFiles)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tc := range []struct {
+			age  time.Duration
+			left int
+		}{{orphanAge - time.Hour, 2}, {orphanAge + time.Hour, 1}, {1000 * time.Hour, 1}} {
+			if err := r.removeOrphans(ctx, time.Now().Add(tc.age)); err != nil {
+				t.Fatal(err)
+			}
+			if found, err := r.FindManifests(ctx, snapshotLabels(sourceData, nil)); err != nil || len(found) != tc.left {
+				t.Errorf("after %s there are %d data, %v", tc.age, len(found), err)
+			}
+		}
+	})
+}
+
+func TestMaintenanceWaitsForTheClock(t *testing.T) {
+	m, o := inMemory(t)
+	o.now = func() time.Time { return time.Now().Add(time.Hour) }
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		if _, err := Maintain(ctx, r, r.Time()); Reason(err) != result.FailureClock {
+			t.Errorf("%v", err)
+		}
+		if p, err := Probe(ctx, r); err != nil || p.Skew > -time.Hour+time.Minute || p.Skew < -time.Hour-time.Minute {
+			t.Errorf("%+v, %v", p, err)
+		}
+	})
+}
+
+func TestWhoMaintains(t *testing.T) {
+	m, o := inMemory(t)
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		p, err := maintenance.GetParams(ctx, r)
+		if err != nil || p.Owner != "lifeboat@lifeboat" || p.ExtendObjectLocks {
+			t.Errorf("%+v, %v", p, err)
+		}
+		others := maintenance.DefaultParams()
+		others.Owner = "somebody@else"
+		err = repo.WriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{}, func(ctx context.Context, w repo.RepositoryWriter) error {
+			return maintenance.SetParams(ctx, w, &others)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		if _, err := Maintain(ctx, r, time.Now()); err == nil {
+			t.Error("what another maintains was maintained")
+		}
+	})
+	at := order.Repository{LockMode: "Compliance", LockPeriod: 48 * time.Hour}
+	if n := newOptions(Options{Location: at}); n.RetentionMode != blob.Compliance || n.RetentionPeriod != 48*time.Hour {
+		t.Errorf("%+v", n)
+	}
+	if at.LockPeriod-fullCycle < 24*time.Hour {
+		t.Error("the library refuses to renew the shortest lock that the API allows")
+	}
+}
+
+// A repository that somebody else made and keeps something in is not taken over, though the password opens it.
+func TestARepositoryOfOthersIsNotTakenOver(t *testing.T) {
+	o := Options{Secrets: Secrets{Password: "secret-password"}, ConfigDir: t.TempDir(), uncached: true}
+	for what, with := range map[string]func(context.Context, repo.RepositoryWriter) error{
+		"a policy": func(ctx context.Context, w repo.RepositoryWriter) error {
+			_, err := w.PutManifest(ctx, map[string]string{manifest.TypeLabelKey: "policy"}, map[string]string{})
+			return err
+		},
+		"contents": func(ctx context.Context, w repo.RepositoryWriter) error {
+			out := (&writing{RepositoryWriter: w, in: &opened{life: ctx}}).NewObject(ctx, false)
+			_, err := out.Write([]byte("of somebody"))
+			_, ended := out.Result()
+			return errors.Join(err, ended, out.Close())
+		},
+	} {
+		m := newMemory()
+		if err := initialise(t.Context(), m, o); err != nil {
+			t.Fatal(err)
+		}
+		withMemory(t, m, o, func(ctx context.Context, r *opened) {
+			if err := repo.WriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{}, with); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if _, _, err := createIn(t.Context(), m, o, "user-1"); Reason(err) != result.FailureExists {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	expecting := o
+	expecting.Location.UniqueID = "0123"
+	if _, made, err := createIn(t.Context(), newMemory(), expecting, "user-1"); Reason(err) != result.FailureMissing || made {
+		t.Errorf("made where one is expected: %v", err)
+	}
+	m, made := inMemory(t)
+	made.Location.UniqueID = "0123"
+	if _, _, err := createIn(t.Context(), m, made, "user-1"); Reason(err) != result.FailureOther {
+		t.Errorf("another than is expected: %v", err)
+	}
+	empty := o
+	empty.Secrets.Password = ""
+	if _, _, err := createIn(t.Context(), newMemory(), empty, "user-1"); Reason(err) != result.FailurePassword {
+		t.Errorf("without a password: %v", err)
+	}
+	if _, _, err := Create(t.Context(), o, ""); err == nil {
+		t.Error("made for nobody")
+	}
+}
+
+// The library's own code lists a copy, and reads what is in it.
+func TestTheLibraryReadsACopy(t *testing.T) {
+	m, o := inMemory(t)
+	plain := map[string]string{"a": "content of a", "b": "more"}
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		if err := put(ctx, r, firstVolume, plain); err != nil {
+			t.Fatal(err)
+		}
+	})
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		all, err := snapshot.ListSnapshots(ctx, r, snapshot.SourceInfo{Host: host, UserName: sourceData, Path: "/" + firstVolume.ClaimUID})
+		if err != nil || len(all) != 1 || all[0].IncompleteReason != "" {
+			t.Fatalf("%v, %v", all, err)
+		}
+		root, err := snapshotfs.SnapshotRoot(r, all[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		err = fs.IterateEntries(ctx, root.(fs.Directory), func(ctx context.Context, e fs.Entry) error {
+			in, err := e.(fs.File).Open(ctx)
+			if err != nil {
+				return err
+			}
+			text, err := io.ReadAll(in)
+			got[e.Name()] = string(text)
+			return errors.Join(err, in.Close())
+		})
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(plain) {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
