@@ -174,7 +174,7 @@ func (c *copying) write(ctx context.Context, repo repository.Repository, w repos
 		return err
 	})
 	defer stop()
-	below := repository.Summary{}
+	var below repository.Summary
 	var err error
 	if c.order.Block {
 		s.root, below, err = c.block(ctx, w, walked, s)

@@ -295,7 +295,7 @@ func TestALostObjectIsWrittenAgain(t *testing.T) {
 	if err != nil || digestOf(t, to) != digestOf(t, b.root) {
 		t.Error(err)
 	}
-	if to, _, err = b.restore("first"); err != nil {
+	if _, _, err = b.restore("first"); err != nil {
 		t.Errorf("the first copy is healed, too: %v", err)
 	}
 }
