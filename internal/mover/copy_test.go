@@ -278,6 +278,9 @@ func TestACancelledCopyIsNone(t *testing.T) {
 	if repository.Reason(err) != result.FailureInterrupted || len(b.store.records) > 0 || mover.Brief(ctx, err) != "interrupted" {
 		t.Errorf("%v, %d records", err, len(b.store.records))
 	}
+	if b.store.flushed == 0 {
+		t.Error("what was sent before is lost")
+	}
 }
 
 func TestALostObjectIsWrittenAgain(t *testing.T) {
