@@ -116,6 +116,10 @@ func (c *copying) save(ctx context.Context, distrust bool) (_ *saved, err error)
 	}
 	defer func() { err = errors.Join(err, repo.Close(context.WithoutCancel(ctx))) }()
 	copies, err := repo.Copies(ctx, order.Volume{ClaimUID: c.order.ClaimUID})
+	if repository.Reason(err) == result.FailureDamaged { // a new copy is what helps then
+		c.log("what the repository knows of earlier copies cannot be read, and all of the volume is: %v", err)
+		copies, err = nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

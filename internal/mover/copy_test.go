@@ -242,7 +242,7 @@ func TestAChangeInTheLastTickIsSeen(t *testing.T) {
 }
 
 func TestNoRecordWithoutAllOfTheData(t *testing.T) {
-	for _, what := range []string{"open", "object", "folder", "data", "flush", "check", "record"} {
+	for _, what := range []string{"open", "copies", "object", "folder", "data", "flush", "check", "record"} {
 		t.Run(what, func(t *testing.T) {
 			b := newBench(t)
 			write(t, filepath.Join(b.root, "dir/file"), "content")
@@ -300,6 +300,20 @@ func TestALostObjectIsWrittenAgain(t *testing.T) {
 	}
 	if _, _, err = b.restore("first"); err != nil {
 		t.Errorf("the first copy is healed, too: %v", err)
+	}
+}
+
+func TestDamagedRecordsAreNoObstacle(t *testing.T) {
+	b := newBench(t)
+	write(t, filepath.Join(b.root, "file"), "content")
+	b.store.fails = func(at string) error {
+		if at == "copies" {
+			return &repository.Failure{Reason: result.FailureDamaged, Err: errors.New("a record cannot be read")}
+		}
+		return nil
+	}
+	if r := b.copy("point"); r.Digest != digestOf(t, b.root) || len(b.store.records) != 1 {
+		t.Errorf("%+v, %d records", r, len(b.store.records))
 	}
 }
 
