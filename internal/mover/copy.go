@@ -116,6 +116,10 @@ func (c *copying) save(ctx context.Context, distrust bool) (_ *saved, err error)
 	}
 	defer func() { err = errors.Join(err, repo.Close(context.WithoutCancel(ctx))) }()
 	copies, err := repo.Copies(ctx, order.Volume{ClaimUID: c.order.ClaimUID})
+	if repository.Reason(err) == result.FailureDamaged { // a new copy is what helps then
+		c.log("what the repository knows of earlier copies cannot be read, and all of the volume is: %v", err)
+		copies, err = nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +178,7 @@ func (c *copying) write(ctx context.Context, repo repository.Repository, w repos
 		return err
 	})
 	defer stop()
-	below := repository.Summary{}
+	var below repository.Summary
 	var err error
 	if c.order.Block {
 		s.root, below, err = c.block(ctx, w, walked, s)
@@ -185,6 +189,7 @@ func (c *copying) write(ctx context.Context, repo repository.Repository, w repos
 		err = context.Cause(ctx)
 	}
 	if err != nil {
+		c.salvage(ctx, w)
 		return err
 	}
 	if s.data, err = w.SaveData(ctx, c.order.Volume, c.order.Claim, s.root, below, c.begun); err != nil {
@@ -194,6 +199,17 @@ func (c *copying) write(ctx context.Context, repo repository.Repository, w repos
 		c.result.NewBytes = w.Written()
 	}
 	return err
+}
+
+// salvage makes durable what an attempt that ends too early has sent, so that the next one need not send it again. A pod that is
+// told to stop has little time left.
+func (c *copying) salvage(ctx context.Context, w repository.Writer) {
+	const atMost = 20 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), atMost)
+	defer cancel()
+	if err := w.Flush(ctx); err != nil {
+		c.log("what was sent so far could not be made durable: %v", err)
+	}
 }
 
 // files copies a volume with a file system.

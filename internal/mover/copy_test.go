@@ -242,7 +242,7 @@ func TestAChangeInTheLastTickIsSeen(t *testing.T) {
 }
 
 func TestNoRecordWithoutAllOfTheData(t *testing.T) {
-	for _, what := range []string{"open", "object", "folder", "data", "flush", "check", "record"} {
+	for _, what := range []string{"open", "copies", "object", "folder", "data", "flush", "check", "record"} {
 		t.Run(what, func(t *testing.T) {
 			b := newBench(t)
 			write(t, filepath.Join(b.root, "dir/file"), "content")
@@ -278,6 +278,9 @@ func TestACancelledCopyIsNone(t *testing.T) {
 	if repository.Reason(err) != result.FailureInterrupted || len(b.store.records) > 0 || mover.Brief(ctx, err) != "interrupted" {
 		t.Errorf("%v, %d records", err, len(b.store.records))
 	}
+	if b.store.flushed == 0 {
+		t.Error("what was sent before is lost")
+	}
 }
 
 func TestALostObjectIsWrittenAgain(t *testing.T) {
@@ -295,8 +298,22 @@ func TestALostObjectIsWrittenAgain(t *testing.T) {
 	if err != nil || digestOf(t, to) != digestOf(t, b.root) {
 		t.Error(err)
 	}
-	if to, _, err = b.restore("first"); err != nil {
+	if _, _, err = b.restore("first"); err != nil {
 		t.Errorf("the first copy is healed, too: %v", err)
+	}
+}
+
+func TestDamagedRecordsAreNoObstacle(t *testing.T) {
+	b := newBench(t)
+	write(t, filepath.Join(b.root, "file"), "content")
+	b.store.fails = func(at string) error {
+		if at == "copies" {
+			return &repository.Failure{Reason: result.FailureDamaged, Err: errors.New("a record cannot be read")}
+		}
+		return nil
+	}
+	if r := b.copy("point"); r.Digest != digestOf(t, b.root) || len(b.store.records) != 1 {
+		t.Errorf("%+v, %d records", r, len(b.store.records))
 	}
 }
 

@@ -75,6 +75,9 @@ func (m *memory) check(ctx context.Context, _ repository.Repository, folder repo
 func (m *memory) UniqueID() string { return "memory" }
 
 func (m *memory) Copies(_ context.Context, of order.Volume) ([]repository.Stored, error) {
+	if err := m.fails("copies"); err != nil {
+		return nil, err
+	}
 	var all []repository.Stored
 	for _, id := range slices.Sorted(maps.Keys(m.records)) {
 		s := m.records[id].Stored

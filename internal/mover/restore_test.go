@@ -244,7 +244,11 @@ func TestAFullVolume(t *testing.T) {
 	if err := unix.Mount("tmpfs", to, "tmpfs", 0, "size=1m"); err != nil {
 		t.Skip("needs the right to mount:", err)
 	}
-	defer unix.Unmount(to, unix.MNT_DETACH)
+	defer func() {
+		if err := unix.Unmount(to, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
 	o := order.Restore{Volume: order.Volume{PointUID: "point", ClaimUID: "claim"}, Digest: b.store.records["record-data-0"].Digest}
 	_, err := mover.RestoreVolume(context.Background(), o, to, b.parts)
 	if repository.Reason(err) != result.FailureInsufficient || mover.Brief(context.Background(), err) != "the volume is full" {

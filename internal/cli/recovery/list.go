@@ -77,7 +77,7 @@ func (t Tool) List(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		return print(t.Out, catalogue.Points(records(copies)))
+		return table(t.Out, catalogue.Points(records(copies)))
 	})
 }
 
@@ -89,7 +89,7 @@ func records(copies []repository.Stored) []order.Record {
 	return all
 }
 
-func print(out io.Writer, points []catalogue.Point) error {
+func table(out io.Writer, points []catalogue.Point) error {
 	if len(points) == 0 {
 		_, err := fmt.Fprintln(out, "the repository holds no copies")
 		return err

@@ -37,7 +37,7 @@ type access struct {
 // options reads what the flags name. Secrets come from files and the environment alone.
 func (a access) options(environment func(string) string) (repository.Options, error) {
 	if a.location == "" {
-		return repository.Options{}, errors.New("--repository is missing; it is one of\n" + Locations)
+		return repository.Options{}, errors.New("--repository is missing; it is one of\n" + strings.TrimRight(Locations, "\n"))
 	}
 	at, err := parseLocation(a.location)
 	if err != nil {
