@@ -111,7 +111,7 @@ func (r *opened) readAll(ctx context.Context, blobs map[blob.ID]blob.Metadata, p
 	if g.plain, err = r.again(ctx, g.ahead); err != nil {
 		return nil, err
 	}
-	defer g.plain.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
+	defer g.plain.Close(context.WithoutCancel(ctx))
 	ctx, stop := g.plain.bound(ctx)
 	defer stop()
 	parts, err := g.parts(ctx)

@@ -22,10 +22,10 @@ import (
 )
 
 const (
-	compressor compression.Name = "zstd-fastest"
-	folderMode                  = 0o700
-	fileMode                    = 0o600
-	streamType                  = "kopia:directory"
+	compressor = compression.Name("zstd-fastest")
+	folderMode = 0o700
+	fileMode   = 0o600
+	streamType = "kopia:directory"
 )
 
 // writing writes to an opened repository.

@@ -252,4 +252,3 @@ func (s *space) inspected(repository string, most time.Duration, wrong func(list
 		return wrong(out)
 	})
 }
-
