@@ -20,7 +20,7 @@ import (
 )
 
 // soon is how long the operator may take for what needs no waiting.
-const soon = 30 * time.Second
+const soon = 90 * time.Second
 
 // world is a namespace of one test.
 type world struct {
