@@ -73,8 +73,11 @@ func isDamage(err error) bool {
 		}
 	}
 	text := err.Error()
-	return strings.Contains(text, "message authentication failed") || strings.Contains(text, "invalid checksum") || strings.Contains(text, "unable to decrypt content")
+	return slices.ContainsFunc(damageWords, func(words string) bool { return strings.Contains(text, words) })
 }
+
+// damageWords are what the library says, in errors of no type, of what it read and cannot decrypt.
+var damageWords = []string{"message authentication failed", "invalid checksum", "unable to decrypt content", "error decrypting BLOB", "ciphertext too short"}
 
 // storeKind is the kind of an error of the store itself; empty when it is none.
 func storeKind(err error) string {

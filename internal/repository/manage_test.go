@@ -162,20 +162,24 @@ type flickering struct {
 }
 
 func (f flickering) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
-	if id == f.id {
-		if *f.asked++; *f.asked == 1 {
-			out.Reset()
-			_, err := out.Write(make([]byte, 10))
-			return err
-		}
+	if id != f.id {
+		return f.Storage.GetBlob(ctx, id, offset, length, out)
 	}
-	return f.Storage.GetBlob(ctx, id, offset, length, out)
+	var right buffer
+	err := f.Storage.GetBlob(ctx, id, offset, length, &right)
+	if *f.asked++; *f.asked == 1 {
+		clear(right.Bytes())
+	}
+	out.Reset()
+	_, writing := out.Write(right.Bytes())
+	return errors.Join(err, writing)
 }
 
 func TestWhatIsReadTheSecondTimeIsNotDamaged(t *testing.T) {
 	m, o := inMemory(t)
 	packs := twoSessions(t, m, o, firstVolume)
 	asked := 0
+	o.Bulk = true // whatever else is held in memory, the store is asked twice
 	if v := verifyMemory(t, flickering{m, packs[0], &asked}, o, true); v.Damaged != 0 || v.Contents != 0 || v.Healing || asked < 2 {
 		t.Errorf("%+v, asked %d times", v, asked)
 	}

@@ -192,7 +192,7 @@ func (r *opened) Close(ctx context.Context) error {
 // again opens a repository once more, over another view of its store, and without keeping anything that is read.
 func (r *opened) again(ctx context.Context, store blob.Storage) (*opened, error) {
 	o := r.options
-	o.uncached = true
+	o.uncached, o.Bulk = true, false
 	return openIn(ctx, shared{store}, o)
 }
 
@@ -238,7 +238,9 @@ func createIn(ctx context.Context, store blob.Storage, o Options, user string) (
 	if err != nil {
 		return nil, false, err
 	}
-	err = r.settle(ctx, o, user)
+	bound, stop := r.bound(ctx)
+	err = r.classify(r.settle(bound, o, user))
+	stop()
 	if id := o.Location.UniqueID; err == nil && id != "" && r.UniqueID() != id {
 		err = another()
 	}
