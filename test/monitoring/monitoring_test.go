@@ -35,20 +35,31 @@ func contacts() *api.BackupPolicy {
 	b := &api.BackupPolicy{}
 	b.Namespace, b.Name, b.CreationTimestamp = "mail", "contacts", metav1.NewTime(now.Add(-24*time.Hour))
 	b.Spec.Drill = &api.Drill{}
-	b.Spec.Objectives = &api.Objectives{RecoveryPoint: &metav1.Duration{Duration: time.Hour}, RecoveryTime: &metav1.Duration{Duration: time.Minute}}
+	b.Spec.Objectives = &api.Objectives{RecoveryPoint: &metav1.Duration{Duration: time.Hour}, RecoveryTime: &metav1.Duration{Duration: time.Minute}, CopyWithin: &metav1.Duration{Duration: time.Hour}}
+	b.Spec.Copies = []api.CopyTarget{{Name: "offsite", Repository: api.RepositoryReference{Name: "offsite"}}}
 	next := metav1.NewTime(now.Add(time.Hour))
 	b.Status = api.BackupPolicyStatus{
 		NextSlot:          &next,
 		LastRecoveryPoint: &api.PointSummary{PointInTime: now, CaptureTime: &metav1.Duration{Duration: 2 * time.Second}},
 		LastProof:         &api.ProofSummary{Level: api.LevelIntact, At: now, RecoveryTime: &metav1.Duration{Duration: 9 * time.Second}},
+		LastCopy:          &api.CopySummary{RecoveryPoint: "first", Repository: "offsite", PointInTime: now, Bytes: 5000, NewBytes: 70},
 		RecoveryPoints:    api.PointCounts{Complete: 3},
 		Volumes:           api.VolumeCounts{Selected: 2, Protected: 2},
 		Conditions: []metav1.Condition{
 			{Type: api.ConditionProtected, Status: metav1.ConditionTrue}, {Type: api.ConditionProven, Status: metav1.ConditionTrue},
+			{Type: api.ConditionIndependent, Status: metav1.ConditionTrue},
 		},
 		Findings: []api.Finding{{Kind: api.ReasonOrphanedSnapshot, Severity: api.SeverityLow, Since: now}},
 	}
 	return b
+}
+
+// offsite is the repository of its copies.
+func offsite() *api.Repository {
+	r := &api.Repository{}
+	r.Namespace, r.Name = "mail", "offsite"
+	r.Status = api.RepositoryStatus{UniqueID: "id", Copies: 3, Bytes: 1024}
+	return r
 }
 
 // operator serves the metrics that the operator's own collector makes of what an API server holds.
@@ -87,7 +98,7 @@ func TestFromTheMetricsToThePage(t *testing.T) {
 	if err := api.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	o := &operator{server: fake.NewClientBuilder().WithScheme(scheme).WithObjects(contacts()).Build()}
+	o := &operator{server: fake.NewClientBuilder().WithScheme(scheme).WithObjects(contacts(), offsite()).Build()}
 	o.handler = promhttp.HandlerFor(registry.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
 	o.working.Store(true)
 	metrics.Register(o.server)
