@@ -74,11 +74,12 @@ func CopyGotOn(before, after *api.RecoveryPoint) bool {
 	return !slices.EqualFunc(before.Status.Copies, after.Status.Copies, same) && equality.Semantic.DeepEqual(without(before), without(after))
 }
 
-// Conditions are those of the point with Copied as it is now.
+// Conditions are those of the point with Copied as it is now. It speaks of the generation that the status speaks of: whoever
+// judges the rest of the point raises that.
 func (p *CopyPlan) Conditions(o CopyObserved, now time.Time) []metav1.Condition {
 	out := slices.DeleteFunc(slices.Clone(o.Point.Status.Conditions), func(c metav1.Condition) bool { return c.Type == api.ConditionCopied })
 	if p.Copied != nil {
-		out = append(out, conditions.State(o.Point.Status.Conditions, o.Point.Generation, now, *p.Copied)...)
+		out = append(out, conditions.State(o.Point.Status.Conditions, o.Point.Status.ObservedGeneration, now, *p.Copied)...)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Type < out[j].Type })
 	return out
