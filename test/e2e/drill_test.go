@@ -142,7 +142,7 @@ func TestDrillsThatDoNotPass(t *testing.T) {
 	s.claims(storageA, "contacts")
 	s.policy("sync", drilled())
 	s.fingerprinted("first", "sync")
-	second := func(c *api.Check) { c.Timeout = &metav1.Duration{Duration: 3 * time.Second} }
+	soon := func(c *api.Check) { c.Timeout = &metav1.Duration{Duration: 20 * time.Second} } // long enough for its pod to start on a busy machine
 	with := func(checks ...api.Check) api.RestoreDrillSpec {
 		spec := ofPolicy("sync")
 		spec.Checks = checks
@@ -157,7 +157,7 @@ func TestDrillsThatDoNotPass(t *testing.T) {
 		level   api.ProofLevel
 		reason  string
 	}{
-		{"hangs", with(check("hangs", api.LevelConsistent, "sleep 600", second)), api.VerdictFailed, api.LevelIntact, api.ReasonCheckTimedOut},
+		{"hangs", with(check("hangs", api.LevelConsistent, "sleep 600", soon)), api.VerdictFailed, api.LevelIntact, api.ReasonCheckTimedOut},
 		{"fails", with(check("fails", api.LevelConsistent, "exit 3")), api.VerdictFailed, api.LevelIntact, api.ReasonCheckFailed},
 		{"no-image", with(check("image", api.LevelConsistent, "true", func(c *api.Check) { c.Image = "lifeboat.test/there-is-none:1" })),
 			api.VerdictInconclusive, api.LevelIntact, api.ReasonImageUnavailable},
