@@ -8,8 +8,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,8 +28,12 @@ func (r *CopyReconciler) gather(ctx context.Context, p *api.RecoveryPoint, now t
 	if promised := o.Policy != nil && len(o.Policy.Spec.Copies) > 0; !promised && !plan.HasCopies(p) {
 		return o, nil
 	}
-	if o.NamespaceUID, o.NamespaceTerminating, err = r.namespace(ctx, p); err != nil {
+	ns, err := r.Read.namespace(ctx, r.Read.Cache, p.Namespace)
+	if err != nil {
 		return o, err
+	}
+	if o.NamespaceTerminating = ns == nil || !ns.DeletionTimestamp.IsZero(); ns != nil {
+		o.NamespaceUID = string(ns.UID)
 	}
 	if !p.DeletionTimestamp.IsZero() {
 		if o.Withdrawn, err = r.Read.withdrawn(ctx, "recoverypoints"); err != nil {
@@ -50,23 +52,6 @@ func (r *CopyReconciler) gather(ctx context.Context, p *api.RecoveryPoint, now t
 	return r.gatherRuns(ctx, o, now)
 }
 
-// namespace is the UID of a point's namespace, and whether it is being deleted.
-func (r *CopyReconciler) namespace(ctx context.Context, p *api.RecoveryPoint) (uid string, terminating bool, err error) {
-	if terminating, err = r.Read.terminating(ctx, r.Read.Cache, p.Namespace); err != nil {
-		return "", false, err
-	}
-	ns := &metav1.PartialObjectMetadata{}
-	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	err = r.Read.Cache.Get(ctx, client.ObjectKey{Name: p.Namespace}, ns)
-	if apierrors.IsNotFound(err) { // it may be too young for the cache, or gone
-		err = client.IgnoreNotFound(r.Read.Live.Get(ctx, client.ObjectKey{Name: p.Namespace}, ns))
-	}
-	if err != nil {
-		return "", false, fmt.Errorf("get namespace %s: %w", p.Namespace, err)
-	}
-	return string(ns.UID), terminating, nil
-}
-
 // siblings are the points of the same policy. There may be hundreds, and they are only read.
 func (r *CopyReconciler) siblings(ctx context.Context, p *api.RecoveryPoint) ([]*api.RecoveryPoint, error) {
 	var list api.RecoveryPointList
@@ -74,11 +59,7 @@ func (r *CopyReconciler) siblings(ctx context.Context, p *api.RecoveryPoint) ([]
 	if err := r.Read.Cache.List(ctx, &list, client.InNamespace(p.Namespace), of, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list recovery points: %w", err)
 	}
-	out := make([]*api.RecoveryPoint, len(list.Items))
-	for i := range list.Items {
-		out[i] = &list.Items[i]
-	}
-	return out, nil
+	return pointers(list.Items), nil
 }
 
 // count counts the copies of other points that are under way: those on record, and those that were begun since.

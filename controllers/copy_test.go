@@ -15,10 +15,8 @@ import (
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -40,15 +38,11 @@ var dockID = strings.Repeat("a", 64)
 // dock is a world with points of two volumes, and one repository that they are to be copied into.
 type dock struct {
 	*testing.T
+	blows
 	clock   *clocktesting.FakePassiveClock
 	client  *testkit.Client
 	lag     int // by how many writes the cache is behind
-	strike  int // the write that goes wrong; 0 for none
-	way     fault
-	writes  int
 	passes  int
-	struck  string
-	created map[string]int             // pods, by their names
 	holds   map[string]map[string]bool // by the UID of a point: the claims of which the repository holds a copy
 	slow    bool                       // copiers go on and on
 	printed string                     // by a copier
@@ -60,7 +54,7 @@ type dock struct {
 
 func newDock(t *testing.T, points, strike int, way fault) *dock {
 	t.Helper()
-	w := &dock{T: t, clock: clocktesting.NewFakePassiveClock(noon), strike: strike, way: way, created: map[string]int{}, holds: map[string]map[string]bool{}}
+	w := &dock{T: t, clock: clocktesting.NewFakePassiveClock(noon), blows: newBlows(strike, way), holds: map[string]map[string]bool{}}
 	a := testkit.NewAPI(Scheme(), w.clock)
 	if err := Index(t.Context(), a); err != nil {
 		t.Fatal(err)
@@ -125,46 +119,10 @@ func (w *dock) behind() int {
 	return w.lag
 }
 
-func (w *dock) call(c testkit.Call, do func() error) error {
-	if !c.Verb.Writes() {
-		return do()
-	}
-	if w.writes++; w.writes != w.strike {
-		return w.counted(c, do())
-	}
-	w.struck = c.String()
-	switch w.way {
-	case crashBefore:
-		return errCrash
-	case conflict:
-		return apierrors.NewConflict(schema.GroupResource{Resource: "x"}, c.Key.Name, errCrash)
-	case crashAfter:
-	}
-	if err := w.counted(c, do()); err != nil {
-		return err
-	}
-	return errCrash
-}
-
-func (w *dock) counted(c testkit.Call, err error) error {
-	if c.Verb == testkit.Create && c.Kind == "Pod" && err == nil {
-		w.created[c.Key.Name]++
-	}
-	return err
-}
-
 // Tail is what a copier printed.
 func (w *dock) Tail(context.Context, string, string, int64) ([]byte, error) {
 	w.looks++
 	return []byte(w.printed), nil
-}
-
-// quietly does what is not the operator's.
-func (w *dock) quietly(do func()) {
-	strike, writes := w.strike, w.writes
-	w.strike = 0
-	do()
-	w.strike, w.writes = strike, writes
 }
 
 // until looks at all points for a time, and has the cluster go on in between.

@@ -193,11 +193,7 @@ func (r *Reader) drills(ctx context.Context, namespace, policy string) ([]*api.R
 	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{indexDrillPolicy: policy}); err != nil {
 		return nil, fmt.Errorf("list drills: %w", err)
 	}
-	out := make([]*api.RestoreDrill, len(list.Items))
-	for i := range list.Items {
-		out[i] = &list.Items[i]
-	}
-	return out, nil
+	return pointers(list.Items), nil
 }
 
 // policy is a policy by name; nil when there is none.

@@ -184,29 +184,54 @@ func (r *Reader) points(ctx context.Context, namespace, policy string) ([]*api.R
 	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{indexPointPolicy: policy}); err != nil {
 		return nil, fmt.Errorf("list recovery points: %w", err)
 	}
-	out := make([]*api.RecoveryPoint, len(list.Items))
-	for i := range list.Items {
-		out[i] = &list.Items[i]
-	}
-	return out, nil
+	return pointers(list.Items), nil
 }
 
 // terminating says whether a namespace is being deleted.
 func (r *Reader) terminating(ctx context.Context, from client.Reader, namespace string) (bool, error) {
-	ns := &metav1.PartialObjectMetadata{}
-	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	err := from.Get(ctx, client.ObjectKey{Name: namespace}, ns)
+	ns, err := r.namespace(ctx, from, namespace)
+	return err == nil && (ns == nil || !ns.DeletionTimestamp.IsZero()), err
+}
+
+// namespace is a namespace without its spec and status; nil when there is none.
+func (r *Reader) namespace(ctx context.Context, from client.Reader, name string) (*metav1.PartialObjectMetadata, error) {
+	ns := namespaceOnly()
+	err := from.Get(ctx, client.ObjectKey{Name: name}, ns)
 	if apierrors.IsNotFound(err) && from != r.Live {
 		// One that was made a moment ago may not be in the cache yet, and no event of it would have its policies looked at again.
-		err = r.Live.Get(ctx, client.ObjectKey{Name: namespace}, ns)
+		err = r.Live.Get(ctx, client.ObjectKey{Name: name}, ns)
 	}
 	if apierrors.IsNotFound(err) {
-		return true, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("get namespace %s: %w", namespace, err)
+		return nil, fmt.Errorf("get namespace %s: %w", name, err)
 	}
-	return !ns.DeletionTimestamp.IsZero(), nil
+	return ns, nil
+}
+
+// annotations are those of a namespace, by which whoever may edit it allows things; none when there is no such namespace.
+func (r *Reader) annotations(ctx context.Context, namespace string) (map[string]string, error) {
+	ns := namespaceOnly()
+	if err := r.Cache.Get(ctx, client.ObjectKey{Name: namespace}, ns); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return ns.Annotations, nil
+}
+
+func namespaceOnly() *metav1.PartialObjectMetadata {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return ns
+}
+
+// pointers point at the items of a list, which is not copied.
+func pointers[T any](items []T) []*T {
+	out := make([]*T, len(items))
+	for i := range items {
+		out[i] = &items[i]
+	}
+	return out
 }
 
 // withdrawn says whether the definition of one of our kinds is being deleted, and its objects with it. That is an

@@ -8,13 +8,11 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
-	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
 
 func repositoryRun(r *api.Repository) objects.Run {
@@ -63,13 +61,7 @@ func (r *Reader) failureDomain(ctx context.Context, repository *api.Repository) 
 
 // taskPod is a pod that does something for a repository's own sake, in the words of a plan.
 func taskPod(p *corev1.Pod) plan.TaskPod {
-	out := plan.TaskPod{BroughtPod: broughtPod(p), Scheduled: scheduled(p)}
-	for _, s := range p.Status.ContainerStatuses {
-		if t := s.State.Terminated; t != nil {
-			out.Done = taskDone(t.Message)
-		}
-	}
-	return out
+	return plan.TaskPod{BroughtPod: broughtPod(p), Scheduled: scheduled(p)}
 }
 
 // scheduled is since when a node has a pod; zero while none does.
@@ -82,36 +74,13 @@ func scheduled(p *corev1.Pod) time.Time {
 	return time.Time{}
 }
 
-// taskDone is what a pod told of a repository; nil when it told nothing that can be understood.
-func taskDone(message string) *plan.TaskDone {
-	d, err := result.DecodeDone([]byte(message))
-	if err != nil {
-		return nil
-	}
-	out := &plan.TaskDone{UniqueID: d.UniqueID, Reason: d.Reason, Error: d.Error}
-	if f := d.Probe; f != nil {
-		out.Probe = &plan.ProbeDone{Copies: f.Copies, Bytes: f.Bytes, Skew: f.Skew, Locked: f.Locked, LockError: f.LockError}
-	}
-	if f := d.Verify; f != nil {
-		out.Verify = &plan.VerifyDone{Bytes: f.Bytes, Contents: f.Contents, Damaged: f.Damaged, Healing: f.Healing}
-	}
-	if f := d.Maintain; f != nil {
-		out.Freed = f.Freed
-	}
-	return out
-}
-
 // allowed is what whoever may edit the namespace allows its repositories.
 func (r *Reader) allowed(ctx context.Context, namespace string) (plan.Allowed, error) {
-	ns := &metav1.PartialObjectMetadata{}
-	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := r.Cache.Get(ctx, client.ObjectKey{Name: namespace}, ns); err != nil {
-		return plan.Allowed{}, client.IgnoreNotFound(err)
-	}
+	said, err := r.annotations(ctx, namespace)
 	return plan.Allowed{
-		WorkloadIdentity: ns.Annotations[api.AnnotationAllowWorkloadIdentity] == "true",
-		Insecure:         ns.Annotations[api.AnnotationAllowInsecure] == "true",
-	}, nil
+		WorkloadIdentity: said[api.AnnotationAllowWorkloadIdentity] == "true",
+		Insecure:         said[api.AnnotationAllowInsecure] == "true",
+	}, err
 }
 
 // allPoints are the recovery points of a namespace, read live: those that were made a moment ago count.
@@ -120,9 +89,5 @@ func (r *Reader) allPoints(ctx context.Context, namespace string) ([]*api.Recove
 	if err := r.Live.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list recovery points: %w", err)
 	}
-	out := make([]*api.RecoveryPoint, len(list.Items))
-	for i := range list.Items {
-		out[i] = &list.Items[i]
-	}
-	return out, nil
+	return pointers(list.Items), nil
 }

@@ -13,9 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,31 +31,16 @@ import (
 // harbour is a world with one repository, whose pods end well and whose store holds two points of two volumes.
 type harbour struct {
 	*testing.T
+	blows
 	clock    *clocktesting.FakePassiveClock
 	client   *testkit.Client
 	lag      int // by how many writes the cache is behind
-	strike   int // the write that goes wrong; 0 for none
-	way      fault
-	writes   int
-	struck   string
-	created  map[string]int // pods, by their names
 	operator *RepositoryReconciler
 }
 
-// fault is a way in which a write goes wrong.
-type fault string
-
-const (
-	crashBefore fault = "crash before"
-	crashAfter  fault = "crash after"
-	conflict    fault = "conflict"
-)
-
-var errCrash = errors.New("the operator is gone")
-
 func newHarbour(t *testing.T, strike int, way fault, change func(*api.Repository)) *harbour {
 	t.Helper()
-	w := &harbour{T: t, clock: clocktesting.NewFakePassiveClock(noon), strike: strike, way: way, created: map[string]int{}}
+	w := &harbour{T: t, clock: clocktesting.NewFakePassiveClock(noon), blows: newBlows(strike, way)}
 	a := testkit.NewAPI(Scheme(), w.clock)
 	r := &api.Repository{ObjectMeta: metav1.ObjectMeta{Namespace: testkit.Namespace, Name: "offsite", UID: "repository-1", Generation: 1, CreationTimestamp: metav1.NewTime(noon)},
 		Spec: api.RepositorySpec{Filesystem: &api.FilesystemLocation{Claim: "store"}}}
@@ -65,37 +48,11 @@ func newHarbour(t *testing.T, strike int, way fault, change func(*api.Repository
 	if err := a.Seed(testkit.NamespaceObject(), r); err != nil {
 		t.Fatal(err)
 	}
-	w.client = a.Client(func(c testkit.Call, do func() error) error {
-		if !c.Verb.Writes() {
-			return do()
-		}
-		if w.writes++; w.writes != w.strike {
-			return w.counted(c, do())
-		}
-		w.struck = c.String()
-		switch w.way {
-		case crashBefore:
-			return errCrash
-		case conflict:
-			return apierrors.NewConflict(schema.GroupResource{Resource: "x"}, c.Key.Name, errCrash)
-		case crashAfter:
-		}
-		if err := w.counted(c, do()); err != nil {
-			return err
-		}
-		return errCrash
-	})
+	w.client = a.Client(w.call)
 	lagging := w.client.Lagging(func() int { return w.lag })
 	w.operator = &RepositoryReconciler{Read: &Reader{Cache: lagging, Live: w.client}, Write: &apply.Writer{Client: w.client, Live: w.client, Lanes: apply.NewLanes(1)},
 		Tell: Teller{events.NewFakeRecorder(1000)}, Clock: w.clock, Mover: objects.Mover{Image: "mover"}, Logs: w}
 	return w
-}
-
-func (w *harbour) counted(c testkit.Call, err error) error {
-	if c.Verb == testkit.Create && c.Kind == "Pod" && err == nil {
-		w.created[c.Key.Name]++
-	}
-	return err
 }
 
 // Read is the log of a pod with a catalogue.
@@ -122,17 +79,14 @@ func (w *harbour) until(end time.Duration) {
 		if _, err := w.operator.Reconcile(w.Context(), reconcile.Request{NamespacedName: key}); err != nil && !errors.Is(err, errCrash) {
 			w.Fatal(err)
 		}
-		w.endPods()
+		w.quietly(w.endPods) // nodes are not what is tested
 		w.clock.SetTime(w.clock.Now().Add(2 * time.Second))
 	}
 }
 
+// endPods has all pods end well.
 func (w *harbour) endPods() {
 	w.Helper()
-	strike := w.strike
-	w.strike = 0 // nodes are not what is tested
-	writes := w.writes
-	defer func() { w.strike, w.writes = strike, writes }()
 	var pods corev1.PodList
 	if err := w.client.List(w.Context(), &pods); err != nil {
 		w.Fatal(err)
@@ -251,19 +205,19 @@ func TestTaskPods(t *testing.T) {
 	q := taskPod(aPod(corev1.PodSucceeded, ended(string(told)), func(p *corev1.Pod) {
 		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon)}}
 	}))
-	if d := q.Done; d == nil || d.UniqueID != "x" || d.Probe.Copies != 1 || d.Probe.Bytes != 2 || d.Probe.Skew != time.Second || *d.Probe.Locked || d.Probe.LockError != "no" || !q.Scheduled.Equal(noon) {
+	if d := q.Told; d == nil || d.UniqueID != "x" || d.Probe.Copies != 1 || d.Probe.Bytes != 2 || d.Probe.Skew != time.Second || *d.Probe.Locked || d.Probe.LockError != "no" || !q.Scheduled.Equal(noon) {
 		t.Errorf("it is %+v", q)
 	}
 	for _, message := range []string{"", "panic", `{"unknown": 1}`, string(told) + "{}"} {
-		if q := taskPod(aPod(corev1.PodSucceeded, ended(message))); q.Done != nil || !q.Scheduled.IsZero() {
-			t.Errorf("%q is understood: %+v", message, q.Done)
+		if q := taskPod(aPod(corev1.PodSucceeded, ended(message))); q.Told != nil || !q.Scheduled.IsZero() {
+			t.Errorf("%q is understood: %+v", message, q.Told)
 		}
 	}
-	damage := taskDone(`{"seconds": 1, "verify": {"copies": 1, "bytes": 2, "contents": 3, "damaged": 4, "healing": true}}`)
+	damage := repositoryResult(`{"seconds": 1, "verify": {"copies": 1, "bytes": 2, "contents": 3, "damaged": 4, "healing": true}}`)
 	if v := damage.Verify; v.Bytes != 2 || v.Contents != 3 || v.Damaged != 4 || !v.Healing {
 		t.Errorf("it is %+v", v)
 	}
-	if d := taskDone(`{"seconds": 1, "maintain": {"freed": 5}}`); d.Freed != 5 {
+	if d := repositoryResult(`{"seconds": 1, "maintain": {"freed": 5}}`); d.Freed != 5 {
 		t.Errorf("it is %+v", d)
 	}
 }

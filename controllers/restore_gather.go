@@ -78,15 +78,7 @@ func (r *RestoreReconciler) points(ctx context.Context, x *api.Restore) ([]*api.
 	case x.Spec.RecoveryPoint != nil:
 		name = x.Spec.RecoveryPoint.Name
 	default:
-		var list api.RecoveryPointList
-		if err := r.Read.Live.List(ctx, &list, client.InNamespace(x.Namespace)); err != nil {
-			return nil, fmt.Errorf("list recovery points: %w", err)
-		}
-		out := make([]*api.RecoveryPoint, len(list.Items))
-		for i := range list.Items {
-			out[i] = &list.Items[i]
-		}
-		return out, nil
+		return r.Read.allPoints(ctx, x.Namespace)
 	}
 	p, err := r.point(ctx, x.Namespace, name)
 	if p == nil || err != nil {
@@ -179,11 +171,7 @@ func (r *Reader) restores(ctx context.Context, namespace string) ([]*api.Restore
 	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list restores: %w", err)
 	}
-	out := make([]*api.Restore, len(list.Items))
-	for i := range list.Items {
-		out[i] = &list.Items[i]
-	}
-	return out, nil
+	return pointers(list.Items), nil
 }
 
 // users are the pods of a namespace that use each claim, read live. One that has ended uses nothing, and yet Kubernetes lets

@@ -15,7 +15,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -153,12 +152,8 @@ func (r *Reader) storageClasses(ctx context.Context) (provisioners map[string]st
 
 // privileged says whether whoever may edit the namespace lets readers read every file in it.
 func (r *Reader) privileged(ctx context.Context, namespace string) (bool, error) {
-	ns := &metav1.PartialObjectMetadata{}
-	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := r.Cache.Get(ctx, client.ObjectKey{Name: namespace}, ns); err != nil {
-		return false, client.IgnoreNotFound(err)
-	}
-	return ns.Annotations[api.AnnotationPrivilegedMovers] == "true", nil
+	said, err := r.annotations(ctx, namespace)
+	return said[api.AnnotationPrivilegedMovers] == "true", err
 }
 
 // broughtPod is a pod in the words of a plan.
@@ -284,6 +279,15 @@ func repositoryResult(message string) *plan.RepositoryResult {
 	}
 	if w := d.Restore; w != nil {
 		out.Written = &plan.WriteResult{Files: w.Files, Bytes: w.Bytes, Lost: w.Lost}
+	}
+	if f := d.Probe; f != nil {
+		out.Probe = &plan.ProbeDone{Copies: f.Copies, Bytes: f.Bytes, Skew: f.Skew, Locked: f.Locked, LockError: f.LockError}
+	}
+	if f := d.Verify; f != nil {
+		out.Verify = &plan.VerifyDone{Bytes: f.Bytes, Contents: f.Contents, Damaged: f.Damaged, Healing: f.Healing}
+	}
+	if f := d.Maintain; f != nil {
+		out.Freed = f.Freed
 	}
 	return out
 }

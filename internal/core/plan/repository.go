@@ -51,33 +51,7 @@ type RepositoryObserved struct {
 // TaskPod is a pod that does something for a repository's own sake.
 type TaskPod struct {
 	BroughtPod
-	Done      *TaskDone // what it told in the end; nil when it told nothing that can be understood
 	Scheduled time.Time // since when a node has it; zero while none does
-}
-
-// TaskDone is what a pod told of a repository.
-type TaskDone struct {
-	UniqueID      string
-	Reason, Error string // why it failed; empty when all went well
-	Probe         *ProbeDone
-	Verify        *VerifyDone
-	Freed         int64
-}
-
-// ProbeDone is what was found in a repository.
-type ProbeDone struct {
-	Copies, Bytes int64
-	Skew          time.Duration
-	Locked        *bool // whether the bucket refused to delete; nil when that was not tried
-	LockError     string
-}
-
-// VerifyDone is what reading back found.
-type VerifyDone struct {
-	Bytes    int64
-	Contents int64 // that cannot be read
-	Damaged  int64 // copies that need one of them
-	Healing  bool
 }
 
 // RepositoryPlan is what is to be done next for a repository. Its status is written before its pods are created.

@@ -18,12 +18,6 @@ import (
 // sayAfter is for how long a pod may wait before it is said what for: most pods wait for a moment.
 const sayAfter = time.Minute
 
-// repositoryFailures are the words that a pod may give for why it failed. Any other is none of ours.
-var repositoryFailures = []string{
-	api.ReasonRepositoryUnreachable, api.ReasonCredentialsRefused, api.ReasonPasswordWrong, api.ReasonRepositoryMissing,
-	api.ReasonRepositoryExists, api.ReasonRepositoryIDMismatch, api.ReasonRepositoryFull, api.ReasonCopyCorrupt, api.ReasonClockSkew,
-}
-
 // judge says how far the run of a task is, and records how it ended.
 func (p *RepositoryPlan) judge(o RepositoryObserved, t RepositoryTask, now time.Time) {
 	run := *p.runOf(t)
@@ -112,29 +106,29 @@ func missedDeadline(t RepositoryTask, o RepositoryObserved, pod *TaskPod, now ti
 // record writes down how a run ended.
 func (p *RepositoryPlan) record(o RepositoryObserved, t RepositoryTask, pod TaskPod, now time.Time) {
 	if bad := p.failure(o, pod); bad != nil {
-		if t == TaskVerify && pod.Done != nil && pod.Done.Verify != nil {
-			p.damaged(*pod.Done.Verify, now)
+		if t == TaskVerify && pod.Told != nil && pod.Told.Verify != nil {
+			p.damaged(*pod.Told.Verify, now)
 		}
 		p.end(t, *bad, now)
 		return
 	}
 	switch t {
 	case TaskProbe:
-		p.probed(o, *pod.Done, now)
+		p.probed(o, *pod.Told, now)
 	case TaskImport:
 		p.Import = pod.Name // the run ends once all was imported that its log lists
 		p.wakeAt(now.Add(waitAgain))
 	case TaskMaintain:
-		p.well(t, pod.Done.Freed, now)
+		p.well(t, pod.Told.Freed, now)
 	case TaskVerify:
-		p.verified(*pod.Done, now)
+		p.verified(*pod.Told, now)
 	}
 }
 
 // failure says why a pod that ended brought nothing; nil when all went well. A pod that tells of another repository than the
 // one that is meant has done nothing for this one, whatever it says.
 func (p *RepositoryPlan) failure(o RepositoryObserved, pod TaskPod) *Problem {
-	d := pod.Done
+	d := pod.Told
 	meant := cmp.Or(p.status.UniqueID, o.Repository.Spec.UniqueID)
 	switch {
 	case d == nil && pod.Phase == PodLost:
@@ -154,7 +148,7 @@ func (p *RepositoryPlan) failure(o RepositoryObserved, pod TaskPod) *Problem {
 }
 
 // probed records a repository that could be opened, and pins it the first time.
-func (p *RepositoryPlan) probed(o RepositoryObserved, d TaskDone, now time.Time) {
+func (p *RepositoryPlan) probed(o RepositoryObserved, d RepositoryResult, now time.Time) {
 	if d.Probe == nil {
 		p.end(TaskProbe, Problem{api.ReasonMoverFailed, "the pod did not tell what it found"}, now)
 		return
@@ -178,7 +172,7 @@ func immutable(locked bool, why string) *metav1.Condition {
 }
 
 // verified records that all that the repository holds was read back. What was read first is as old as the run's start.
-func (p *RepositoryPlan) verified(d TaskDone, now time.Time) {
+func (p *RepositoryPlan) verified(d RepositoryResult, now time.Time) {
 	switch {
 	case d.Verify == nil:
 		p.end(TaskVerify, Problem{api.ReasonMoverFailed, "the pod did not tell what it found"}, now)

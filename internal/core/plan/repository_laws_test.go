@@ -123,19 +123,19 @@ func taskGoesOn(q TaskPod, o order.Order, way string) TaskPod {
 	case "runs":
 		q.Phase = PodRunning
 	case "ends well":
-		q.Phase, q.Done = PodSucceeded, &d
+		q.Phase, q.Told = PodSucceeded, &d
 	case "fails":
-		q.Phase, q.Done = PodFailed, &TaskDone{Reason: api.ReasonRepositoryUnreachable, Error: "no answer"}
+		q.Phase, q.Told = PodFailed, &RepositoryResult{Reason: api.ReasonRepositoryUnreachable, Error: "no answer"}
 	case "is lost":
 		q.Phase = PodLost
 	case "is another":
 		d.UniqueID = otherID
-		q.Phase, q.Done = PodSucceeded, &d
+		q.Phase, q.Told = PodSucceeded, &d
 	case "is damaged":
 		if d.Verify != nil {
 			d.Verify.Contents, d.Verify.Damaged = 1, 1
 		}
-		q.Phase, q.Done = PodSucceeded, &d
+		q.Phase, q.Told = PodSucceeded, &d
 	case "tells nothing":
 		q.Phase = PodSucceeded
 	case "goes":
@@ -246,7 +246,7 @@ var repositoryLaws = []repositoryLaw{
 		}
 		if !last.Equal(l.before.LastVerified) {
 			good := slices.ContainsFunc(l.seen.Pods, func(q TaskPod) bool {
-				return q.Done != nil && q.Done.Verify != nil && q.Done.Verify.Contents+q.Done.Verify.Damaged == 0 && q.Done.UniqueID == l.before.UniqueID && q.Phase == PodSucceeded
+				return q.Told != nil && q.Told.Verify != nil && q.Told.Verify.Contents+q.Told.Verify.Damaged == 0 && q.Told.UniqueID == l.before.UniqueID && q.Phase == PodSucceeded
 			})
 			if !good || !last.Equal(&l.before.Verification.StartedAt) {
 				return fmt.Errorf("verified at %v, by %v", last, l.seen.Pods)
@@ -258,7 +258,7 @@ var repositoryLaws = []repositoryLaw{
 		p := RepositoryPlan{status: l.before}
 		if run := *p.runOf(TaskProbe); underWay(run) && !underWay(l.after.Probe) && l.after.Probe.FinishedAt != nil {
 			pod := l.seen.pod(TaskProbe, run)
-			well := !forbidden(l) && pod != nil && pod.Phase == PodSucceeded && pod.Done != nil && pod.Done.UniqueID != "" && pod.Done.UniqueID == l.after.UniqueID
+			well := !forbidden(l) && pod != nil && pod.Phase == PodSucceeded && pod.Told != nil && pod.Told.UniqueID != "" && pod.Told.UniqueID == l.after.UniqueID
 			if (l.after.UnreachableSince == nil) != well {
 				return fmt.Errorf("the pod is %+v, and it is unreachable since %v", pod, l.after.UnreachableSince)
 			}
@@ -330,17 +330,17 @@ func repositoryFaults() map[string]keeper {
 			return ForRepository(seen, at)
 		},
 		"damage is overlooked": reads(func(q *TaskPod) {
-			if q.Done != nil && q.Done.Verify != nil {
-				d := *q.Done
+			if q.Told != nil && q.Told.Verify != nil {
+				d := *q.Told
 				d.Verify = &VerifyDone{}
-				q.Done = &d
+				q.Told = &d
 			}
 		}),
 		"whatever was opened is the one": reads(func(q *TaskPod) {
-			if q.Done != nil && q.Done.UniqueID != "" {
-				d := *q.Done
+			if q.Told != nil && q.Told.UniqueID != "" {
+				d := *q.Told
 				d.UniqueID = theID
-				q.Done = &d
+				q.Told = &d
 			}
 		}),
 		"old proofs count for ever": change(func(p *RepositoryPlan, o RepositoryObserved, at time.Time) {
@@ -358,8 +358,8 @@ func repositoryFaults() map[string]keeper {
 
 func takeOver(p *RepositoryPlan, o RepositoryObserved) {
 	for _, q := range o.Pods {
-		if q.Done != nil && q.Done.UniqueID != "" {
-			p.status.UniqueID = q.Done.UniqueID
+		if q.Told != nil && q.Told.UniqueID != "" {
+			p.status.UniqueID = q.Told.UniqueID
 		}
 	}
 }

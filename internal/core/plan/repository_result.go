@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
@@ -18,6 +19,25 @@ type RepositoryResult struct {
 	Reason, Error string // what went wrong; empty when all went well
 	Copied        *CopyResult
 	Written       *WriteResult
+	Probe         *ProbeDone
+	Verify        *VerifyDone
+	Freed         int64 // bytes
+}
+
+// ProbeDone is what was found in a repository.
+type ProbeDone struct {
+	Copies, Bytes int64
+	Skew          time.Duration
+	Locked        *bool // whether the bucket refused to delete; nil when that was not tried
+	LockError     string
+}
+
+// VerifyDone is what reading back found.
+type VerifyDone struct {
+	Bytes    int64
+	Contents int64 // that cannot be read
+	Damaged  int64 // copies that need one of them
+	Healing  bool
 }
 
 // WriteResult is a volume that a copy was written into.
@@ -37,12 +57,16 @@ type CopyResult struct {
 // interrupted is what a pod tells that was asked to end. It failed of nothing.
 const interrupted = "Interrupted"
 
-// knownFailures are what a pod that speaks to a repository can tell. What it tells beside them is not understood.
-var knownFailures = []string{
+// repositoryFailures are what a pod can tell of a repository.
+var repositoryFailures = []string{
 	api.ReasonRepositoryUnreachable, api.ReasonCredentialsRefused, api.ReasonPasswordWrong, api.ReasonRepositoryMissing,
 	api.ReasonRepositoryExists, api.ReasonRepositoryIDMismatch, api.ReasonRepositoryFull, api.ReasonCopyCorrupt, api.ReasonClockSkew,
-	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
 }
+
+// knownFailures are what a pod can tell that has a volume as well. What it tells beside them is not understood.
+var knownFailures = slices.Concat(repositoryFailures, []string{
+	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
+})
 
 // problem is what went wrong, in a word that people find a runbook for; nil when all went well in the repository that was meant.
 func (r RepositoryResult) problem(id string) *Problem {

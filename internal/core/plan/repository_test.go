@@ -41,9 +41,9 @@ type shore struct {
 	o       RepositoryObserved
 	now     time.Time
 	decide  func(RepositoryObserved, time.Time) RepositoryPlan
-	made    bool                               // the Secret is there
-	answers func(order.Order) (TaskDone, bool) // how a pod ends; false while it runs
-	asked   []string                           // the pods that were ever made: when, and for what
+	made    bool                                       // the Secret is there
+	answers func(order.Order) (RepositoryResult, bool) // how a pod ends; false while it runs
+	asked   []string                                   // the pods that were ever made: when, and for what
 	orders  []order.Order
 	by      map[string]order.Order // of the pods that are there
 	told    []string
@@ -55,8 +55,8 @@ func ashore(t testing.TB, mods ...func(*api.Repository)) *shore {
 }
 
 // allWell is a store in which nothing goes wrong.
-func allWell(o order.Order) (TaskDone, bool) {
-	d := TaskDone{UniqueID: theID}
+func allWell(o order.Order) (RepositoryResult, bool) {
+	d := RepositoryResult{UniqueID: theID}
 	switch {
 	case o.Probe != nil:
 		d.Probe = &ProbeDone{Copies: 3, Bytes: 100, Skew: 1400 * time.Millisecond}
@@ -72,10 +72,10 @@ func allWell(o order.Order) (TaskDone, bool) {
 }
 
 // failing is a store in which orders of a sort fail.
-func failing(reason string, which func(order.Order) bool) func(order.Order) (TaskDone, bool) {
-	return func(o order.Order) (TaskDone, bool) {
+func failing(reason string, which func(order.Order) bool) func(order.Order) (RepositoryResult, bool) {
+	return func(o order.Order) (RepositoryResult, bool) {
 		if which(o) {
-			return TaskDone{Reason: reason, Error: "it went wrong"}, true
+			return RepositoryResult{Reason: reason, Error: "it went wrong"}, true
 		}
 		return allWell(o)
 	}
@@ -124,7 +124,7 @@ func (s *shore) work() {
 			continue
 		}
 		if d, ended := s.answers(o); ended {
-			q.Phase, q.Done = PodSucceeded, &d
+			q.Phase, q.Told = PodSucceeded, &d
 			if d.Reason != "" {
 				q.Phase = PodFailed
 			}
@@ -378,7 +378,7 @@ func TestUnreachableSinceStays(t *testing.T) {
 }
 
 func TestAnotherRepositoryIsRefused(t *testing.T) {
-	another := func(o order.Order) (TaskDone, bool) {
+	another := func(o order.Order) (RepositoryResult, bool) {
 		d, ended := allWell(o)
 		d.UniqueID = otherID
 		return d, ended
@@ -410,9 +410,9 @@ func TestMoverTellsNothing(t *testing.T) {
 		"lost":                {TaskPod{BroughtPod: BroughtPod{Phase: PodLost}}, api.ReasonPodLost},
 		"failed":              {TaskPod{BroughtPod: BroughtPod{Phase: PodFailed, ExitCode: 2}}, api.ReasonMoverFailed},
 		"told nothing":        {TaskPod{BroughtPod: BroughtPod{Phase: PodSucceeded}}, api.ReasonMoverFailed},
-		"no ID":               {TaskPod{BroughtPod: BroughtPod{Phase: PodSucceeded}, Done: &TaskDone{Probe: &ProbeDone{}}}, api.ReasonMoverFailed},
-		"no finding":          {TaskPod{BroughtPod: BroughtPod{Phase: PodSucceeded}, Done: &TaskDone{UniqueID: theID}}, api.ReasonMoverFailed},
-		"a reason of its own": {TaskPod{BroughtPod: BroughtPod{Phase: PodFailed}, Done: &TaskDone{Reason: "<script>"}}, api.ReasonMoverFailed},
+		"no ID":               {TaskPod{BroughtPod: BroughtPod{Phase: PodSucceeded, Told: &RepositoryResult{Probe: &ProbeDone{}}}}, api.ReasonMoverFailed},
+		"no finding":          {TaskPod{BroughtPod: BroughtPod{Phase: PodSucceeded, Told: &RepositoryResult{UniqueID: theID}}}, api.ReasonMoverFailed},
+		"a reason of its own": {TaskPod{BroughtPod: BroughtPod{Phase: PodFailed, Told: &RepositoryResult{Reason: "<script>"}}}, api.ReasonMoverFailed},
 		"has no image":        {TaskPod{BroughtPod: BroughtPod{Phase: PodPending, Waits: &Problem{api.ReasonImageUnavailable, "no image"}}}, api.ReasonImageUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -432,7 +432,7 @@ func TestMoverTellsNothing(t *testing.T) {
 }
 
 func TestPodWaits(t *testing.T) {
-	never := func(order.Order) (TaskDone, bool) { return TaskDone{}, false }
+	never := func(order.Order) (RepositoryResult, bool) { return RepositoryResult{}, false }
 	s := ashore(t)
 	s.answers = never
 	s.until(noon.Add(50 * time.Second))
@@ -499,7 +499,7 @@ func TestEditedRepositoryIsProbedAtOnce(t *testing.T) {
 		t.Errorf("probes: %d, then %d; observed is generation %d", n, s.count(TaskProbe), s.status().ObservedGeneration)
 	}
 	s.want(api.ConditionImmutable, "True LockEnforced")
-	s.answers = func(o order.Order) (TaskDone, bool) {
+	s.answers = func(o order.Order) (RepositoryResult, bool) {
 		d, ended := allWell(o)
 		if d.Probe != nil {
 			d.Probe.Locked, d.Probe.LockError = ptr.To(false), "no lock configuration"
@@ -519,9 +519,9 @@ func TestEditedRepositoryIsProbedAtOnce(t *testing.T) {
 func TestDamage(t *testing.T) {
 	s := ashore(t)
 	s.until(noon.Add(time.Hour))
-	s.answers = func(o order.Order) (TaskDone, bool) {
+	s.answers = func(o order.Order) (RepositoryResult, bool) {
 		if o.Verify != nil {
-			return TaskDone{UniqueID: theID, Reason: api.ReasonCopyCorrupt, Error: "2 contents", Verify: &VerifyDone{Bytes: 80, Contents: 2, Damaged: 1, Healing: o.Verify.Heal}}, true
+			return RepositoryResult{UniqueID: theID, Reason: api.ReasonCopyCorrupt, Error: "2 contents", Verify: &VerifyDone{Bytes: 80, Contents: 2, Damaged: 1, Healing: o.Verify.Heal}}, true
 		}
 		return allWell(o)
 	}
@@ -617,7 +617,7 @@ func TestRepositoryGoes(t *testing.T) {
 		"namespace": func(o *RepositoryObserved) { o.NamespaceTerminating = true },
 	} {
 		s := ashore(t)
-		s.answers = func(order.Order) (TaskDone, bool) { return TaskDone{}, false }
+		s.answers = func(order.Order) (RepositoryResult, bool) { return RepositoryResult{}, false }
 		s.until(noon.Add(30 * time.Second))
 		before := s.status()
 		mod(&s.o)
@@ -681,8 +681,8 @@ func TestLocations(t *testing.T) {
 func TestRepositoryStatusIsSmall(t *testing.T) {
 	s := ashore(t, func(r *api.Repository) { r.Spec.ObjectLock, r.Spec.Import = &api.ObjectLock{}, true })
 	long := strings.Repeat("x", 5000)
-	s.answers = func(order.Order) (TaskDone, bool) {
-		return TaskDone{Reason: api.ReasonRepositoryUnreachable, Error: long}, true
+	s.answers = func(order.Order) (RepositoryResult, bool) {
+		return RepositoryResult{Reason: api.ReasonRepositoryUnreachable, Error: long}, true
 	}
 	s.until(noon.Add(48 * time.Hour))
 	raw, err := json.Marshal(s.status())
