@@ -62,9 +62,10 @@ func (k *Checker) throwsAway(c Call) {
 	o := k.byUID(c.UID)
 	switch {
 	case o == nil:
+	case k.made[c.UID] && k.attemptOver(o):
 	case !k.made[c.UID] || o.GetLabels()[api.LabelRunUID] == "" || o.GetAnnotations()[api.AnnotationExpires] == "":
 		k.broken(14, "%s: it was not made to be thrown away", c)
-	case !k.runOver(o) && !k.attemptOver(o):
+	case !k.runOver(o):
 		k.broken(14, "%s: its run is under way", c)
 	}
 }

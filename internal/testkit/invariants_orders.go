@@ -57,13 +57,11 @@ func (k *Checker) followsOrder(c Call, p *corev1.Pod, does order.Order) {
 		k.broken(5, "%s: there is no such repository", c)
 		return
 	}
-	if id := r.Status.UniqueID; id != "" && does.Repository.UniqueID != id {
+	if id := r.Status.UniqueID; id != "" && does.Repository.UniqueID != id && does.Probe == nil {
 		k.broken(2, "%s: it may come to another repository than the one that is pinned", c)
 	}
 	others := k.movers(p, does.Repository)
 	switch {
-	case does.Probe != nil && does.Probe.Create && r.Status.UniqueID != "":
-		k.broken(5, "%s: the repository was made before", c)
 	case does.Copy != nil:
 		k.copiesOnce(c, p, does, others)
 	case does.Forget != nil:
@@ -77,7 +75,7 @@ func (k *Checker) followsOrder(c Call, p *corev1.Pod, does order.Order) {
 	}
 }
 
-// recordOf is the point of a UID, and its copies in a repository.
+// recordsOf is the point of a UID, and its copies in a repository.
 func (k *Checker) recordsOf(pointUID, id string) (p *api.RecoveryPoint, copies []api.CopyRecord) {
 	p, _ = k.byUID(types.UID(pointUID)).(*api.RecoveryPoint)
 	k.each(func(o client.Object) {
@@ -157,8 +155,8 @@ func volumeOf(p *corev1.Pod) string {
 // repositoryTrue is invariant 2 for repositories: one that is ready is the one that lies there, and damage is on record until all was read back.
 func (k *Checker) repositoryTrue(r *api.Repository) {
 	s := k.Stores[r.Spec.S3.Bucket]
-	if id := r.Status.UniqueID; id != "" && (s == nil || s.ID != id) {
-		k.broken(2, "repository %s is said to be %s, and another one lies there", r.Name, id)
+	if id := r.Status.UniqueID; id != "" && (s == nil || s.ID != id || s.Made > 1) {
+		k.broken(2, "repository %s is said to be %s, and another one lies there, or one was made anew in its place", r.Name, id)
 	}
 	if before, is := k.damage[r.UID]; is && before && r.Status.Damage == nil && (s == nil || s.Reported) {
 		k.broken(2, "the damage of repository %s is forgotten before all was read back", r.Name)

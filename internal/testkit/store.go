@@ -21,6 +21,7 @@ import (
 type Store struct {
 	ID      string // of the repository in it; empty while there is none
 	For     string // the UID of the Repository that it was made for
+	Made    int    // how often one was made
 	Records map[order.Volume]order.Record
 	Notes   map[string]string
 	// Bad are the contents, by digest, that cannot be read back. As in any store that keeps equal contents once, whoever
@@ -153,6 +154,7 @@ func (s *Store) do(o order.Order, held result.Volume, now clock.PassiveClock) re
 func (s *Store) open(o order.Order) result.Done {
 	switch {
 	case s.ID == "" && o.Probe != nil && o.Probe.Create:
+		s.Made++
 		s.ID, s.For = strings.TrimPrefix(digestOf("made for "+o.Probe.For), "sha256:"), o.Probe.For
 	case s.ID == "":
 		return result.Done{Reason: result.FailureMissing, Error: "there is no repository"}
