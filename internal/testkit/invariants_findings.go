@@ -68,7 +68,7 @@ var leavesUnknown = map[string][]string{
 	"points":    {api.ConditionProtected, api.ConditionProven, api.ConditionIndependent},
 	"drills":    {api.ConditionProven},
 	"copies":    {api.ConditionIndependent},
-	"stack":     {api.ConditionIndependent},
+	"stack":     {api.ConditionReady, api.ConditionIndependent},
 }
 
 // holdsEverything are the facts without which nothing expires; empty stands for all of them.
