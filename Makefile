@@ -153,9 +153,15 @@ uninstall: $(HELM) ## Remove Lifeboat. Definitions, policies, points and snapsho
 
 # ---------------------------------------------------------------- tests
 
+# How often the simulator had something go wrong: a line for each scenario, fault, and what it struck. It lies outside of the
+# checkout, or its being written would be taken for a change, and no result of a test would ever be kept.
+FAULT_RUNS := $(CACHE)/fault-runs.tsv
+
 .PHONY: test
 test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the tests against a real API server.
-	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) go test $(GOTESTFLAGS) ./...
+	@mkdir -p $(dir $(FAULT_RUNS))
+	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) LIFEBOAT_FAULT_RUNS=$(FAULT_RUNS) go test $(GOTESTFLAGS) ./...
+	@awk -F'\t' '{ runs += $$4; if (!seen[$$1]++) scenarios++ } END { printf "fault runs: %d in %d scenarios\n", runs, scenarios }' $(FAULT_RUNS)
 	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
 	@cd hack/dashboard && go test $(GOTESTFLAGS) ./...
 

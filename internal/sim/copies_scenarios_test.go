@@ -78,6 +78,9 @@ func keepingCopies(n int32) testkit.Mod[api.BackupPolicy] {
 	}
 }
 
+// someWrites has each other write spoiled, and some reads, in copies that take long. Each fault begins with another request.
+const someWrites = 16
+
 func suspended(b *api.BackupPolicy) { b.Spec.Suspend = true }
 
 func copyScenarios() []scenario {
@@ -119,7 +122,7 @@ func vaultScenarios() []scenario {
 		},
 		{
 			name: "verification finds damage, and the next copy heals it", policy: testkit.Policy(last(1), copiedTo("cellar")),
-			before: time.Hour + 58*time.Minute, window: 40 * time.Minute, sample: mostReads,
+			before: time.Hour + 58*time.Minute, window: 40 * time.Minute, sample: someWrites,
 			act: func(w *World) {
 				w.Machine.Stores["cellar"].Damage("data")
 				w.ask("cellar", api.AnnotationVerifyRequested)
@@ -187,7 +190,7 @@ func copyingScenarios() []scenario {
 	return []scenario{
 		{
 			name: "a point is copied into two repositories", policy: testkit.Policy(copiedTo(both...)), prepare: vaults(both...),
-			before: 59 * time.Minute, act: func(*World) {}, window: 20 * time.Minute, sample: mostReads,
+			before: 59 * time.Minute, act: func(*World) {}, window: 20 * time.Minute, sample: someWrites,
 			expect: func(t *testing.T, w *World) {
 				completePoints(1)(t, w)
 				keptCopies(t, w, "cellar", 1)
@@ -211,8 +214,8 @@ func copyingScenarios() []scenario {
 		atSlot("a copier is lost once, before and after its work", func(w *World) {
 			w.Machine.Once["copy data"], w.Machine.Once["copy logs"] = testkit.Lost, testkit.LostAfter
 		}, 20*time.Minute, mostReads),
-		atSlot("a repository cannot be reached for a while", trouble(result.FailureUnreachable, 15*time.Minute), 50*time.Minute, mostReads),
-		atSlot("a repository is full for a while", trouble(result.FailureFull, 5*time.Minute), 40*time.Minute, mostReads),
+		atSlot("a repository cannot be reached for a while", trouble(result.FailureUnreachable, 15*time.Minute), 50*time.Minute, someWrites),
+		atSlot("a repository is full for a while", trouble(result.FailureFull, 5*time.Minute), 40*time.Minute, someWrites),
 	}
 }
 
@@ -231,7 +234,7 @@ func removalScenarios() []scenario {
 	return []scenario{
 		{
 			name: "a point expires with its copy", policy: testkit.Policy(last(1), copiedTo("cellar")),
-			before: before, act: func(*World) {}, window: 30 * time.Minute, sample: mostReads,
+			before: before, act: func(*World) {}, window: 30 * time.Minute, sample: someWrites,
 			expect: func(t *testing.T, w *World) {
 				completePoints(1)(t, w)
 				keptCopies(t, w, "cellar", 1)
@@ -240,7 +243,7 @@ func removalScenarios() []scenario {
 		},
 		{
 			name: "snapshots are let go of, and the copy is kept", policy: testkit.Policy(last(1), copiedTo("cellar"), keepingCopies(3)),
-			before: before, act: func(*World) {}, window: 30 * time.Minute, sample: mostReads,
+			before: before, act: func(*World) {}, window: 30 * time.Minute, sample: someWrites,
 			expect: func(t *testing.T, w *World) {
 				keptCopies(t, w, "cellar", 2)
 				for _, p := range w.Points() {
@@ -310,7 +313,7 @@ func comingBackScenarios() []scenario {
 			name: "a drill from a copy passes", policy: testkit.Policy(drilled, copiedTo("cellar"), func(b *api.BackupPolicy) {
 				b.Spec.Drill.From, b.Spec.Drill.StorageClassName = api.FromCopy, testkit.OtherClass().Name
 			}),
-			before: half, window: 15 * time.Minute, sample: mostReads,
+			before: half, window: 15 * time.Minute, sample: someWrites,
 			act: func(w *World) {
 				before = w.foreign()
 				w.rehearse("now")

@@ -26,7 +26,12 @@ import (
 func TestMain(m *testing.M) {
 	log.SetLogger(logr.Discard())
 	debug.SetGCPercent(400) // worlds are small and short-lived, and memory is cheaper than time
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := writeRuns(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // fault spoils one request. It says what the operator gets to hear, and does the request or not.
@@ -113,6 +118,9 @@ func TestEveryRequestMayFail(t *testing.T) {
 // step is each how manieth request a fault strikes. Reads are many, and mostly alike.
 func (s scenario) step(f fault) int {
 	const oftener = 8 // than reads
+	if exhaustive {
+		return 1
+	}
 	if f.reads {
 		return max(1, s.sample)
 	}
@@ -128,6 +136,7 @@ func (s scenario) strike(t *testing.T, from *World, f fault, n int, want string,
 	if hit.Verb == "" {
 		return false
 	}
+	countRun(s.name, f.name, struck(hit))
 	before := len(w.Checks.Found)
 	rest, restErr := w.Writes()
 	switch {

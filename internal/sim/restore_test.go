@@ -75,13 +75,13 @@ func TestSwapSurvivesEveryFault(t *testing.T) {
 	if len(calm.found) > 0 {
 		t.Fatal(calm.found[0])
 	}
-	runs := 0
 	for _, f := range faults() {
 		for n := 1; n <= calm.writes; n++ {
 			w := from.copy()
-			w.around = spoiled(f, n)
-			runs++
+			var hit testkit.Call
+			w.around = spoiled(f, n, &hit)
 			err := w.run(300)
+			countRun("a restore in place of two volumes", f.name, struck(hit))
 			if err == nil {
 				err = w.ended()
 			}
@@ -96,11 +96,11 @@ func TestSwapSurvivesEveryFault(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d runs of %d writes", runs, calm.writes)
+	t.Logf("%d writes", calm.writes)
 }
 
-// spoiled spoils the n-th write.
-func spoiled(f fault, n int) testkit.Around {
+// spoiled spoils the n-th write, and says which that is.
+func spoiled(f fault, n int, hit *testkit.Call) testkit.Around {
 	seen, dead := 0, &Operator{}
 	return func(c testkit.Call, do func() error) error {
 		if dead.Dead {
@@ -112,6 +112,7 @@ func spoiled(f fault, n int) testkit.Around {
 		if seen++; seen != n {
 			return do()
 		}
+		*hit = c
 		return f.spoil(dead, do)
 	}
 }

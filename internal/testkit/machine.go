@@ -108,7 +108,7 @@ func (m *Machine) due(at time.Time) (bool, time.Time) {
 
 func (m *Machine) claims(ctx context.Context) (next time.Time, err error) {
 	var list corev1.PersistentVolumeClaimList
-	if err := m.Client.List(ctx, &list); err != nil {
+	if err := m.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil { // fields are set as a whole
 		return next, err
 	}
 	for i := range list.Items {
@@ -133,7 +133,7 @@ func (m *Machine) claims(ctx context.Context) (next time.Time, err error) {
 // unprotect lets a claim go that no pod uses.
 func (m *Machine) unprotect(ctx context.Context, c *corev1.PersistentVolumeClaim) error {
 	var pods corev1.PodList
-	if err := m.Client.List(ctx, &pods, client.InNamespace(c.Namespace)); err != nil {
+	if err := m.Client.List(ctx, &pods, client.InNamespace(c.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return err
 	}
 	for i := range pods.Items {
@@ -192,7 +192,7 @@ func (m *Machine) provision(ctx context.Context, c *corev1.PersistentVolumeClaim
 // volumes reclaims those that it made, and whose claim is gone.
 func (m *Machine) volumes(ctx context.Context) (next time.Time, err error) {
 	var list corev1.PersistentVolumeList
-	if err := m.Client.List(ctx, &list); err != nil {
+	if err := m.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil { // fields are set as a whole
 		return next, err
 	}
 	for i := range list.Items {
@@ -225,7 +225,7 @@ func (m *Machine) volumes(ctx context.Context) (next time.Time, err error) {
 
 func (m *Machine) pods(ctx context.Context) (next time.Time, err error) {
 	var list corev1.PodList
-	if err := m.Client.List(ctx, &list); err != nil {
+	if err := m.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil { // fields are set as a whole
 		return next, err
 	}
 	for i := range list.Items {
