@@ -41,7 +41,11 @@ func (r *PointReconciler) gather(ctx context.Context, p *api.RecoveryPoint) (o p
 		return o, err
 	}
 	if plan.LettingGo(p) {
-		o.Fresh = sameIn(o.Siblings, p)
+		var repositories api.RepositoryList
+		if err := r.Read.Live.List(ctx, &repositories, client.InNamespace(p.Namespace)); err != nil {
+			return o, fmt.Errorf("list repositories: %w", err)
+		}
+		o.Fresh, o.Damage = sameIn(o.Siblings, p), plan.HeldByDamage(p, repositories.Items)
 	}
 	if o.Cluster, err = r.Read.cluster(ctx); err != nil {
 		return o, err

@@ -42,8 +42,8 @@ func (w *Writer) Expire(ctx context.Context, policy *api.BackupPolicy, t plan.Ta
 	if err != nil || point == nil {
 		return err
 	}
-	if why := plan.Held(point, policy, siblings); why != "" {
-		return &Refused{Point: t.Name, Why: why}
+	if err := w.refuse(ctx, point, plan.Held(point, policy, siblings)); err != nil {
+		return err
 	}
 	err = w.Client.Delete(ctx, point, preconditions(point.UID, point.ResourceVersion), client.PropagationPolicy(metav1.DeletePropagationBackground))
 	return client.IgnoreNotFound(err)
@@ -65,6 +65,21 @@ func (w *Writer) look(ctx context.Context, policy *api.BackupPolicy, t plan.Targ
 		}
 	}
 	return point, siblings, nil
+}
+
+// refuse refuses to let a point go, or a part of it, for the reason that is given, or because a repository is damaged, on a live look.
+func (w *Writer) refuse(ctx context.Context, point *api.RecoveryPoint, why string) error {
+	if why == "" && len(point.Status.Copies) > 0 {
+		var repositories api.RepositoryList
+		if err := w.Live.List(ctx, &repositories, client.InNamespace(point.Namespace)); err != nil {
+			return fmt.Errorf("look at the repositories of %s: %w", point.Name, err)
+		}
+		why = plan.HeldByDamage(point, repositories.Items)
+	}
+	if why == "" {
+		return nil
+	}
+	return &Refused{Point: point.Name, Why: why}
 }
 
 // Refused says that a deletion was refused on a fresh look.
@@ -105,8 +120,8 @@ func (w *Writer) Release(ctx context.Context, policy *api.BackupPolicy, r plan.R
 	if slices.ContainsFunc(point.Status.Release, func(p api.ReleasedPart) bool { return p.Part == r.Part }) {
 		return nil
 	}
-	if why := plan.HeldPart(point, r.Part, policy, siblings); why != "" {
-		return &Refused{Point: r.Name, Why: why}
+	if err := w.refuse(ctx, point, plan.HeldPart(point, r.Part, policy, siblings)); err != nil {
+		return err
 	}
 	parts := append(point.Status.Release, api.ReleasedPart{Part: r.Part, At: metav1.NewTime(r.At)})
 	return w.retention(ctx, policy.Namespace, r.Target, point.Status.Keep, parts)

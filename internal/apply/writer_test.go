@@ -92,6 +92,11 @@ func TestExpireLooksAgain(t *testing.T) {
 	both := []string{"data", "logs"}
 	old, newest := testkit.Point(noon, both), testkit.Point(noon.Add(time.Hour), both)
 	target := func(p *api.RecoveryPoint) plan.Target { return plan.Target{Name: p.Name, UID: string(p.UID)} }
+	copied := old.DeepCopy()
+	copied.Status.Copies = []api.CopyRecord{{Name: "offsite", Repository: "vault", State: api.CopyComplete}}
+	vault := func(name string, damage *api.RepositoryDamage) *api.Repository {
+		return &api.Repository{ObjectMeta: metav1.ObjectMeta{Namespace: testkit.Namespace, Name: name}, Status: api.RepositoryStatus{Damage: damage}}
+	}
 	for _, c := range []struct {
 		name    string
 		there   []client.Object
@@ -104,6 +109,8 @@ func TestExpireLooksAgain(t *testing.T) {
 		{"it was put on hold meanwhile", []client.Object{testkit.Point(noon, both, testkit.Held), newest}, target(old), true, false},
 		{"another of that name is there", []client.Object{old, newest}, plan.Target{Name: old.Name, UID: "earlier"}, false, false},
 		{"it is gone", []client.Object{newest}, target(old), false, true},
+		{"it has a copy", []client.Object{copied, newest, vault("vault", nil), vault("other", &api.RepositoryDamage{})}, target(old), false, true},
+		{"its repository was found to be damaged", []client.Object{copied, newest, vault("vault", &api.RepositoryDamage{})}, target(old), true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, w := server(t, append(c.there, policy)...)

@@ -137,6 +137,8 @@ func vaultScenarios() []scenario {
 				}
 			},
 		},
+		damagedAsItGoes("damage is found as a point expires", func(*api.BackupPolicy) {}, 1),
+		damagedAsItGoes("damage is found as snapshots are let go of", keepingCopies(3), 3),
 		{
 			name: "what a repository holds is imported into an empty cluster", claims: []string{}, policy: testkit.Policy(suspended),
 			prepare: func(w *World) { w.Machine.Stores["cellar"] = fromElsewhere(3) },
@@ -156,6 +158,36 @@ func vaultScenarios() []scenario {
 					}
 				}
 			},
+		},
+	}
+}
+
+// damagedAsItGoes has a repository found to be damaged in the very moment in which a newer point pushes out an older one, or its
+// snapshots. Whatever was known of that then, all is well once a later copy has healed it.
+func damagedAsItGoes(name string, keeping testkit.Mod[api.BackupPolicy], copies int) scenario {
+	const before = time.Hour + 59*time.Minute + 58*time.Second
+	return scenario{
+		name: name, policy: testkit.Policy(last(1), copiedTo("cellar"), keeping), sample: someWrites,
+		prepare: func(w *World) {
+			if w.vault("cellar") != nil {
+				return
+			}
+			vaults("cellar")(w)
+			w.In(before-time.Second, func(w *World) {
+				w.Machine.Stores["cellar"].Damage("data")
+				w.ask("cellar", api.AnnotationVerifyRequested)
+			})
+		},
+		before: before, window: 80 * time.Minute,
+		act: func(w *World) {
+			w.In(70*time.Minute, func(w *World) { w.ask("cellar", api.AnnotationVerifyRequested) })
+		},
+		expect: func(t *testing.T, w *World) {
+			readyVaults(t, w, "cellar")
+			keptCopies(t, w, "cellar", copies)
+			if n := len(w.Storage.Bytes); n != 2 {
+				t.Errorf("the storage system holds %d snapshots, want those of one point", n)
+			}
 		},
 	}
 }

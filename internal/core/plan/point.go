@@ -22,6 +22,7 @@ type PointObserved struct {
 	Claims               []Claim              // those of the namespace
 	Workload             *Workload
 	Fresh                *api.RecoveryPoint // this point on a live look; read where its snapshots are let go
+	Damage               string             // why they are not, on a live look at the repositories; empty when they may be
 	Snapshots            []Snapshot         // of this point
 	Strays               []Content          // retained contents of this point whose VolumeSnapshot is gone
 	Group                *Group             // the VolumeGroupSnapshot of this point; nil when there is none

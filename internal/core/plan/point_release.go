@@ -37,6 +37,10 @@ func (p *PointPlan) planRelease(o PointObserved, now time.Time) (taken bool) {
 		if !LettingGo(q) || o.Fresh == nil || !LettingGo(o.Fresh) || o.NamespaceTerminating {
 			return false
 		}
+		if BySnapshots(q) && o.Damage != "" {
+			p.wakeAt(now.Add(retryFirst)) // nobody tells when it is healed
+			return false
+		}
 		if BySnapshots(q) && HeldPart(q, PartSnapshots, o.Policy, o.Siblings) != "" {
 			return false
 		}

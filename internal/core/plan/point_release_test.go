@@ -104,6 +104,7 @@ func TestSnapshotsAreSpared(t *testing.T) {
 		"it is on hold":                   func(o *PointObserved) { o.Point.Spec.Hold = true },
 		"it was put on hold a moment ago": fresh(testkit.Held),
 		"it is told to go altogether":     fresh(testkit.Going),
+		"a repository is damaged":         func(o *PointObserved) { o.Damage = "repository vault is damaged" },
 		"no other point has snapshots":    func(o *PointObserved) { o.Siblings = o.Siblings[:1] },
 		"others live in their copies":     func(o *PointObserved) { hasCopy("a")(o.Siblings[1]); copiesOnly(o.Siblings[1]) },
 		"it is the newest proven one":     func(o *PointObserved) { testkit.Proven(o.Point) },

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -94,6 +95,20 @@ func completeCopies(p *api.RecoveryPoint) []string {
 	}
 	return out
 }
+
+// HeldByDamage says why no part of a point goes: a repository that a copy of it is in is damaged, and nobody knows what the copy is
+// worth; empty when none is. It is asked on fresh reads, by whoever lets go: what a cache shows may be older than the damage.
+func HeldByDamage(p *api.RecoveryPoint, repositories []api.Repository) string {
+	for i := range repositories {
+		r := &repositories[i]
+		if damaged(r) && slices.ContainsFunc(p.Status.Copies, func(c api.CopyRecord) bool { return c.Repository == r.Name }) {
+			return fmt.Sprintf("repository %s is damaged; nothing that has a copy in it goes before all of it could be read back", r.Name)
+		}
+	}
+	return ""
+}
+
+func damaged(r *api.Repository) bool { return r != nil && r.Status.Damage != nil }
 
 func copiedTo(p *api.RecoveryPoint, target string) bool {
 	return slices.Contains(completeCopies(p), target)

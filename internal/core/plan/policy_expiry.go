@@ -109,10 +109,9 @@ func copiesInDoubt(o PolicyObserved, f facts) bool {
 	if o.Unread[drift.FactCopies] != "" {
 		return true
 	}
-	damaged := func(name string) bool { r := o.Repositories[name]; return r != nil && r.Status.Damage != nil }
-	return slices.ContainsFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return damaged(t.Repository.Name) }) ||
+	return slices.ContainsFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return damaged(o.Repositories[t.Repository.Name]) }) ||
 		slices.ContainsFunc(f.points, func(p *api.RecoveryPoint) bool {
-			return slices.ContainsFunc(p.Status.Copies, func(c api.CopyRecord) bool { return damaged(c.Repository) })
+			return slices.ContainsFunc(p.Status.Copies, func(c api.CopyRecord) bool { return damaged(o.Repositories[c.Repository]) })
 		})
 }
 
