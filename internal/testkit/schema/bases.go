@@ -112,20 +112,20 @@ func Bases(kind string) []map[string]any {
 		if kind != "ClusterBackupPolicy" {
 			metadata["namespace"] = "shop"
 		}
-		out = append(out, map[string]any{"apiVersion": "lifeboat.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": numbers(raw)})
+		out = append(out, map[string]any{"apiVersion": "lifeboat.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": Read(raw)})
 	}
 	return out
 }
 
-// numbers reads JSON as an API server does: whole numbers are int64.
-func numbers(raw []byte) any {
+// Read reads a JSON object as an API server does: whole numbers are int64.
+func Read(raw []byte) map[string]any {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	var v any
+	var v map[string]any
 	if err := d.Decode(&v); err != nil {
 		panic(err)
 	}
-	return whole(v)
+	return whole(v).(map[string]any)
 }
 
 func whole(v any) any {
