@@ -9,6 +9,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -29,6 +30,24 @@ func (m Mutation) Field() string {
 	path := indexes.ReplaceAllString(m.Path, "")
 	return path[strings.LastIndex(path, ".")+1:]
 }
+
+// Named says whether a sentence speaks of the field that was changed, of what it is a part of, such as spec.volumes, or of what
+// stands in it now.
+func (m Mutation) Named(sentence string) bool {
+	path := indexes.ReplaceAllString(m.Path, "")
+	for part := path; strings.Contains(part, "."); part = part[:strings.LastIndex(part, ".")] {
+		if word(part).MatchString(indexes.ReplaceAllString(sentence, "")) {
+			return true
+		}
+	}
+	if word(m.Field()).MatchString(sentence) {
+		return true
+	}
+	said, err := strconv.Unquote(m.What)
+	return err == nil && len(said) > 2 && strings.Contains(sentence, said)
+}
+
+func word(s string) *regexp.Regexp { return regexp.MustCompile(`\b` + regexp.QuoteMeta(s) + `\b`) }
 
 var indexes = regexp.MustCompile(`\[[0-9]+\]`)
 

@@ -3,7 +3,6 @@
 package schema
 
 import (
-	"regexp"
 	"sync"
 	"testing"
 
@@ -70,7 +69,7 @@ func TestRefusalsNameTheField(t *testing.T) {
 					continue
 				}
 				refused++
-				if !names(m, errs.ToAggregate().Error()) {
+				if !m.Named(errs.ToAggregate().Error()) {
 					t.Errorf("%s, %s: the refusal does not name %s: %v", kind, m, m.Field(), errs)
 				}
 			}
@@ -82,11 +81,6 @@ func TestRefusalsNameTheField(t *testing.T) {
 	}
 }
 
-// names says whether a sentence speaks of the field that was changed.
-func names(m Mutation, sentence string) bool {
-	return regexp.MustCompile(`\b` + regexp.QuoteMeta(m.Field()) + `\b`).MatchString(sentence)
-}
-
 // TestARefusalThatNamesNothingIsFound is the fault that the law above catches.
 func TestARefusalThatNamesNothingIsFound(t *testing.T) {
 	m := Mutation{Path: "spec.copies[0].timeout", What: `"1ms"`}
@@ -96,7 +90,7 @@ func TestARefusalThatNamesNothingIsFound(t *testing.T) {
 		`spec.copies[0]: Invalid value: something is wrong`:            false,
 		`spec.copies[0].timeouts: Invalid value: something is wrong`:   false,
 	} {
-		if names(m, sentence) != want {
+		if m.Named(sentence) != want {
 			t.Errorf("%q: want %v", sentence, want)
 		}
 	}
