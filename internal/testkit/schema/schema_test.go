@@ -87,8 +87,9 @@ func TestARefusalThatNamesNothingIsFound(t *testing.T) {
 	for sentence, want := range map[string]bool{
 		`spec.copies[0].timeout: Invalid value: "1ms": must be longer`: true,
 		`spec: Invalid value: too short, make the timeout longer`:      true,
-		`spec.copies[0]: Invalid value: something is wrong`:            false,
-		`spec.copies[0].timeouts: Invalid value: something is wrong`:   false,
+		`spec.copies[1]: Invalid value: something is wrong`:            true, // the whole, within which it is to be looked for
+		`spec: Invalid value: something is wrong`:                      false,
+		`spec.drill.timeouts: Invalid value: something is wrong`:       false,
 	} {
 		if m.Named(sentence) != want {
 			t.Errorf("%q: want %v", sentence, want)
