@@ -468,8 +468,8 @@ type CopyTarget struct {
 	// retention says which copies are kept. When absent it is spec.retention.
 	// +optional
 	Retention *Retention `json:"retention,omitempty"`
-	// fidelity says what becomes of a volume that holds what cannot be carried, such as device files: Report copies the rest and
-	// lists it; Strict has the copy fail. When absent it is Report.
+	// fidelity says what becomes of a volume that holds what cannot be carried, which is sockets: Report copies the rest and
+	// counts them; Strict has the copy fail. When absent it is Report.
 	// +optional
 	// +kubebuilder:validation:Enum=Report;Strict
 	Fidelity Fidelity `json:"fidelity,omitempty"`
@@ -625,7 +625,7 @@ type CopiedVolume struct {
 	// newBytes is how much the repository had to take, compressed.
 	// +optional
 	NewBytes int64 `json:"newBytes,omitempty"`
-	// lost is how many things could not be carried, such as device files and sockets.
+	// lost is how many things could not be carried: sockets.
 	// +optional
 	Lost int64 `json:"lost,omitempty"`
 }
