@@ -350,6 +350,8 @@ const (
 	ReasonOwnershipNotKept = "OwnershipNotKept"
 	// ReasonOutOfMemory says that a pod ran out of memory, twice.
 	ReasonOutOfMemory = "OutOfMemory"
+	// ReasonPathNotFound says that a path which a restore asks for is not in the copy.
+	ReasonPathNotFound = "PathNotFound"
 	// ReasonVolumeTooSmall says that the restored volume is full.
 	ReasonVolumeTooSmall = "VolumeTooSmall"
 	// ReasonWriteFailed says that the restored volume could not be written.
