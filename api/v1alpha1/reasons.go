@@ -340,6 +340,8 @@ const (
 	ReasonCopyRemoved = "CopyRemoved"
 	// ReasonCopiesOnly says that a point has no snapshots any more, and lives on in its copies.
 	ReasonCopiesOnly = "CopiesOnly"
+	// ReasonHoldTooLate says that a point was put on hold when its snapshots were being let go already.
+	ReasonHoldTooLate = "HoldTooLate"
 	// ReasonCopyNotVerified says that a snapshot is kept because the promised copy of it is not complete.
 	ReasonCopyNotVerified = "CopyNotVerified"
 	// ReasonNoCompleteCopy says that a point has no complete copy to restore from.
