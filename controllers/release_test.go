@@ -151,4 +151,3 @@ func TestHoldMeetsARelease(t *testing.T) {
 		t.Errorf("it was spared %d times, and too late %d times: the hold does not meet the release", spared, late)
 	}
 }
-
