@@ -358,6 +358,8 @@ const (
 	ReasonVolumeTooSmall = "VolumeTooSmall"
 	// ReasonWriteFailed says that the restored volume could not be written.
 	ReasonWriteFailed = "WriteFailed"
+	// ReasonDossierNotWritten says that after a proof no dossier could be written into a repository.
+	ReasonDossierNotWritten = "DossierNotWritten"
 	// ReasonMoverFailed says that a pod of the mover ended for a reason that it did not tell.
 	ReasonMoverFailed = "MoverFailed"
 	// ReasonIndependent says that the newest independent copy is young enough.
