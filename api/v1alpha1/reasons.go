@@ -23,6 +23,8 @@ const (
 	ReasonSnapshotAPIMissing = "SnapshotAPIMissing"
 	// ReasonUnsnapshotableVolume says that some selected volumes cannot be captured as things stand.
 	ReasonUnsnapshotableVolume = "UnsnapshotableVolume"
+	// ReasonDriverNotRegistered says that the driver of some selected volumes runs on no node.
+	ReasonDriverNotRegistered = "DriverNotRegistered"
 	// ReasonHooksDisabled says that the policy has hooks and the operator runs without them.
 	ReasonHooksDisabled = "HooksDisabled"
 	// ReasonNamespaceTerminating says that the namespace is being deleted.

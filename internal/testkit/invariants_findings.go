@@ -40,6 +40,7 @@ var speaksAgainst = map[string]map[string][]string{
 		api.ReasonInvalidSchedule: {"selection"}, api.ReasonInvalidSelector: {"selection"}, api.ReasonPolicySelectsNothing: {"selection"},
 		api.ReasonWorkloadNotFound: {"selection"}, api.ReasonSnapshotAPIMissing: {"selection"}, api.ReasonHooksDisabled: {"selection"},
 		api.ReasonGroupUnsupported: {"selection"}, api.ReasonNamespaceTerminating: {"selection"}, api.ReasonUnsnapshotableVolume: {"selection"},
+		api.ReasonDriverNotRegistered: {"selection", "stack"},
 	},
 	api.ConditionProtected: {
 		api.ReasonInvalidSelector: {"selection"}, api.ReasonPolicySelectsNothing: {"selection"}, api.ReasonWorkloadNotFound: {"selection"},

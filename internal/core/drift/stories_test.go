@@ -39,6 +39,20 @@ var coverage = []story{
 		clears: []change{volume(func(v *Volume) { v.Problem = nil })},
 	},
 	{
+		kind: api.ReasonDriverNotRegistered, name: "its storage system is gone",
+		breaks: func(o *Observed) { o.Away, o.Independence = []string{testkit.Driver}, nil },
+		want:   want{subject: "csidriver/" + testkit.Driver, severity: pending, says: "to the storage of data, logs, queue", breaks: ready},
+		louder: []louder{{time.Minute, high}},
+		clears: []change{func(o *Observed) { o.Away = nil }},
+	},
+	{
+		kind: api.ReasonDriverNotRegistered, name: "there is a copy elsewhere",
+		breaks: all(copies(func(*Independence) {}), func(o *Observed) { o.Away = []string{testkit.Driver} }),
+		want:   want{subject: "csidriver/" + testkit.Driver, severity: pending, says: "in repository vault", breaks: ready},
+		louder: []louder{{time.Minute, high}},
+		clears: []change{func(o *Observed) { o.Away = nil }},
+	},
+	{
 		kind: api.ReasonPartialPoint, name: "a volume failed",
 		breaks: func(o *Observed) { edit(o, 0, failed("logs", api.ReasonQuotaExceeded)) },
 		want:   want{subject: rp(0), severity: high, says: "logs was not captured"},
