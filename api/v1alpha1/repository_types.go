@@ -258,7 +258,7 @@ type SFTPLocation struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	User string `json:"user"`
-	// path is the folder. It must exist.
+	// path is the folder, made when it is not there.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -272,7 +272,7 @@ type SFTPLocation struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.url == oldSelf.url",message="url is immutable; create another Repository instead"
 type WebDAVLocation struct {
-	// url is the folder's address, such as https://dav.example.org/lifeboat. http:// needs the annotation
+	// url is the folder's address, such as https://dav.example.org/lifeboat. It must exist. http:// needs the annotation
 	// lifeboat.dev/allow-insecure-repositories: "true" on the namespace.
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
