@@ -62,6 +62,7 @@ var leavesUnknown = map[string][]string{
 	"selection": {api.ConditionReady, api.ConditionProtected},
 	"points":    {api.ConditionProtected, api.ConditionProven},
 	"drills":    {api.ConditionProven},
+	"stack":     {api.ConditionReady},
 }
 
 // holdsEverything are the facts without which nothing expires; empty stands for all of them.
