@@ -27,7 +27,7 @@ const (
 	after  fault = "after it was done, though nobody is told"
 	torn   fault = "with a part of it done"
 	lying  fault = "with a part of it done, and says that all is well"
-	empty  fault = "without being done, and says that all is well"
+	lost   fault = "without being done, and says that all is well"
 	down   fault = "and so do all that follow"
 )
 
@@ -60,13 +60,13 @@ func (f failing) do(operation func() error) error {
 
 func (f failing) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, o blob.PutOptions) error {
 	put := func() error { return f.Storage.PutBlob(ctx, id, data, o) }
-	if f.fault != torn && f.fault != lying && f.fault != empty {
+	if f.fault != torn && f.fault != lying && f.fault != lost {
 		return f.do(put)
 	}
 	if !f.strikes() {
 		return put()
 	}
-	if f.fault == empty {
+	if f.fault == lost {
 		return nil
 	}
 	var whole bytes.Buffer
@@ -151,7 +151,7 @@ func copyAsMoversDo(ctx context.Context, open func() (Repository, error), v orde
 // Whichever operation of the store fails, and however, no copy is listed that is not whole, and the next attempt succeeds.
 func TestNothingPhantomWhateverFails(t *testing.T) {
 	pristine, o := inMemory(t)
-	for _, kind := range []fault{before, after, torn, lying, empty, down} {
+	for _, kind := range []fault{before, after, torn, lying, lost, down} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel() // most of the time goes by in deriving keys
 			everyOperation(t, pristine, o, kind)
@@ -194,7 +194,7 @@ func everyOperation(t *testing.T, pristine *memory, o Options, kind fault) {
 // checkAfter looks at a repository after a fault.
 func checkAfter(t *testing.T, m *memory, o Options, what string, kind fault, failed error) {
 	t.Helper()
-	half := kind == torn || kind == lying || kind == empty
+	half := kind == torn || kind == lying || kind == lost
 	r, err := openIn(t.Context(), m, o)
 	if err != nil {
 		if !half || Reason(classify(err)) != result.FailureDamaged {
