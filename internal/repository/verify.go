@@ -71,7 +71,7 @@ func (r *opened) verifyCopies(ctx context.Context, c *census, v *result.Verify) 
 			return err
 		}
 		v.Damaged++
-		if uid := m.Labels[tagPoint]; !known[uid] && len(uid) <= longestUID {
+		if uid := m.Labels[tagPoint]; uid != "" && !known[uid] && len(uid) <= longestUID {
 			known[uid] = true
 			if v.DamagedPoints++; len(v.Points) < result.MostDamaged {
 				v.Points = append(v.Points, named(uid, of.Record))
