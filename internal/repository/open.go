@@ -40,6 +40,7 @@ type opened struct {
 	repo.DirectRepository
 	store   blob.Storage
 	options Options
+	by      opening         // what the key was derived from
 	life    context.Context // ends when the store is given up
 	cleanUp []func()
 	written *counter
@@ -92,7 +93,7 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 			r.tidy()
 		}
 	}()
-	if err := initialised(ctx, r.store); err != nil {
+	if r.by, err = initialised(ctx, r.store); err != nil {
 		return nil, err
 	}
 	if o.Secrets.Password == "" {
@@ -122,15 +123,15 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 }
 
 // initialised tells a store without a repository from one that does not answer, and from a bucket that is not there.
-func initialised(ctx context.Context, store blob.Storage) error {
-	_, err := store.GetMetadata(ctx, format.KopiaRepositoryBlobID)
+func initialised(ctx context.Context, store blob.Storage) (opening, error) {
+	by, err := openedBy(ctx, store)
 	if !errors.Is(err, blob.ErrBlobNotFound) {
-		return err
+		return by, err
 	}
 	if err := store.ListBlobs(ctx, "", func(blob.Metadata) error { return errEnough }); err != nil && !errors.Is(err, errEnough) {
-		return err
+		return by, err
 	}
-	return missing()
+	return by, missing()
 }
 
 // errEnough ends a listing of which one entry was wanted.
@@ -142,12 +143,9 @@ func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	var caching content.CachingOptions // none
-	if !o.uncached && !o.Bulk {        // in bulk each content would be written there, and synced, to be read by nobody
-		caching = content.CachingOptions{ContentCacheSizeBytes: mostContentCache, MetadataCacheSizeBytes: mostMetadataCache}
-		if caching.CacheDirectory, err = r.folder(o.CacheDir, "lifeboat-cache-"); err != nil {
-			return "", err
-		}
+	caching, err := r.caching()
+	if err != nil {
+		return "", err
 	}
 	local := repo.LocalConfig{
 		Storage: &info,
@@ -163,6 +161,16 @@ func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) 
 	}
 	file := filepath.Join(config, "repository.config")
 	return file, os.WriteFile(file, text, 0o600)
+}
+
+// caching says what is kept of what is read.
+func (r *opened) caching() (c content.CachingOptions, err error) {
+	if r.options.uncached || r.options.Bulk { // in bulk each content would be written there, and synced, to be read by nobody
+		return c, nil
+	}
+	c.ContentCacheSizeBytes, c.MetadataCacheSizeBytes = mostContentCache, mostMetadataCache
+	c.CacheDirectory, err = r.folder(r.options.CacheDir, "lifeboat-cache-")
+	return c, err
 }
 
 // folder makes a folder of this repository's own below the given one: nothing of another time is in its cache.
@@ -220,7 +228,7 @@ func Create(ctx context.Context, o Options, user string) (_ Repository, made boo
 }
 
 func createIn(ctx context.Context, store blob.Storage, o Options, user string) (_ *opened, made bool, err error) {
-	there := initialised(ctx, store)
+	_, there := initialised(ctx, store)
 	switch {
 	case there == nil:
 	case Reason(there) != result.FailureMissing || o.Location.UniqueID != "":

@@ -91,6 +91,8 @@ type Repository interface {
 	Object(ctx context.Context, id ObjectID) (Object, error)
 	// Write runs f with a writer, and makes what it wrote durable when it returns nil.
 	Write(ctx context.Context, purpose string, f func(context.Context, Writer) error) error
+	// Afresh opens the repository once more, and knows nothing but what it reads from the store then. It is to be closed first.
+	Afresh(ctx context.Context) (Repository, error)
 	Close(ctx context.Context) error
 }
 
