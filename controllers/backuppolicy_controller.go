@@ -37,7 +37,7 @@ type PolicyReconciler struct {
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims;persistentvolumes,verbs=list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get,resourceNames=backuppolicies.lifeboat.dev;recoverypoints.lifeboat.dev
 // +kubebuilder:rbac:groups=apps,resources=statefulsets;deployments;daemonsets,verbs=list;watch
-// +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses;csidrivers,verbs=list;watch
+// +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses;csidrivers;csinodes,verbs=list;watch
 // +kubebuilder:rbac:groups=snapshot.storage.k8s.io,resources=volumesnapshotclasses,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 

@@ -72,6 +72,7 @@ func (w watch) kind() string { return fmt.Sprintf("%T", w.of) }
 var watched = []watch{
 	{&storagev1.StorageClassList{}, &storagev1.StorageClass{}, []drift.Fact{drift.FactStack}},
 	{&storagev1.CSIDriverList{}, &storagev1.CSIDriver{}, []drift.Fact{drift.FactStack}},
+	{&storagev1.CSINodeList{}, &storagev1.CSINode{}, []drift.Fact{drift.FactStack}},
 	{&appsv1.DaemonSetList{}, &appsv1.DaemonSet{}, []drift.Fact{drift.FactStack}},
 	{&appsv1.StatefulSetList{}, &appsv1.StatefulSet{}, []drift.Fact{drift.FactVolumes, drift.FactSelection}},
 	{&appsv1.DeploymentList{}, &appsv1.Deployment{}, []drift.Fact{drift.FactSelection}},

@@ -92,6 +92,8 @@ func lean(o any) (any, error) {
 		leanDaemonSet(x)
 	case *storagev1.CSIDriver:
 		x.Annotations = nil
+	case *storagev1.CSINode:
+		leanNode(x)
 	case *appsv1.StatefulSet, *appsv1.Deployment:
 		leanWorkload(x.(client.Object))
 	case *snapshotv1.VolumeSnapshot:
@@ -109,6 +111,14 @@ func leanClaim(c *corev1.PersistentVolumeClaim) {
 		StorageClassName: c.Spec.StorageClassName, VolumeMode: c.Spec.VolumeMode, VolumeName: c.Spec.VolumeName, AccessModes: c.Spec.AccessModes,
 	}
 	c.Status = corev1.PersistentVolumeClaimStatus{Phase: c.Status.Phase, Capacity: c.Status.Capacity}
+}
+
+// leanNode keeps the names of its drivers: there may be thousands of nodes.
+func leanNode(n *storagev1.CSINode) {
+	n.Labels, n.Annotations, n.OwnerReferences = nil, nil, nil
+	for i := range n.Spec.Drivers {
+		n.Spec.Drivers[i] = storagev1.CSINodeDriver{Name: n.Spec.Drivers[i].Name}
+	}
 }
 
 func leanVolume(v *corev1.PersistentVolume) {

@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,7 +39,23 @@ func (r *Reader) storage(ctx context.Context) (s plan.Storage, err error) {
 		parts := append(versionLabels(d), string(ptr.Deref(d.Spec.FSGroupPolicy, "")))
 		s.Drivers = append(s.Drivers, plan.Driver{Name: d.Name, Digest: names.Digest(append(parts, driverImages(d.Name, sets.Items)...)...)})
 	}
-	return s, nil
+	s.Registered, err = registered(ctx, r.Cache)
+	return s, err
+}
+
+// registered are the drivers that some node has, sorted.
+func registered(ctx context.Context, cache client.Reader) ([]string, error) {
+	var nodes storagev1.CSINodeList
+	if err := cache.List(ctx, &nodes); err != nil {
+		return nil, fmt.Errorf("list drivers of nodes: %w", err)
+	}
+	known := map[string]bool{}
+	for i := range nodes.Items {
+		for j := range nodes.Items[i].Spec.Drivers {
+			known[nodes.Items[i].Spec.Drivers[j].Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(known)), nil
 }
 
 func (r *Reader) classes(ctx context.Context) ([]plan.StorageClass, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
@@ -172,6 +173,26 @@ func (s *setup) policiesOfVolume(ctx context.Context, o client.Object) []reconci
 
 func (s *setup) allPolicies(ctx context.Context, _ client.Object) []reconcile.Request {
 	return s.listPolicies(ctx)
+}
+
+// policiesWhenDriversChange are all policies when there is a driver that some node has and none had, or the other way round. Nodes come
+// and go all day in a big cluster, and mostly change nothing of that.
+func (s *setup) policiesWhenDriversChange() handler.MapFunc {
+	var mu sync.Mutex
+	var known []string
+	return func(ctx context.Context, _ client.Object) []reconcile.Request {
+		now, err := registered(ctx, s.mgr.GetClient())
+		mu.Lock()
+		same := err == nil && slices.Equal(now, known)
+		if err == nil {
+			known = now
+		}
+		mu.Unlock()
+		if same {
+			return nil
+		}
+		return s.allPolicies(ctx, nil)
+	}
 }
 
 func (s *setup) listPolicies(ctx context.Context, options ...client.ListOption) []reconcile.Request {

@@ -258,7 +258,7 @@ type SFTPLocation struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	User string `json:"user"`
-	// path is the folder. It must exist.
+	// path is the folder, made when it is not there.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -272,7 +272,7 @@ type SFTPLocation struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.url == oldSelf.url",message="url is immutable; create another Repository instead"
 type WebDAVLocation struct {
-	// url is the folder's address, such as https://dav.example.org/lifeboat. http:// needs the annotation
+	// url is the folder's address, such as https://dav.example.org/lifeboat. It must exist. http:// needs the annotation
 	// lifeboat.dev/allow-insecure-repositories: "true" on the namespace.
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
@@ -468,8 +468,8 @@ type CopyTarget struct {
 	// retention says which copies are kept. When absent it is spec.retention.
 	// +optional
 	Retention *Retention `json:"retention,omitempty"`
-	// fidelity says what becomes of a volume that holds what cannot be carried, such as device files: Report copies the rest and
-	// lists it; Strict has the copy fail. When absent it is Report.
+	// fidelity says what becomes of a volume that holds what cannot be carried, which is sockets: Report copies the rest and
+	// counts them; Strict has the copy fail. When absent it is Report.
 	// +optional
 	// +kubebuilder:validation:Enum=Report;Strict
 	Fidelity Fidelity `json:"fidelity,omitempty"`
@@ -625,7 +625,7 @@ type CopiedVolume struct {
 	// newBytes is how much the repository had to take, compressed.
 	// +optional
 	NewBytes int64 `json:"newBytes,omitempty"`
-	// lost is how many things could not be carried, such as device files and sockets.
+	// lost is how many things could not be carried: sockets.
 	// +optional
 	Lost int64 `json:"lost,omitempty"`
 }

@@ -29,7 +29,7 @@ var usage = `usage: cluster COMMAND
 
   build [--only all|envtest]   compile the binaries that are not in ~/.cache/lifeboat/bin
   up                           start the cluster, or complete the running one
-  down                         remove the cluster and everything it left on the machine
+  down [--keep-objects]        remove the cluster and everything it left on the machine, but for what is in the object store
   kubeconfig                   print the path of the kubeconfig
   load-image TAR               import an OCI image tar for use by pods
   image --name REF --out TAR   write an OCI image tar from binaries or a folder (image -h)
@@ -109,10 +109,18 @@ func up(ctx context.Context, _ []string) error {
 	return c.Up(ctx)
 }
 
-func down(ctx context.Context, _ []string) error {
+func down(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("down", flag.ContinueOnError)
+	keep := flags.Bool("keep-objects", false, "leave the object store's data and keys, for the next cluster")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
 	c, err := cluster.New(console.New(os.Stdout, "cluster-down"))
 	if err != nil {
 		return err
+	}
+	if *keep {
+		return c.Down(ctx, layout.Objects, layout.StoreAccess)
 	}
 	return c.Down(ctx)
 }

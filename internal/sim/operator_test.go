@@ -284,7 +284,7 @@ func (o *Operator) route(news []testkit.Change) {
 			o.routeSnapshot(obj, now)
 		case *snapshotv1.VolumeSnapshotContent:
 			o.routeContent(obj, now)
-		case *corev1.PersistentVolumeClaim, *snapshotv1.VolumeSnapshotClass, *storagev1.StorageClass, *storagev1.CSIDriver:
+		case *corev1.PersistentVolumeClaim, *snapshotv1.VolumeSnapshotClass, *storagev1.StorageClass, *storagev1.CSIDriver, *storagev1.CSINode:
 			o.wakePolicies(now)
 		}
 	}

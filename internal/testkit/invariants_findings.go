@@ -40,6 +40,7 @@ var speaksAgainst = map[string]map[string][]string{
 		api.ReasonInvalidSchedule: {"selection"}, api.ReasonInvalidSelector: {"selection"}, api.ReasonPolicySelectsNothing: {"selection"},
 		api.ReasonWorkloadNotFound: {"selection"}, api.ReasonSnapshotAPIMissing: {"selection"}, api.ReasonHooksDisabled: {"selection"},
 		api.ReasonGroupUnsupported: {"selection"}, api.ReasonNamespaceTerminating: {"selection"}, api.ReasonUnsnapshotableVolume: {"selection"},
+		api.ReasonDriverNotRegistered: {"selection", "stack"},
 	},
 	api.ConditionProtected: {
 		api.ReasonInvalidSelector: {"selection"}, api.ReasonPolicySelectsNothing: {"selection"}, api.ReasonWorkloadNotFound: {"selection"},
@@ -61,6 +62,7 @@ var leavesUnknown = map[string][]string{
 	"selection": {api.ConditionReady, api.ConditionProtected},
 	"points":    {api.ConditionProtected, api.ConditionProven},
 	"drills":    {api.ConditionProven},
+	"stack":     {api.ConditionReady},
 }
 
 // holdsEverything are the facts without which nothing expires; empty stands for all of them.

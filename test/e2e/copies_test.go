@@ -214,10 +214,12 @@ func moverProgram(t *testing.T) string {
 	return program
 }
 
-// byHand runs the program for people on a repository of this namespace, without any cluster.
-func (s *space) byHand(program, repository string, args ...string) (string, error) {
+// opener is what a person needs to open a repository without any cluster.
+type opener struct{ location, password string }
+
+// opens reads it while there is a cluster.
+func (s *space) opens(repository string) opener {
 	s.t.Helper()
-	at := storeKeys(s.t)
 	var r api.Repository
 	var password corev1.Secret
 	if err := kube.Get(s.ctx, s.key(repository), &r); err != nil {
@@ -226,15 +228,22 @@ func (s *space) byHand(program, repository string, args ...string) (string, erro
 	if err := kube.Get(s.ctx, s.key(r.Status.PasswordSecret), &password); err != nil {
 		s.t.Fatal(err)
 	}
-	dir := s.t.TempDir()
-	for name, text := range map[string]string{"password": string(password.Data["password"]), "accessKeyID": at["STORE_ACCESS_KEY"], "secretAccessKey": at["STORE_SECRET_KEY"]} {
+	return opener{"s3://" + r.Spec.S3.Endpoint + "/" + r.Spec.S3.Bucket + "/" + r.Spec.S3.Prefix, string(password.Data["password"])}
+}
+
+// byHand runs the program for people on a repository, without any cluster.
+func (o opener) byHand(t *testing.T, program string, args ...string) (string, error) {
+	t.Helper()
+	at := storeKeys(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"password": o.password, "accessKeyID": at["STORE_ACCESS_KEY"], "secretAccessKey": at["STORE_SECRET_KEY"]} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			s.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
-	full := append([]string{args[0], "--repository", "s3://" + r.Spec.S3.Endpoint + "/" + r.Spec.S3.Bucket + "/" + r.Spec.S3.Prefix,
+	full := append([]string{args[0], "--repository", o.location,
 		"--password-file", filepath.Join(dir, "password"), "--credentials-dir", dir, "--ca-file", at["STORE_CA"]}, args[1:]...)
-	cmd := exec.CommandContext(s.ctx, program, full...)
+	cmd := exec.CommandContext(t.Context(), program, full...)
 	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -243,9 +252,9 @@ func (s *space) byHand(program, repository string, args ...string) (string, erro
 // inspected waits for what the program for people lists.
 func (s *space) inspected(repository string, most time.Duration, wrong func(list string) string) {
 	s.t.Helper()
-	program := moverProgram(s.t)
+	program, with := moverProgram(s.t), s.opens(repository)
 	s.await("what repository "+repository+" holds", most, func() string {
-		out, err := s.byHand(program, repository, "list")
+		out, err := with.byHand(s.t, program, "list")
 		if err != nil {
 			return out
 		}

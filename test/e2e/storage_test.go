@@ -56,17 +56,20 @@ var parameters = map[string]string{faultSlow: slowness.String(), faultErrorThenR
 // nobody is a limit that matches nothing: a switch without a limit would be for all.
 const nobody = "no-volume-at-all"
 
-// order runs the test cluster's own command.
-func (s *storageSystem) order(order string) error {
+// order orders something of a storage system.
+func (s *storageSystem) order(order string) error { return clusterCommand("fault", s.letter, order) }
+
+// clusterCommand runs the test cluster's own command.
+func clusterCommand(args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(cache, "lifeboat/bin/local/cluster"), "fault", s.letter, order).CombinedOutput()
+	out, err := exec.CommandContext(ctx, filepath.Join(cache, "lifeboat/bin/local/cluster"), args...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("fault %s %s: %w: %s", s.letter, order, err, out)
+		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }

@@ -679,6 +679,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Dossier
   map:
     fields:
+    - name: attempt
+      type:
+        scalar: numeric
     - name: message
       type:
         scalar: string
@@ -688,6 +691,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: repository
       type:
         scalar: string
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: state
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DossierState

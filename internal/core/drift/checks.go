@@ -5,7 +5,7 @@ package drift
 // checks are all rules, in the order of the promises they watch.
 var checks = []check{
 	// coverage
-	checkObstacle, checkUnsnapshotable, checkPartialPoint, checkVolumeReplaced, checkNotCaptured,
+	checkObstacle, checkUnsnapshotable, checkDriverNotRegistered, checkPartialPoint, checkVolumeReplaced, checkNotCaptured,
 	// timeliness
 	checkObjective, checkNeverSucceeded, checkSlotMissed, checkSnapshotStuck, checkSizeAnomaly, checkSuspended,
 	// integrity

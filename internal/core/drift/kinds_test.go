@@ -61,7 +61,7 @@ const (
 // catalogue are the kinds that are promised to users, but for GuardNotEnforced, which waits for the guard, and
 // UnprotectedVolume, which is a finding on a cluster and not on a policy.
 var catalogue = map[string][]string{
-	"coverage":      {"PolicySelectsNothing", "UnsnapshotableVolume", "PartialPoint", "VolumeReplaced"},
+	"coverage":      {"PolicySelectsNothing", "UnsnapshotableVolume", "DriverNotRegistered", "PartialPoint", "VolumeReplaced"},
 	"timeliness":    {"ObjectiveMissed", "NeverSucceeded", "SlotMissed", "SnapshotStuck", "SizeAnomaly", "PolicySuspended"},
 	"integrity":     {"RecoveryPointVanished", "BindingBroken", "ReadinessRegressed", "CopyIncomplete", "CopyCorrupt", "VerificationOverdue", "OrphanedSnapshot"},
 	"independence":  {"NoIndependentCopy", "CopyLate", "DomainCollapse", "RepositoryNotFound", "RepositoryUnreachable", "NoRestoreTarget"},

@@ -32,6 +32,7 @@ type Observed struct {
 	Retain    bool       // contents are switched to Retain
 	Classes   []Class    // those of the selected volumes' drivers
 	Stack     []string   // the storage stack, one line for each part
+	Away      []string   // drivers of the selected volumes that no node has
 	Orphans   []Leftover // snapshots of this policy that belong to no point
 	Leftovers []Leftover // what was to be thrown away and is still there
 

@@ -116,7 +116,7 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 	for i := range p.Copies {
 		r := p.Copies[i]
 		switch {
-		case r.State == api.CopyRemoving, released(o.Point, partCopy+r.Name):
+		case r.State == api.CopyRemoving, copyGoes(o.Point, r.Name):
 			if p.remove(o, &r, now) {
 				continue
 			}

@@ -92,7 +92,7 @@ func (p *CopyPlan) removed(o CopyObserved, r *api.CopyRecord) *Problem {
 // counted says whether another target of the point counts on the same copy: a repository holds a point once.
 func (p *CopyPlan) counted(o CopyObserved, r *api.CopyRecord) bool {
 	return slices.ContainsFunc(o.Point.Status.Copies, func(q api.CopyRecord) bool {
-		return q.Name != r.Name && q.RepositoryID == r.RepositoryID && q.State != api.CopyRemoving && !released(o.Point, partCopy+q.Name)
+		return q.Name != r.Name && q.RepositoryID == r.RepositoryID && q.State != api.CopyRemoving && !copyGoes(o.Point, q.Name)
 	})
 }
 

@@ -554,7 +554,14 @@ func TestRemoval(t *testing.T) {
 		}
 		return p
 	}
+	o.Point.Spec.Hold = true // before it was begun
+	step("Complete 0")
+	if !copiedTo(o.Point, "offsite") {
+		t.Error("a copy that a hold keeps does not count")
+	}
+	o.Point.Spec.Hold = false
 	step("Removing 1")
+	o.Point.Spec.Hold = true // too late for it
 	o.Brought["offsite"] = Brought{RunUID: o.Brought["offsite"].RunUID, Leftovers: left}
 	if p := step("Removing 1, 2 removals"); p.Wake.IsZero() {
 		t.Error("it does not look again")

@@ -37,8 +37,9 @@ type Class struct {
 
 // Storage is what stands between a claim and its bytes.
 type Storage struct {
-	Classes []StorageClass
-	Drivers []Driver
+	Classes    []StorageClass
+	Drivers    []Driver
+	Registered []string // the drivers that some node has
 }
 
 // StorageClass is a StorageClass.

@@ -80,7 +80,12 @@ func restorablePoint(p *api.RecoveryPoint) bool {
 	return BySnapshots(p) || len(completeCopies(p)) > 0
 }
 
-// completeCopies are the names of the targets that hold all of a point, but for those that retention let go.
+// copyGoes says whether the copy into a target is to be removed: retention let it go, and no hold came before that was begun.
+func copyGoes(p *api.RecoveryPoint, target string) bool {
+	return released(p, partCopy+target) && !p.Spec.Hold
+}
+
+// completeCopies are the names of the targets that hold all of a point, but for those that go.
 func completeCopies(p *api.RecoveryPoint) []string {
 	if len(p.Status.Copies) == 0 {
 		return nil
@@ -88,7 +93,7 @@ func completeCopies(p *api.RecoveryPoint) []string {
 	_, copies := Restorable(p)
 	var out []string
 	for i := range copies {
-		if !released(p, partCopy+copies[i].Name) {
+		if !copyGoes(p, copies[i].Name) {
 			out = append(out, copies[i].Name)
 		}
 	}

@@ -60,6 +60,7 @@ func (p *PolicyPlan) judge(o PolicyObserved, f facts, copies *drift.Independence
 		Orphans: orphans(o.Orphans, o.Points), Leftovers: leftovers(o, f),
 		Independence: copies,
 	}
+	seen.Away = drift.Away(seen.Volumes, o.Storage.Registered)
 	answer := drift.Evaluate(seen, now)
 	p.wakeAt(answer.Wake)
 	return answer.Findings

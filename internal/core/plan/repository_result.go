@@ -65,7 +65,7 @@ var repositoryFailures = []string{
 
 // knownFailures are what a pod can tell that has a volume as well. What it tells beside them is not understood.
 var knownFailures = slices.Concat(repositoryFailures, []string{
-	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
+	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonPathNotFound, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
 })
 
 // problem is what went wrong, in a word that people find a runbook for; nil when all went well in the repository that was meant.

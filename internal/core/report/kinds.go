@@ -35,7 +35,7 @@ var kinds = []kind{
 	{api.ReasonGroupUnsupported, readiness, ""}, {api.ReasonNamespaceTerminating, readiness, ""},
 
 	{api.ReasonUnsnapshotableVolume, coverage, ""}, {api.ReasonPartialPoint, coverage, ""}, {api.ReasonVolumeReplaced, coverage, ""},
-	{api.ReasonVolumeNotCaptured, coverage, ""},
+	{api.ReasonVolumeNotCaptured, coverage, ""}, {api.ReasonDriverNotRegistered, coverage, ""},
 
 	{api.ReasonObjectiveMissed, timeliness, ""}, {api.ReasonNeverSucceeded, timeliness, ""}, {api.ReasonSlotMissed, timeliness, ""},
 	{api.ReasonSnapshotStuck, timeliness, ""}, {api.ReasonSizeAnomaly, timeliness, ""}, {api.ReasonPolicySuspended, timeliness, ""},

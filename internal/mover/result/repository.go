@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Done is what a pod that spoke to a repository tells the operator. It names no file and no credential.
+// Done is what a pod that spoke to a repository tells the operator. It names no credential, and no file but those that the
+// order names.
 type Done struct {
 	// UniqueID is the repository that was opened; empty when none was.
 	UniqueID string `json:"uniqueID,omitempty"`
@@ -44,6 +45,7 @@ const (
 	FailureUnreadable   = "ReadFailed"            // the volume could not be read
 	FailureFidelity     = "FidelityLost"          // something cannot be carried, and fidelity is Strict
 	FailureWrite        = "WriteFailed"           // the restored volume could not be written
+	FailurePath         = "PathNotFound"          // a path that was asked for is not in the copy
 	FailureInsufficient = "VolumeTooSmall"        // the restored volume is full
 	FailureInterrupted  = "Interrupted"           // the pod was told to stop
 	FailureUnknown      = "MoverFailed"           // anything else

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/internal/components"
@@ -16,8 +18,8 @@ import (
 	"github.com/lifeboat-dev/lifeboat/hack/cluster/internal/supervise"
 )
 
-// Down removes the cluster: its processes, what they left on the machine, and all its data.
-func (c *Cluster) Down(ctx context.Context) error {
+// Down removes the cluster: its processes, what they left on the machine, and all its data but for the paths to keep.
+func (c *Cluster) Down(ctx context.Context, keep ...string) error {
 	release, err := c.lock()
 	if err != nil {
 		return err
@@ -30,7 +32,7 @@ func (c *Cluster) Down(ctx context.Context) error {
 	if err := c.stopProcesses(ctx); err != nil {
 		return err
 	}
-	if err := c.sweepMachine(ctx); err != nil {
+	if err := c.sweepMachine(ctx, keep); err != nil {
 		return err
 	}
 	c.console.Say("removed after %s", c.console.Elapsed())
@@ -75,7 +77,7 @@ func (c *Cluster) sweepProcesses() {
 	machine.EndMentioning(grace, layout.State+"/", layout.Run+"/")
 }
 
-func (c *Cluster) sweepMachine(ctx context.Context) error {
+func (c *Cluster) sweepMachine(ctx context.Context, keep []string) error {
 	done := c.console.Step("machine")
 	var problems []error
 	note := func(what string, err error) {
@@ -90,7 +92,7 @@ func (c *Cluster) sweepMachine(ctx context.Context) error {
 	note("shared folders and settings", machine.Restore(layout.Inheritance))
 	if len(problems) == 0 {
 		// The record of what was found stays until everything else is done.
-		note("data", removeAll(layout.Run, layout.State))
+		note("data", removeAll(keep, layout.Run, layout.State))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("not everything could be removed, run the command again: %w", err)
@@ -99,8 +101,27 @@ func (c *Cluster) sweepMachine(ctx context.Context) error {
 	return nil
 }
 
-func removeAll(dirs ...string) error {
+// removeAll removes folders, but for what is to be kept of the things in them.
+func removeAll(keep []string, dirs ...string) error {
 	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		kept := false
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			if slices.Contains(keep, path) {
+				kept = true
+				continue
+			}
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+		}
+		if kept {
+			continue
+		}
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
