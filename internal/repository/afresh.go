@@ -78,12 +78,13 @@ type fresh struct {
 }
 
 func (r *opened) fresh(ctx context.Context, from *opened) (*fresh, error) {
-	// The library's view of the store: it keeps to limits, locks what is written, and holds nothing of what it read.
+	// The library's view of the store: it keeps to limits, and locks what is written.
 	store, is := from.BlobReader().(blob.Storage)
-	if !is || from.options.Bulk {
+	if !is {
 		return nil, errors.New("the store of the repository cannot be read afresh")
 	}
-	caching, err := r.caching()
+	from.window.forget()
+	caching, err := r.caching(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -40,15 +40,24 @@ func begunCopy(t *testing.T, m *memory, o Options) (*opened, data) {
 
 // Whatever the store lost since, who wrote it does not know, and who opens the repository afresh does.
 func TestAfreshKnowsOnlyWhatIsThere(t *testing.T) {
-	pristine, o := inMemory(t)
+	pristine, made := inMemory(t)
+	secrets := made.Secrets
 	for _, lost := range []string{"p", "q", "x"} {
-		for _, cached := range []bool{false, true} {
+		for held, o := range map[string]Options{
+			"nowhere":   {uncached: true},
+			"in memory": {},
+			"on disk":   {index: 1},
+			"in bulk":   {Bulk: true},
+		} {
 			m := pristine.clone()
-			o.uncached = !cached
-			o.CacheDir = t.TempDir()
+			o.Secrets, o.ConfigDir, o.CacheDir = secrets, t.TempDir(), t.TempDir()
 			before := m.named("")
 			r, d := begunCopy(t, m, o)
-			// What is written by the way, of the log and the session, is needed by nobody.
+			for range 2 * firstWhole {
+				if err := Check(t.Context(), r, d.root); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for _, id := range m.named(blob.ID(lost)) {
 				if !slices.Contains(before, id) {
 					_ = m.DeleteBlob(t.Context(), id)
@@ -57,10 +66,13 @@ func TestAfreshKnowsOnlyWhatIsThere(t *testing.T) {
 			a, err := r.Afresh(t.Context())
 			if err == nil {
 				err = Check(t.Context(), a, d.root)
+				if _, reading := a.Entries(t.Context(), d.root); lost == "q" && Reason(reading) != result.FailureDamaged {
+					t.Errorf("a folder that is gone is read, held %s: %v", held, reading)
+				}
 				_ = a.Close(t.Context())
 			}
 			if Reason(err) != result.FailureDamaged {
-				t.Errorf("blobs of kind %s are gone, cached: %t, and it says %v", lost, cached, err)
+				t.Errorf("blobs of kind %s are gone, held %s, and it says %v", lost, held, err)
 			}
 		}
 	}

@@ -3,6 +3,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -27,9 +28,12 @@ const (
 	// host and owner are who the library takes us for: the same everywhere, because maintenance has one owner.
 	host  = "lifeboat"
 	owner = "lifeboat"
-	// mostContentCache and mostMetadataCache bound what is kept of a repository on a node.
+	// mostContentCache and mostMetadataCache bound what is kept of a large repository on a node.
 	mostContentCache  = 512 << 20
 	mostMetadataCache = 2 << 30
+	// largeIndex is how long an index is that is held on disk, and not in memory. A cache lives as long as a pod: to write files for it,
+	// each of which is synced, takes longer than to read the little again that is read twice.
+	largeIndex = 16 << 20
 	// fullCycle is how often maintenance does more than the least. It is a little less than the day after which it is ordered, and a
 	// day less than the shortest lock, so that what is in use is locked again before its lock ends.
 	fullCycle = 20 * time.Hour
@@ -41,6 +45,7 @@ type opened struct {
 	store   blob.Storage
 	options Options
 	by      opening         // what the key was derived from
+	window  *window         // nil when none of what is read is held in memory
 	life    context.Context // ends when the store is given up
 	cleanUp []func()
 	written *counter
@@ -99,13 +104,22 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 	if o.Secrets.Password == "" {
 		return nil, noPassword()
 	}
+	caching, err := r.caching(ctx)
+	if err != nil {
+		return nil, err
+	}
 	asked := r.store
-	if o.Bulk {
-		asked = newWindow(asked, mostWindow)
+	switch {
+	case o.Bulk:
+		r.window = newWindow(asked, mostWindow, allPacks)
+		asked = r.window
+	case caching.CacheDirectory == "" && !o.uncached:
+		r.window = newWindow(asked, mostWindow/2, folderPacks)
+		asked = r.window
 	}
 	info, letGo := hold(asked)
 	r.cleanUp = append(r.cleanUp, letGo)
-	config, err := r.configure(o, info)
+	config, err := r.configure(o, info, caching)
 	if err != nil {
 		return nil, err
 	}
@@ -138,12 +152,8 @@ func initialised(ctx context.Context, store blob.Storage) (opening, error) {
 var errEnough = errors.New("enough")
 
 // configure writes the library's file, and says where it is.
-func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) {
+func (r *opened) configure(o Options, info blob.ConnectionInfo, caching content.CachingOptions) (string, error) {
 	config, err := r.folder(o.ConfigDir, "lifeboat-config-")
-	if err != nil {
-		return "", err
-	}
-	caching, err := r.caching()
 	if err != nil {
 		return "", err
 	}
@@ -163,10 +173,20 @@ func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) 
 	return file, os.WriteFile(file, text, 0o600)
 }
 
-// caching says what is kept of what is read.
-func (r *opened) caching() (c content.CachingOptions, err error) {
-	if r.options.uncached || r.options.Bulk { // in bulk each content would be written there, and synced, to be read by nobody
+// caching says what is kept on disk of what is read: nothing where all is read once, or where there is little of it.
+func (r *opened) caching(ctx context.Context) (c content.CachingOptions, err error) {
+	if r.options.uncached || r.options.Bulk {
 		return c, nil
+	}
+	index := int64(0)
+	err = r.store.ListBlobs(ctx, "x", func(b blob.Metadata) error {
+		if index += b.Length; index > cmp.Or(r.options.index, largeIndex) {
+			return errEnough
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) {
+		return c, err
 	}
 	c.ContentCacheSizeBytes, c.MetadataCacheSizeBytes = mostContentCache, mostMetadataCache
 	c.CacheDirectory, err = r.folder(r.options.CacheDir, "lifeboat-cache-")

@@ -42,6 +42,7 @@ type Options struct {
 
 	now      func() time.Time // nil for the machine's
 	uncached bool             // nothing that was read is kept
+	index    int64            // how long an index is held in memory; 0 for largeIndex
 }
 
 // Failure is an error of a kind that the operator knows, one of the Failure constants of package result.
