@@ -269,6 +269,9 @@ func (m *Machine) pod(ctx context.Context, p *corev1.Pod) (time.Time, error) {
 // claimOf is the captured claim from whose snapshot the first volume of a pod was made, and whether all of its claims are bound.
 func (m *Machine) claimOf(ctx context.Context, p *corev1.Pod) (source string, bound bool, err error) {
 	for i, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim == nil {
+			continue
+		}
 		var c corev1.PersistentVolumeClaim
 		if err := m.Client.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: v.PersistentVolumeClaim.ClaimName}, &c); err != nil {
 			return "", false, client.IgnoreNotFound(err)
