@@ -32,7 +32,7 @@ var definitions = sync.OnceValue(func() map[string]*schema.Definition {
 
 // guarded has every object that the operator writes of our kinds looked at as the API server does: what it would refuse
 // could never be written, and would be tried for ever.
-func guarded(w *World, refused *[]string) testkit.Around {
+func guarded(user client.Reader, refused *[]string) testkit.Around {
 	return func(c testkit.Call, do func() error) error {
 		err := do()
 		d := definitions()[c.Kind]
@@ -40,7 +40,7 @@ func guarded(w *World, refused *[]string) testkit.Around {
 			return err
 		}
 		obj, _ := scheme.New(api.GroupVersion.WithKind(c.Kind))
-		if w.User.Get(context.Background(), c.Key, obj.(client.Object)) != nil {
+		if user.Get(context.Background(), c.Key, obj.(client.Object)) != nil {
 			return err
 		}
 		if _, errs := d.Admit(asObject(c.Kind, obj)); len(errs) > 0 {
@@ -128,7 +128,7 @@ type edition struct {
 // run has the operator work, and looks for what it must never do, whatever the policy says.
 func (e *edition) run() {
 	o := e.w.Start(nil, nil)
-	o.around = guarded(e.w, &e.broken)
+	o.around = guarded(e.w.User, &e.broken)
 	for end := e.w.Clock.Now().Add(editFor); e.w.Clock.Now().Before(end); {
 		passes := e.w.Passes
 		if err := e.w.Run(time.Minute); err != nil {
