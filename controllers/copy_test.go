@@ -26,6 +26,7 @@ import (
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/apply"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/objects"
 	"github.com/lifeboat-dev/lifeboat/internal/core/order"
 	"github.com/lifeboat-dev/lifeboat/internal/core/plan"
@@ -97,9 +98,9 @@ func (w *dock) seed(points int) []client.Object {
 }
 
 func (w *dock) snapshot(p *api.RecoveryPoint, claim string) (*snapshotv1.VolumeSnapshot, *snapshotv1.VolumeSnapshotContent) {
-	name := claim + "-of-" + p.Name[len(p.Name)-10:]
+	name := names.Snapshot(claim, "policy-1", testkit.ClaimUID(claim), p.Status.Capture.Run)
 	v := &snapshotv1.VolumeSnapshot{
-		ObjectMeta: metav1.ObjectMeta{Namespace: testkit.Namespace, Name: name, UID: types.UID("uid-of-" + name),
+		ObjectMeta: metav1.ObjectMeta{Namespace: testkit.Namespace, Name: name, UID: types.UID("uid-of-" + name), Annotations: map[string]string{api.AnnotationClaim: claim},
 			Labels: map[string]string{api.LabelPointUID: string(p.UID), api.LabelClaimUID: testkit.ClaimUID(claim), api.LabelPolicyUID: "policy-1"}},
 		Status: &snapshotv1.VolumeSnapshotStatus{ReadyToUse: ptr.To(true), BoundVolumeSnapshotContentName: ptr.To("content-" + name)},
 	}

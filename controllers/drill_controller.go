@@ -93,7 +93,7 @@ func (r *DrillReconciler) apply(ctx context.Context, d *api.RestoreDrill, todo *
 			return nil, err
 		}
 		if why != nil {
-			todo.DossierFailed(o.Access.Repository, *why)
+			todo.DossierFailed(o.Access.Repository, *why, r.Clock.Now())
 		}
 	}
 	if todo.Record {

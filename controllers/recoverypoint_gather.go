@@ -41,11 +41,12 @@ func (r *PointReconciler) gather(ctx context.Context, p *api.RecoveryPoint) (o p
 		return o, err
 	}
 	if plan.LettingGo(p) {
-		var repositories api.RepositoryList
-		if err := r.Read.Live.List(ctx, &repositories, client.InNamespace(p.Namespace)); err != nil {
-			return o, fmt.Errorf("list repositories: %w", err)
+		o.Fresh = sameIn(o.Siblings, p)
+	}
+	if deleting || plan.LettingGo(p) {
+		if o.Repositories, err = r.Read.repositoriesOf(ctx, from, p.Namespace); err != nil {
+			return o, err
 		}
-		o.Fresh, o.Damage = sameIn(o.Siblings, p), plan.HeldByDamage(p, repositories.Items)
 	}
 	if o.Cluster, err = r.Read.cluster(ctx); err != nil {
 		return o, err

@@ -105,16 +105,24 @@ func (r *Reader) find(ctx context.Context, run objects.Run, b plan.Brought, all 
 
 // vaults are the repositories of a namespace, and what its admin allows them.
 func (r *Reader) vaults(ctx context.Context, namespace string) (v plan.Vaults, err error) {
-	var list api.RepositoryList
-	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return v, fmt.Errorf("list repositories: %w", err)
-	}
-	v.Repositories = make(map[string]*api.Repository, len(list.Items))
-	for i := range list.Items {
-		v.Repositories[list.Items[i].Name] = &list.Items[i]
+	if v.Repositories, err = r.repositoriesOf(ctx, r.Cache, namespace); err != nil {
+		return v, err
 	}
 	v.Allowed, err = r.allowed(ctx, namespace)
 	return v, err
+}
+
+// repositoriesOf are those of a namespace, by name.
+func (r *Reader) repositoriesOf(ctx context.Context, from client.Reader, namespace string) (map[string]*api.Repository, error) {
+	var list api.RepositoryList
+	if err := from.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("list repositories: %w", err)
+	}
+	out := make(map[string]*api.Repository, len(list.Items))
+	for i := range list.Items {
+		out[list.Items[i].Name] = &list.Items[i]
+	}
+	return out, nil
 }
 
 // fsTypeParameter is where a storage class names the file system of its volumes, whoever the driver is.
@@ -301,7 +309,10 @@ func repositoryResult(message string) *plan.RepositoryResult {
 		out.Probe = &plan.ProbeDone{Copies: f.Copies, Bytes: f.Bytes, Skew: f.Skew, Locked: f.Locked, LockError: f.LockError}
 	}
 	if f := d.Verify; f != nil {
-		out.Verify = &plan.VerifyDone{Bytes: f.Bytes, Contents: f.Contents, Damaged: f.Damaged, Healing: f.Healing}
+		out.Verify = &plan.VerifyDone{Bytes: f.Bytes, Contents: f.Contents, Damaged: f.Damaged, DamagedPoints: f.DamagedPoints, Healing: f.Healing}
+		for _, d := range f.Points {
+			out.Verify.Points = append(out.Verify.Points, api.DamagedPoint{UID: d.UID, Namespace: d.Namespace, Policy: d.Policy, Name: d.Point})
+		}
 	}
 	if f := d.Maintain; f != nil {
 		out.Freed = f.Freed

@@ -342,6 +342,8 @@ const (
 	ReasonCopyRemoved = "CopyRemoved"
 	// ReasonCopiesOnly says that a point has no snapshots any more, and lives on in its copies.
 	ReasonCopiesOnly = "CopiesOnly"
+	// ReasonHoldTooLate says that a point was put on hold when its snapshots were being let go already.
+	ReasonHoldTooLate = "HoldTooLate"
 	// ReasonCopyNotVerified says that a snapshot is kept because the promised copy of it is not complete.
 	ReasonCopyNotVerified = "CopyNotVerified"
 	// ReasonNoCompleteCopy says that a point has no complete copy to restore from.
@@ -352,10 +354,14 @@ const (
 	ReasonOwnershipNotKept = "OwnershipNotKept"
 	// ReasonOutOfMemory says that a pod ran out of memory, twice.
 	ReasonOutOfMemory = "OutOfMemory"
+	// ReasonPathNotFound says that a path which a restore asks for is not in the copy.
+	ReasonPathNotFound = "PathNotFound"
 	// ReasonVolumeTooSmall says that the restored volume is full.
 	ReasonVolumeTooSmall = "VolumeTooSmall"
 	// ReasonWriteFailed says that the restored volume could not be written.
 	ReasonWriteFailed = "WriteFailed"
+	// ReasonDossierNotWritten says that after a proof no dossier could be written into a repository.
+	ReasonDossierNotWritten = "DossierNotWritten"
 	// ReasonMoverFailed says that a pod of the mover ended for a reason that it did not tell.
 	ReasonMoverFailed = "MoverFailed"
 	// ReasonIndependent says that the newest independent copy is young enough.

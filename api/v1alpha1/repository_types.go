@@ -258,7 +258,7 @@ type SFTPLocation struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	User string `json:"user"`
-	// path is the folder. It must exist.
+	// path is the folder, made when it is not there.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -272,7 +272,7 @@ type SFTPLocation struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.url == oldSelf.url",message="url is immutable; create another Repository instead"
 type WebDAVLocation struct {
-	// url is the folder's address, such as https://dav.example.org/lifeboat. http:// needs the annotation
+	// url is the folder's address, such as https://dav.example.org/lifeboat. It must exist. http:// needs the annotation
 	// lifeboat.dev/allow-insecure-repositories: "true" on the namespace.
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
@@ -434,9 +434,12 @@ type RepositoryRun struct {
 
 // RepositoryDamage is what a repository cannot give back.
 type RepositoryDamage struct {
-	// since is when it was found.
+	// since is when it was found first.
 	// +required
 	Since metav1.Time `json:"since"`
+	// found is when it was found last. What the rest says is from then: copies that were begun since are not meant.
+	// +required
+	Found metav1.Time `json:"found"`
 	// contents is how many pieces of data cannot be read.
 	// +required
 	Contents int64 `json:"contents"`
@@ -446,6 +449,38 @@ type RepositoryDamage struct {
 	// healing says that what is damaged was set aside, so that the next copy brings it anew where the source still has it.
 	// +optional
 	Healing bool `json:"healing,omitempty"`
+	// pointCount is how many recovery points have such a copy, of whichever cluster.
+	// +optional
+	PointCount int64 `json:"pointCount,omitempty"`
+	// points are those with the newest copies, as their records name them; at most 50. The others are named once these are healed, or
+	// gone.
+	// +optional
+	// +listType=map
+	// +listMapKey=uid
+	// +kubebuilder:validation:MaxItems=50
+	Points []DamagedPoint `json:"points,omitempty"`
+}
+
+// DamagedPoint is a recovery point with a copy that cannot be read back in full. Its names are those in the record of the copy, and
+// absent where that cannot be read.
+type DamagedPoint struct {
+	// uid is that of the point that was copied.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
+	// namespace is where it was captured.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Namespace string `json:"namespace,omitempty"`
+	// policy is whose it was.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Policy string `json:"policy,omitempty"`
+	// name is what it was called.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
 }
 
 // CopyTarget is where the points of a policy are copied to.
@@ -468,8 +503,8 @@ type CopyTarget struct {
 	// retention says which copies are kept. When absent it is spec.retention.
 	// +optional
 	Retention *Retention `json:"retention,omitempty"`
-	// fidelity says what becomes of a volume that holds what cannot be carried, such as device files: Report copies the rest and
-	// lists it; Strict has the copy fail. When absent it is Report.
+	// fidelity says what becomes of a volume that holds what cannot be carried, which is sockets: Report copies the rest and
+	// counts them; Strict has the copy fail. When absent it is Report.
 	// +optional
 	// +kubebuilder:validation:Enum=Report;Strict
 	Fidelity Fidelity `json:"fidelity,omitempty"`
@@ -554,6 +589,9 @@ type CopyRecord struct {
 	// finishedAt is when this run ended.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+	// full says that this run reads every byte and relies on nothing that the repository held before, because damage was found there.
+	// +optional
+	Full bool `json:"full,omitempty"`
 	// mover are the options of the pods.
 	// +optional
 	Mover *MoverOptions `json:"mover,omitempty"`
@@ -625,7 +663,7 @@ type CopiedVolume struct {
 	// newBytes is how much the repository had to take, compressed.
 	// +optional
 	NewBytes int64 `json:"newBytes,omitempty"`
-	// lost is how many things could not be carried, such as device files and sockets.
+	// lost is how many things could not be carried: sockets.
 	// +optional
 	Lost int64 `json:"lost,omitempty"`
 }

@@ -444,7 +444,7 @@ const (
 	DossierWriting DossierState = "Writing"
 	// DossierWritten is in the repository.
 	DossierWritten DossierState = "Written"
-	// DossierFailed is not. The next proof writes another.
+	// DossierFailed is not, after all attempts. The next proof writes another.
 	DossierFailed DossierState = "Failed"
 )
 
@@ -457,7 +457,13 @@ type Dossier struct {
 	// state says how far it is.
 	// +required
 	State DossierState `json:"state"`
-	// reason is a stable word for why it failed.
+	// attempt counts the attempts at it, from 0. There are three at most.
+	// +optional
+	Attempt int32 `json:"attempt,omitempty"`
+	// startedAt is when this attempt was begun, or is to begin.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+	// reason is a stable word for why it failed, or while it is Writing, why the attempt before did.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason,omitempty"`

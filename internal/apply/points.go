@@ -42,7 +42,7 @@ func (w *Writer) Expire(ctx context.Context, policy *api.BackupPolicy, t plan.Ta
 	if err != nil || point == nil {
 		return err
 	}
-	if err := w.refuse(ctx, point, plan.Held(point, policy, siblings)); err != nil {
+	if err := w.refuse(ctx, policy, point, siblings, plan.Held(point, policy, siblings)); err != nil {
 		return err
 	}
 	err = w.Client.Delete(ctx, point, preconditions(point.UID, point.ResourceVersion), client.PropagationPolicy(metav1.DeletePropagationBackground))
@@ -67,14 +67,19 @@ func (w *Writer) look(ctx context.Context, policy *api.BackupPolicy, t plan.Targ
 	return point, siblings, nil
 }
 
-// refuse refuses to let a point go, or a part of it, for the reason that is given, or because a repository is damaged, on a live look.
-func (w *Writer) refuse(ctx context.Context, point *api.RecoveryPoint, why string) error {
-	if why == "" && len(point.Status.Copies) > 0 {
-		var repositories api.RepositoryList
-		if err := w.Live.List(ctx, &repositories, client.InNamespace(point.Namespace)); err != nil {
+// refuse refuses to let a point go, or a part of it, for the reason that is given, or because a repository is damaged, on a live look:
+// the policy may have been judged by an older view of its repositories.
+func (w *Writer) refuse(ctx context.Context, policy *api.BackupPolicy, point *api.RecoveryPoint, siblings []*api.RecoveryPoint, why string) error {
+	if why == "" && (len(policy.Spec.Copies) > 0 || len(point.Status.Copies) > 0) {
+		var list api.RepositoryList
+		if err := w.Live.List(ctx, &list, client.InNamespace(point.Namespace)); err != nil {
 			return fmt.Errorf("look at the repositories of %s: %w", point.Name, err)
 		}
-		why = plan.HeldByDamage(point, repositories.Items)
+		repositories := make(map[string]*api.Repository, len(list.Items))
+		for i := range list.Items {
+			repositories[list.Items[i].Name] = &list.Items[i]
+		}
+		why = plan.HeldByDamage(policy, siblings, repositories)
 	}
 	if why == "" {
 		return nil
@@ -120,7 +125,7 @@ func (w *Writer) Release(ctx context.Context, policy *api.BackupPolicy, r plan.R
 	if slices.ContainsFunc(point.Status.Release, func(p api.ReleasedPart) bool { return p.Part == r.Part }) {
 		return nil
 	}
-	if err := w.refuse(ctx, point, plan.HeldPart(point, r.Part, policy, siblings)); err != nil {
+	if err := w.refuse(ctx, policy, point, siblings, plan.HeldPart(point, r.Part, policy, siblings)); err != nil {
 		return err
 	}
 	parts := append(point.Status.Release, api.ReleasedPart{Part: r.Part, At: metav1.NewTime(r.At)})

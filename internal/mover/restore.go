@@ -135,8 +135,11 @@ func (r *Restoring) check(ctx context.Context, repo repository.Repository, text 
 	}
 	r.Total.Store(total)
 	if missing := wanted.missing(); len(missing) > 0 {
-		return fail(result.FailureUnknown, fmt.Sprintf("%d of the %d paths are not in the copy; the log of the pod names them", len(missing), len(wanted.paths)),
-			fmt.Errorf("the copy does not hold %q", missing))
+		words := fmt.Sprintf("the path %q is not in the copy", missing[0])
+		if more := len(missing) - 1; more > 0 {
+			words = fmt.Sprintf("%d of the %d paths are not in the copy, such as %q; the log of the pod names them", len(missing), len(wanted.paths), missing[0])
+		}
+		return fail(result.FailurePath, words, fmt.Errorf("the copy does not hold %q", missing))
 	}
 	return nil
 }
@@ -147,12 +150,13 @@ type choice struct {
 	within map[string]bool // directories that hold some of them
 }
 
-// chosen cleans paths. Those that lead out of the volume are refused.
+// chosen cleans paths. Those that lead out of the volume are refused. Whoever may read a status may read which paths were asked for:
+// so failures may name these.
 func chosen(paths []string) (*choice, error) {
 	c := &choice{paths: map[string]bool{}, within: map[string]bool{}}
 	for _, p := range paths {
 		if slices.Contains(strings.Split(p, "/"), "..") || strings.Contains(p, "\x00") {
-			return nil, fail(result.FailureUnknown, "a path has '..' in it: give paths below the top of the volume", fmt.Errorf("the path %q leads out of the volume", p))
+			return nil, fail(result.FailurePath, fmt.Sprintf("the path %q has '..' in it: give paths below the top of the volume", p), fmt.Errorf("the path %q leads out of the volume", p))
 		}
 		clean := strings.TrimPrefix(path.Clean("/"+p), "/")
 		if clean == "" {

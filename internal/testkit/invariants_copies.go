@@ -166,15 +166,18 @@ func (k *Checker) partSpare(c Call, p *api.RecoveryPoint, part string) {
 	}
 }
 
-// letsBytesGo is invariant 6 where the bytes of a point go that stays: retention let them go, and a copy holds all of them.
+// letsBytesGo is invariant 6 where the bytes of a point go that stays: retention let them go, a copy holds all of them, and it was on
+// record before. A hold that came after that comes too late.
 func (k *Checker) letsBytesGo(c Call, p *api.RecoveryPoint) {
 	switch {
-	case p.Spec.Hold:
+	case p.Spec.Hold && !byCopies(p):
 		k.broken(5, "%s: the point is on hold", c)
 	case len(wholeCopies(p)) == 0:
 		k.broken(6, "%s: no complete copy holds them", c)
 	case isCopied(p):
 		k.broken(6, "%s: the point is being copied", c)
+	case !byCopies(p):
+		k.broken(6, "%s: the point does not say that it lives on in its copies", c)
 	case k.Stores != nil && !slices.ContainsFunc(p.Status.Copies, func(r api.CopyRecord) bool { return k.readable(p, &r) }):
 		k.broken(6, "%s: no repository holds a copy of them that is known to be readable", c)
 	}

@@ -594,6 +594,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: finishedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: full
+      type:
+        scalar: boolean
     - name: message
       type:
         scalar: string
@@ -676,9 +679,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DamagedPoint
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: policy
+      type:
+        scalar: string
+    - name: uid
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Dossier
   map:
     fields:
+    - name: attempt
+      type:
+        scalar: numeric
     - name: message
       type:
         scalar: string
@@ -688,6 +709,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: repository
       type:
         scalar: string
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: state
       type:
         namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DossierState
@@ -1559,9 +1583,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: copies
       type:
         scalar: numeric
+    - name: found
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: healing
       type:
         scalar: boolean
+    - name: pointCount
+      type:
+        scalar: numeric
+    - name: points
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DamagedPoint
+          elementRelationship: associative
+          keys:
+          - uid
     - name: since
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

@@ -12,6 +12,7 @@ import (
 // promised against: none shows that the data come back without it.
 var checkProofNotIndependent = check{
 	kinds: []string{api.ReasonProofNotIndependent},
+	needs: []Fact{FactStack, FactSelection},
 	judge: func(p *pass) {
 		if p.Independence == nil || len(p.Independence.Proofs) == 0 {
 			return
@@ -25,8 +26,12 @@ var checkProofNotIndependent = check{
 				first = one.At
 			}
 		}
+		severity := api.SeverityHigh
+		if !p.Independence.hasTarget() && !p.rehearsesElsewhere() {
+			severity = api.SeverityLow // no drill in this cluster could: NoRestoreTarget says why
+		}
 		p.find(Finding{Finding: api.Finding{
-			Kind: api.ReasonProofNotIndependent, Severity: api.SeverityHigh, Since: p.sinceBefore(api.ReasonProofNotIndependent, "", at(first)),
+			Kind: api.ReasonProofNotIndependent, Severity: severity, Since: p.sinceBefore(api.ReasonProofNotIndependent, "", at(first)),
 			Message: "every proof used the failure domain of the volumes, so none shows that the data come back without it",
 			Remedy:  "rehearse from an independent copy into another storage system: set spec.drill.from to Copy, and spec.drill.storageClassName to a class outside the failure domain",
 		}})

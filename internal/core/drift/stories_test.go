@@ -96,6 +96,14 @@ var coverage = []story{
 	},
 }
 
+// oneArray is a cluster in which no storage class is known to be apart from the volumes.
+func oneArray(o *Observed) { copies(func(i *Independence) { i.Targets = in("array-a", "") })(o) }
+
+// drills has the policy rehearse from a source, into a storage class.
+func drills(from api.RestoreSource, class string) change {
+	return func(o *Observed) { o.Policy.Spec.Drill = &api.Drill{From: from, StorageClassName: class} }
+}
+
 // recorded records one volume of a point.
 func recorded(claim, uid, handle string) testkit.Mod[api.RecoveryPoint] {
 	return func(q *api.RecoveryPoint) {
@@ -317,7 +325,9 @@ var independence = []story{
 	{
 		kind: api.ReasonRepositoryNotFound, name: "named and not there",
 		breaks: copies(func(i *Independence) {
-			i.Repositories = append(i.Repositories, Repository{Name: "attic", Field: "spec.copies[1].repository.name", Missing: true})
+			if i.repository("attic") == nil { // a policy's repositories are listed once each, however often the story is told
+				i.Repositories = append(i.Repositories, Repository{Name: "attic", Field: "spec.copies[1].repository.name", Missing: true})
+			}
 		}),
 		want:   want{subject: "repository/attic", severity: pending, says: "spec.copies[1].repository.name names Repository attic"},
 		louder: []louder{{5 * time.Minute, high}, {hour, critical}},
@@ -371,8 +381,26 @@ var independence = []story{
 	},
 	{
 		kind: api.ReasonNoRestoreTarget, name: "only where the volumes are",
-		breaks: copies(func(i *Independence) { i.Targets = in("array-a", "") }),
-		want:   want{severity: high, says: "have nowhere to go"},
+		breaks: oneArray,
+		want:   want{severity: low, says: "come back in another cluster alone"},
+		clears: []change{copies(func(i *Independence) { i.Targets = in("array-a", "array-c") })},
+	},
+	{
+		kind: api.ReasonNoRestoreTarget, name: "drills from copies go where the captured claims are",
+		breaks: all(oneArray, drills(api.FromCopy, "")),
+		want:   want{severity: low, says: "come back in another cluster alone"},
+		clears: []change{copies(func(i *Independence) { i.Targets = in("array-a", "array-c") })},
+	},
+	{
+		kind: api.ReasonNoRestoreTarget, name: "drills from snapshots name a class",
+		breaks: all(oneArray, drills(api.FromSnapshot, "other")),
+		want:   want{severity: low, says: "come back in another cluster alone"},
+		clears: []change{copies(func(i *Independence) { i.Targets = in("array-a", "array-c") })},
+	},
+	{
+		kind: api.ReasonNoRestoreTarget, name: "drills from copies were to go elsewhere",
+		breaks: all(oneArray, drills(api.FromCopy, "other")),
+		want:   want{severity: high, says: "class other is not"},
 		clears: []change{copies(func(i *Independence) { i.Targets = in("array-a", "array-c") })},
 	},
 }
@@ -546,6 +574,18 @@ var restorability = []story{
 	{
 		kind: api.ReasonProofNotIndependent, name: "all in one place",
 		breaks: copies(func(i *Independence) { i.Proofs[1].Independent = false }),
+		want:   want{severity: high, since: -2 * hour, says: "every proof used the failure domain"},
+		clears: []change{copies(func(i *Independence) { i.Proofs[0].Independent = true }), copies(func(i *Independence) { i.Proofs = nil })},
+	},
+	{
+		kind: api.ReasonProofNotIndependent, name: "there is one place alone",
+		breaks: all(oneArray, copies(func(i *Independence) { i.Proofs[1].Independent = false })),
+		want:   want{severity: low, since: -2 * hour, says: "every proof used the failure domain"},
+		clears: []change{copies(func(i *Independence) { i.Proofs[0].Independent = true }), copies(func(i *Independence) { i.Proofs = nil })},
+	},
+	{
+		kind: api.ReasonProofNotIndependent, name: "it was to be in another",
+		breaks: all(oneArray, drills(api.FromCopy, "other"), copies(func(i *Independence) { i.Proofs[1].Independent = false })),
 		want:   want{severity: high, since: -2 * hour, says: "every proof used the failure domain"},
 		clears: []change{copies(func(i *Independence) { i.Proofs[0].Independent = true }), copies(func(i *Independence) { i.Proofs = nil })},
 	},

@@ -84,9 +84,9 @@ func Writer(claimName, runUID, claimUID string, attempt int) string {
 	return lock(claimName, "write", "writer", runUID, claimUID, strconv.Itoa(attempt))
 }
 
-// Dossier names the pod that writes beside the data what a drill proved.
-func Dossier(repository, drillUID string) string {
-	return lock(repository, "dossier", "dossier", drillUID, repository)
+// Dossier names the pod that writes beside the data what a drill proved, by its attempt.
+func Dossier(repository, drillUID string, attempt int) string {
+	return lock(repository, "dossier", "dossier", drillUID, repository, strconv.Itoa(attempt))
 }
 
 // RepositoryPod names a pod that looks at a repository or tidies it up, by what it does and when it was begun. There is one of

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -59,9 +60,19 @@ func RepositoryPod(r Run, o plan.RepositoryOrder, m Mover) *corev1.Pod {
 			s.NodeSelector, s.Tolerations = maps.Clone(at.NodeSelector), slices.Clone(at.Tolerations)
 		}
 	}
+	s.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{apart()}
 	mountAll(s, &c, o)
 	s.Containers = []corev1.Container{c}
 	return p
+}
+
+// apart spreads the pods of a namespace that speak to repositories over the nodes, so that no node's disk and network has to bear all of
+// them. How many there are is bound elsewhere: one that can run on a single node, for its volume is there, runs there all the same.
+func apart() corev1.TopologySpreadConstraint {
+	return corev1.TopologySpreadConstraint{
+		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
+		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{api.LabelReachesRepository: "true"}},
+	}
 }
 
 // mountAll gives a pod what it needs: its order, the Secrets, scratch space, and the volume that is copied or written.

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
@@ -234,6 +235,20 @@ func TestProbes(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestMoversAreSpread: whatever pod speaks to a repository is counted among those that are spread over nodes, and none waits for that.
+func TestMoversAreSpread(t *testing.T) {
+	for _, o := range []plan.RepositoryOrder{writeOrder(false), writeOrder(true), {Name: "probe"}} {
+		p := objects.RepositoryPod(run(), o, mover)
+		all := p.Spec.TopologySpreadConstraints
+		if len(all) != 1 || all[0].TopologyKey != corev1.LabelHostname || all[0].WhenUnsatisfiable != corev1.ScheduleAnyway {
+			t.Fatalf("%s is spread by %+v", o.Name, all)
+		}
+		if s, err := metav1.LabelSelectorAsSelector(all[0].LabelSelector); err != nil || s.Empty() || !s.Matches(labels.Set(p.Labels)) {
+			t.Errorf("%s with labels %v is not among %s: %v", o.Name, p.Labels, s, err)
 		}
 	}
 }

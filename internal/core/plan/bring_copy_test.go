@@ -140,6 +140,7 @@ func TestBringCopy(t *testing.T) {
 		"the credentials are refused":                 {mods{claim(0, true), writer(0, PodFailed, failedOf(api.ReasonCredentialsRefused))}, at(0), "could not run CredentialsRefused"},
 		"the password is wrong":                       {mods{claim(0, true), writer(0, PodFailed, failedOf(api.ReasonPasswordWrong))}, at(0), "could not run PasswordWrong"},
 		"the volume is full":                          {mods{claim(0, true), writer(0, PodFailed, failedOf(api.ReasonVolumeTooSmall))}, at(0), "could not run VolumeTooSmall"},
+		"a path is not in the copy":                   {mods{claim(0, true), writer(0, PodFailed, failedOf(api.ReasonPathNotFound))}, at(0), "could not run PathNotFound"},
 		"a word that is not known":                    {mods{claim(0, true), writer(0, PodFailed, failedOf("Odd"))}, at(0), "could not run MoverFailed"},
 		"the repository does not answer":              {mods{claim(0, true), writer(0, PodFailed, failedOf(api.ReasonRepositoryUnreachable))}, at(0), "waits RestorePending, attempt 1"},
 		"the repository never answers":                {mods{claim(2, true), writer(2, PodFailed, failedOf(api.ReasonRepositoryUnreachable))}, at(2), "could not run RepositoryUnreachable, attempt 2"},

@@ -43,7 +43,9 @@ func startRemoving(r *api.CopyRecord, now time.Time) {
 // remove carries the removal of a copy on, and says whether nothing of it is left.
 func (p *CopyPlan) remove(o CopyObserved, r *api.CopyRecord, now time.Time) bool {
 	if r.State != api.CopyRemoving {
-		startRemoving(r, now)
+		if o.staysByDamage(r) == nil {
+			startRemoving(r, now)
+		}
 		return false
 	}
 	if done := p.removed(o, r); done != nil {
@@ -92,7 +94,7 @@ func (p *CopyPlan) removed(o CopyObserved, r *api.CopyRecord) *Problem {
 // counted says whether another target of the point counts on the same copy: a repository holds a point once.
 func (p *CopyPlan) counted(o CopyObserved, r *api.CopyRecord) bool {
 	return slices.ContainsFunc(o.Point.Status.Copies, func(q api.CopyRecord) bool {
-		return q.Name != r.Name && q.RepositoryID == r.RepositoryID && q.State != api.CopyRemoving && !released(o.Point, partCopy+q.Name)
+		return q.Name != r.Name && q.RepositoryID == r.RepositoryID && q.State != api.CopyRemoving && !copyGoes(o.Point, q.Name)
 	})
 }
 
@@ -106,6 +108,9 @@ func (p *CopyPlan) forget(o CopyObserved, r *api.CopyRecord, now time.Time) {
 		return
 	}
 	to, access, bad := reach(o, r)
+	if bad == nil && len(brought.Pods) == 0 {
+		bad = o.staysByDamage(r)
+	}
 	if bad != nil {
 		p.notRemoved(r, *bad, now)
 		return

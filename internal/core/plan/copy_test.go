@@ -321,7 +321,7 @@ func TestCopyRuns(t *testing.T) {
 		{"it told of a copy and ended badly", "Failed 0 MoverFailed", 0, []copyMod{logs, of("data", PodFailed, wholeOf("data"))}},
 		{"it spoke to another repository", "Failed 0 RepositoryIDMismatch", 0, []copyMod{logs, of("data", PodSucceeded,
 			relates(RepositoryResult{UniqueID: elseID, Copied: &CopyResult{Fingerprint: printOf("data")}}))}},
-		{"it spoke to no repository", "Failed 0 RepositoryIDMismatch", 0, []copyMod{logs, of("data", PodSucceeded,
+		{"it spoke to no repository", "Failed 0 MoverFailed", 0, []copyMod{logs, of("data", PodSucceeded,
 			relates(RepositoryResult{Copied: &CopyResult{Fingerprint: printOf("data")}}))}},
 		{"it could not read all", "Failed 0 ReadFailed", 0, []copyMod{logs, of("data", PodSucceeded,
 			relates(RepositoryResult{UniqueID: vaultID, Copied: &CopyResult{Fingerprint: printOf("data"), Unreadable: 1}}))}},
@@ -554,7 +554,14 @@ func TestRemoval(t *testing.T) {
 		}
 		return p
 	}
+	o.Point.Spec.Hold = true // before it was begun
+	step("Complete 0")
+	if !copiedTo(o.Point, "offsite") {
+		t.Error("a copy that a hold keeps does not count")
+	}
+	o.Point.Spec.Hold = false
 	step("Removing 1")
+	o.Point.Spec.Hold = true // too late for it
 	o.Brought["offsite"] = Brought{RunUID: o.Brought["offsite"].RunUID, Leftovers: left}
 	if p := step("Removing 1, 2 removals"); p.Wake.IsZero() {
 		t.Error("it does not look again")

@@ -19,8 +19,12 @@ import (
 // data are, how they come back and how long that took, and the signed statement. Whoever has lost the cluster has lost every other place
 // where that could be read. What becomes of the text takes nothing from the proof.
 
-// dossierWithin is how long the writing of a dossier may take.
-const dossierWithin = 15 * time.Minute
+// dossierWithin is how long one attempt at a dossier may take, and dossierRetry how long after the first that failed comes the next,
+// and twice as long each time. All of them end before the clean-up, which waits for them, is late.
+const (
+	dossierWithin = 4 * time.Minute
+	dossierRetry  = 30 * time.Second
+)
 
 // WantsDossiers says whether dossiers are to be written of a drill, or may be.
 func WantsDossiers(d *api.RestoreDrill) bool {
@@ -42,7 +46,7 @@ func (p *DrillPlan) planDossiers(o DrillObserved, now time.Time) {
 		p.Status.Dossiers = slices.DeleteFunc(p.Status.Dossiers, writingDossier)
 	case !WantsDossiers(o.Drill):
 	case len(p.Status.Dossiers) == 0 && !p.cleaned():
-		p.beginDossiers(o, point)
+		p.beginDossiers(point, now)
 	default:
 		for i := range p.Status.Dossiers {
 			if d := &p.Status.Dossiers[i]; d.State == api.DossierWriting {
@@ -65,46 +69,64 @@ func (p *DrillPlan) cleaned() bool {
 	return f != nil && f.State == api.PhaseSucceeded
 }
 
-func (p *DrillPlan) beginDossiers(o DrillObserved, point *api.RecoveryPoint) {
+func (p *DrillPlan) beginDossiers(point *api.RecoveryPoint, now time.Time) {
 	if point == nil {
 		return
 	}
 	_, copies := Restorable(point)
 	for _, c := range copies {
 		there := slices.ContainsFunc(p.Status.Dossiers, func(d api.Dossier) bool { return d.Repository == c.Repository })
-		if !there && o.Vaults.reach(c) == nil {
-			p.Status.Dossiers = append(p.Status.Dossiers, api.Dossier{Repository: c.Repository, State: api.DossierWriting})
+		if !there {
+			p.Status.Dossiers = append(p.Status.Dossiers, api.Dossier{Repository: c.Repository, State: api.DossierWriting, StartedAt: timePtr(now.Truncate(time.Second))})
 		}
 	}
 }
 
-// writeDossier looks at the pod that writes a dossier, or asks for it.
+// writeDossier looks at the pod that writes a dossier, or asks for it. Each attempt has a pod of its own.
 func (p *DrillPlan) writeDossier(o DrillObserved, point *api.RecoveryPoint, d *api.Dossier, now time.Time) {
-	until := o.Drill.Status.FinishedAt.Add(dossierWithin)
-	name := names.Dossier(d.Repository, string(o.Drill.UID))
+	began := cmp.Or(d.StartedAt, o.Drill.Status.FinishedAt).Time
+	until := began.Add(dossierWithin)
+	name := names.Dossier(d.Repository, string(o.Drill.UID), int(d.Attempt))
 	pod, is := o.Brought.Pods[name]
 	r := o.Vaults.Repositories[d.Repository]
-	fail := func(why Problem) { p.DossierFailed(d.Repository, why) }
+	fail := func(why Problem) { p.DossierFailed(d.Repository, why, now) }
 	switch {
 	case is && pod.RunUID != string(o.Drill.UID):
 		fail(Problem{api.ReasonNameTaken, fmt.Sprintf("pod %q exists and was not made for this", name)})
 	case is && pod.Phase == PodLost:
 		fail(Problem{api.ReasonPodLost, "the pod that writes it was lost"})
-	case is && (pod.Phase == PodSucceeded || pod.Phase == PodFailed):
+	case is && pod.ended():
 		if bad := dossierOutcome(pod, r); bad != nil {
 			fail(*bad)
 			return
 		}
-		d.State = api.DossierWritten
-	case !now.Before(until):
-		fail(Problem{api.ReasonMoverFailed, "it was not written in time"})
+		d.State, d.Reason, d.Message = api.DossierWritten, "", ""
 	case !is && (point == nil || r == nil):
 		fail(Problem{api.ReasonRepositoryNotFound, "the recovery point or the Repository is gone"})
+	case !is && now.Before(began):
+		p.wakeAt(began)
+	case !is:
+		p.startDossier(o, point, r, name, until, now)
+	case !now.Before(until):
+		fail(Problem{api.ReasonMoverFailed, "it was not written in time"})
 	default:
 		p.wakeAt(until)
-		if !is {
-			p.askDossier(o, point, r, name, until)
-		}
+	}
+}
+
+// startDossier asks for the pod of an attempt, once the repository can be reached.
+func (p *DrillPlan) startDossier(o DrillObserved, point *api.RecoveryPoint, r *api.Repository, name string, until, now time.Time) {
+	away := o.Vaults.reach(copyIn(point, r.Name))
+	switch {
+	case away != nil && (!passes(*away) || !now.Before(until)):
+		p.DossierFailed(r.Name, *away, now)
+	case !now.Before(until):
+		p.DossierFailed(r.Name, Problem{api.ReasonMoverFailed, "it was not written in time"}, now)
+	case away == nil:
+		p.wakeAt(until)
+		p.askDossier(o, point, r, name, until, now)
+	default:
+		p.wakeAt(until)
 	}
 }
 
@@ -116,10 +138,10 @@ func dossierOutcome(pod BroughtPod, r *api.Repository) *Problem {
 	return pod.Told.problem(r.Status.UniqueID)
 }
 
-func (p *DrillPlan) askDossier(o DrillObserved, point *api.RecoveryPoint, r *api.Repository, name string, until time.Time) {
+func (p *DrillPlan) askDossier(o DrillObserved, point *api.RecoveryPoint, r *api.Repository, name string, until, now time.Time) {
 	to, access, bad := AccessTo(r, o.Vaults.Allowed)
 	if bad != nil {
-		p.DossierFailed(r.Name, *bad)
+		p.DossierFailed(r.Name, *bad, now)
 		return
 	}
 	run := o.Drill.Status.Run
@@ -127,27 +149,38 @@ func (p *DrillPlan) askDossier(o DrillObserved, point *api.RecoveryPoint, r *api
 		Name: fmt.Sprintf("dossier/%s-%s.md", run.Policy, run.PolicyUID), Text: dossier(o, point, r),
 	}})
 	if err != nil {
-		p.DossierFailed(r.Name, Problem{api.ReasonInvalidSpec, err.Error()})
+		p.DossierFailed(r.Name, Problem{api.ReasonInvalidSpec, err.Error()}, now)
 		return
 	}
 	p.Dossiers = append(p.Dossiers, RepositoryOrder{Name: name, Order: text, Access: access, Mover: run.Mover, Throw: until.Add(sweepAfter)})
 }
 
-// DossierFailed records why a dossier was not written. The proof stands.
-func (p *DrillPlan) DossierFailed(repository string, why Problem) {
-	for i := range p.Status.Dossiers {
-		if d := &p.Status.Dossiers[i]; d.Repository == repository {
-			d.State, d.Reason, d.Message = api.DossierFailed, why.Reason, conditions.Clip(why.Message, 512)
-		}
+// DossierFailed records why an attempt at a dossier failed, and when the next one is; or, after the last, that there will be none. What
+// is gone, or cannot be said, is not tried again. The proof stands.
+func (p *DrillPlan) DossierFailed(repository string, why Problem, now time.Time) {
+	i := slices.IndexFunc(p.Status.Dossiers, func(d api.Dossier) bool { return d.Repository == repository })
+	if i < 0 {
+		return
 	}
-	p.Notes = append(p.Notes, Note{Warning: true, Reason: why.Reason, Message: fmt.Sprintf("no dossier was written into Repository %s: %s", repository, why.Message)})
+	d := &p.Status.Dossiers[i]
+	d.Reason, d.Message = why.Reason, conditions.Clip(why.Message, 512)
+	final := why.Reason == api.ReasonRepositoryNotFound || why.Reason == api.ReasonInvalidSpec
+	if !final && int(d.Attempt)+1 < mostAttempts {
+		next := now.Add(dossierRetry << d.Attempt).Truncate(time.Second)
+		d.Attempt, d.StartedAt = d.Attempt+1, timePtr(next)
+		p.wakeAt(next)
+		return
+	}
+	d.State = api.DossierFailed
+	p.Notes = append(p.Notes, Note{Warning: true, Reason: api.ReasonDossierNotWritten, Message: fmt.Sprintf(
+		"no dossier was written into Repository %s, in %d attempts: %s (%s); the proof stands, and the next one writes another", repository, d.Attempt+1, why.Message, why.Reason)})
 }
 
 // spareDossiers leaves the pods alone that still write.
 func (p *DrillPlan) spareDossiers(all []Leftover, drillUID string) []Leftover {
 	return slices.DeleteFunc(all, func(l Leftover) bool {
 		return slices.ContainsFunc(p.Status.Dossiers, func(d api.Dossier) bool {
-			return writingDossier(d) && l.Kind == "Pod" && l.Name == names.Dossier(d.Repository, drillUID)
+			return writingDossier(d) && l.Kind == "Pod" && l.Name == names.Dossier(d.Repository, drillUID, int(d.Attempt))
 		})
 	})
 }

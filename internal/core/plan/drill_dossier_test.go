@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func provenCopy(mods ...func(*DrillObserved)) DrillObserved {
 }
 
 func dossierPod(o *DrillObserved, phase PodPhase, mods ...func(*BroughtPod)) {
-	name := names.Dossier("amsterdam", drillUID)
+	name := names.Dossier("amsterdam", drillUID, int(o.Drill.Status.Dossiers[0].Attempt))
 	o.pod(name, phase, mods...)
 	o.Brought.Leftovers = append(o.Brought.Leftovers, Leftover{Target: Target{name, "d"}, Kind: "Pod"})
 }
@@ -71,34 +72,94 @@ func TestDossierLives(t *testing.T) {
 	}
 }
 
-// TestDossierFails: whatever becomes of it, the proof stands, and the clean-up ends.
+// TestDossierFails: it is tried three times, later each time, under another name, and then it is told that it was not written. Whatever
+// becomes of it, the proof stands, and the clean-up ends.
 func TestDossierFails(t *testing.T) {
+	type edit = func(*DrillObserved)
+	late := func(o *DrillObserved) { o.Drill.Status.Dossiers[0].StartedAt = timePtr(noon.Add(-time.Hour)) }
+	away := func(o *DrillObserved) { o.Vaults = vaults(vault("amsterdam", reachable(metav1.ConditionFalse))) }
 	for name, c := range map[string]struct {
-		edit func(*DrillObserved)
-		want string
+		edit     edit
+		want     string
+		attempts int32
 	}{
-		"refused by the store": {func(o *DrillObserved) { dossierPod(o, PodFailed, failedOf(api.ReasonCredentialsRefused)) }, api.ReasonCredentialsRefused},
-		"told nothing":         {func(o *DrillObserved) { dossierPod(o, PodSucceeded) }, api.ReasonMoverFailed},
+		"refused by the store": {func(o *DrillObserved) { dossierPod(o, PodFailed, failedOf(api.ReasonCredentialsRefused)) }, api.ReasonCredentialsRefused, 3},
+		"told nothing":         {func(o *DrillObserved) { dossierPod(o, PodSucceeded) }, api.ReasonMoverFailed, 3},
 		"into another repository": {func(o *DrillObserved) {
 			dossierPod(o, PodSucceeded, func(p *BroughtPod) { p.Told = &RepositoryResult{UniqueID: "x"} })
-		}, api.ReasonRepositoryIDMismatch},
-		"lost":                     {func(o *DrillObserved) { dossierPod(o, PodLost) }, api.ReasonPodLost},
-		"somebody's pod":           {func(o *DrillObserved) { dossierPod(o, PodRunning, func(p *BroughtPod) { p.RunUID = "x" }) }, api.ReasonNameTaken},
-		"the repository is gone":   {func(o *DrillObserved) { o.Vaults = Vaults{} }, api.ReasonRepositoryNotFound},
-		"the point is gone":        {func(o *DrillObserved) { o.Points = nil }, api.ReasonRepositoryNotFound},
-		"the admin forbids it now": {func(o *DrillObserved) { o.Vaults.Repositories["amsterdam"].Spec.S3.Insecure = true }, api.ReasonInsecureNotAllowed},
-		"it takes too long": {func(o *DrillObserved) {
-			dossierPod(o, PodRunning)
-			o.Drill.Status.FinishedAt = timePtr(noon.Add(-time.Hour))
-		}, api.ReasonMoverFailed},
+		}, api.ReasonRepositoryIDMismatch, 3},
+		"lost":                     {func(o *DrillObserved) { dossierPod(o, PodLost) }, api.ReasonPodLost, 3},
+		"somebody's pod":           {func(o *DrillObserved) { dossierPod(o, PodRunning, func(p *BroughtPod) { p.RunUID = "x" }) }, api.ReasonNameTaken, 3},
+		"the repository is gone":   {func(o *DrillObserved) { o.Vaults = Vaults{} }, api.ReasonRepositoryNotFound, 1},
+		"the point is gone":        {func(o *DrillObserved) { o.Points = nil }, api.ReasonRepositoryNotFound, 1},
+		"the admin forbids it now": {func(o *DrillObserved) { o.Vaults.Repositories["amsterdam"].Spec.S3.Insecure = true }, api.ReasonInsecureNotAllowed, 3},
+		"it takes too long":        {func(o *DrillObserved) { dossierPod(o, PodRunning); late(o) }, api.ReasonMoverFailed, 3},
+		"it never started":         {late, api.ReasonMoverFailed, 3},
+		"the repository is away":   {func(o *DrillObserved) { away(o); late(o) }, api.ReasonRepositoryUnreachable, 3},
 	} {
 		o := provenCopy()
-		o.Drill.Status = ForDrill(o, noon.Add(time.Minute)).Status
-		c.edit(&o)
-		p := ForDrill(o, noon.Add(2*time.Minute))
-		if d := p.Status.Dossiers[0]; d.State != api.DossierFailed || d.Reason != c.want || p.Status.Verdict != api.VerdictPassed || len(p.Dossiers) > 0 {
-			t.Errorf("%s: %+v, %s", name, d, p.Status.Verdict)
+		at, begun, waited := noon.Add(2*time.Minute), int32(0), time.Duration(0)
+		o.Drill.Status = ForDrill(o, at).Status
+		for begun = 1; ; begun++ {
+			c.edit(&o)
+			p := ForDrill(o, at)
+			d := p.Status.Dossiers[0]
+			if d.Reason != c.want || d.Message == "" || p.Status.Verdict != api.VerdictPassed || len(p.Dossiers) > 0 {
+				t.Fatalf("%s: %+v, %s, %+v", name, d, p.Status.Verdict, p.Dossiers)
+			}
+			o.Drill.Status = p.Status
+			told := slices.ContainsFunc(p.Notes, func(n Note) bool {
+				return n.Reason == api.ReasonDossierNotWritten && n.Warning && strings.Contains(n.Message, c.want)
+			})
+			if told != (d.State == api.DossierFailed) {
+				t.Errorf("%s: it is %s, and told are %+v", name, d.State, p.Notes)
+			}
+			if d.State == api.DossierFailed {
+				break
+			}
+			if wait := d.StartedAt.Sub(at); d.Attempt != begun || wait <= waited || p.Wake.IsZero() || p.Wake.After(d.StartedAt.Time) {
+				t.Fatalf("%s: after attempt %d it waits %s, and before %s: %+v; it wakes at %s", name, begun, wait, waited, d, p.Wake)
+			} else {
+				waited, at = wait, d.StartedAt.Time
+			}
+			o.Brought.Pods = map[string]BroughtPod{}
+			if p := ForDrill(o, at.Add(-time.Second)); len(p.Dossiers) > 0 {
+				t.Errorf("%s: it does not wait", name)
+			}
 		}
+		if begun != c.attempts {
+			t.Errorf("%s: there were %d attempts, want %d", name, begun, c.attempts)
+		}
+		if since := at.Add(dossierWithin).Sub(noon.Add(2 * time.Minute)); since+2*dossierWithin > cleanupPatience+5*time.Minute {
+			t.Errorf("%s: the clean-up waits for %s", name, since+2*dossierWithin)
+		}
+		o.Brought.Leftovers = nil
+		if p := ForDrill(o, at); conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "True CleanedUp" {
+			t.Errorf("%s: the clean-up does not end", name)
+		}
+	}
+}
+
+// TestDossierIsTriedAgain: an attempt after one that failed writes it, and nothing is told of the failure but what stood in the status.
+func TestDossierIsTriedAgain(t *testing.T) {
+	o, at := provenCopy(), noon.Add(2*time.Minute)
+	o.Drill.Status = ForDrill(o, at).Status
+	away := o
+	away.Vaults = vaults(vault("amsterdam", reachable(metav1.ConditionFalse)))
+	if p := ForDrill(away, at); len(p.Dossiers) > 0 || p.Status.Dossiers[0].Attempt != 0 || p.Wake.IsZero() {
+		t.Errorf("while the repository is away it is %+v, %+v", p.Status.Dossiers, p.Dossiers)
+	}
+	dossierPod(&o, PodLost)
+	lost := names.Dossier("amsterdam", drillUID, 0)
+	o.Drill.Status = ForDrill(o, at).Status
+	p := ForDrill(o, o.Drill.Status.Dossiers[0].StartedAt.Time)
+	if len(p.Dossiers) != 1 || p.Dossiers[0].Name == lost || !strings.Contains(removed(p.Remove), lost) {
+		t.Fatalf("asked for is %+v, removed %q", p.Dossiers, removed(p.Remove))
+	}
+	dossierPod(&o, PodSucceeded, func(p *BroughtPod) { p.Told = &RepositoryResult{UniqueID: vaultID} })
+	p = ForDrill(o, at.Add(time.Minute))
+	if d := p.Status.Dossiers[0]; d.State != api.DossierWritten || d.Reason+d.Message != "" || d.Attempt != 1 || len(p.Notes) > 0 {
+		t.Errorf("it is %+v, and tells %+v", d, p.Notes)
 	}
 }
 
@@ -109,7 +170,6 @@ func TestNoDossier(t *testing.T) {
 		"of a drill that failed":          func(o *DrillObserved) { o.Drill.Status.Verdict = api.VerdictFailed },
 		"of a point without copies":       func(o *DrillObserved) { o.Points[1].Status.Copies = nil },
 		"of a copy that is not complete":  func(o *DrillObserved) { o.Points[1].Status.Copies[0].State = api.CopyCopying },
-		"of a repository that is away":    func(o *DrillObserved) { o.Vaults = vaults(vault("amsterdam", reachable(metav1.ConditionFalse))) },
 		"of a drill that is deleted":      func(o *DrillObserved) { o.Drill.DeletionTimestamp = timePtr(noon) },
 		"while the namespace goes":        func(o *DrillObserved) { o.NamespaceTerminating = true },
 		"once all is cleaned up": func(o *DrillObserved) {

@@ -14,10 +14,18 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 )
 
-// LettingGo says whether the snapshots of a point are being let go: retention said so, and a copy holds all of it.
+// LettingGo says whether the snapshots of a point are being let go: retention said so, and a copy holds all of it. A hold keeps
+// them until it is on record that they go; from then on some may be gone already, and what is left of them restores nothing.
 func LettingGo(p *api.RecoveryPoint) bool {
 	return Finished(p) && p.DeletionTimestamp.IsZero() && p.Status.Capture != nil && p.Status.SnapshotsReleasedAt == nil &&
-		released(p, PartSnapshots) && !p.Spec.Hold && len(completeCopies(p)) > 0
+		released(p, PartSnapshots) && (!p.Spec.Hold || going(p)) && len(completeCopies(p)) > 0
+}
+
+// going says whether it is on record that the snapshots of a point go. That is written only over the version that was looked at:
+// whoever puts the point on hold was there before, and has them spared, or finds it written.
+func going(p *api.RecoveryPoint) bool {
+	c := findCondition(p.Status.Conditions, api.ConditionComplete)
+	return c != nil && c.Reason == api.ReasonCopiesOnly && p.Status.Origin == nil
 }
 
 // planImported looks after a point that was made of copies: nothing is ever captured for it, and there is no snapshot to judge.
@@ -37,15 +45,16 @@ func (p *PointPlan) planRelease(o PointObserved, now time.Time) (taken bool) {
 		if !LettingGo(q) || o.Fresh == nil || !LettingGo(o.Fresh) || o.NamespaceTerminating {
 			return false
 		}
-		if BySnapshots(q) && o.Damage != "" {
-			p.wakeAt(now.Add(retryFirst)) // nobody tells when it is healed
-			return false
-		}
-		if BySnapshots(q) && HeldPart(q, PartSnapshots, o.Policy, o.Siblings) != "" {
+		if BySnapshots(q) && (HeldPart(q, PartSnapshots, o.Policy, o.Siblings) != "" || damagedFor(o.Policy, o.Siblings, o.Repositories) != nil) {
 			return false
 		}
 	}
 	p.settled = true
+	p.status.Volumes = letGoVolumes(q.Status.Volumes)
+	if q.Status.SnapshotsReleasedAt == nil && !(going(q) && going(o.Fresh)) {
+		p.state(o, now, byCopies(q)...) // this is on record first
+		return true
+	}
 	if len(completeCopies(q)) > 0 {
 		p.orderDeletion(o)
 		p.watchDeletions(now)
@@ -55,9 +64,20 @@ func (p *PointPlan) planRelease(o PointObserved, now time.Time) (taken bool) {
 		p.status.SnapshotsReleasedAt = timePtr(now.Truncate(time.Second))
 		p.Notes = append(p.Notes, Note{Reason: api.ReasonCopiesOnly, Message: "the snapshots were let go; the point lives on in its copies: " + strings.Join(completeCopies(q), ", ")})
 	}
-	p.status.Volumes = letGoVolumes(q.Status.Volumes)
-	p.state(o, now, byCopies(q)...)
+	said := byCopies(q)
+	if was := findCondition(q.Status.Conditions, api.ConditionComplete); heldTooLate(q) && was.Message != said[0].Message {
+		p.Notes = append(p.Notes, Note{Warning: true, Reason: api.ReasonHoldTooLate, Message: said[0].Message})
+	}
+	p.state(o, now, said...)
 	return true
+}
+
+// holdTooLate ends what is said of a point that was put on hold while its snapshots went.
+const holdTooLate = "; the hold came when they were being let go already, and keeps the copies alone"
+
+func heldTooLate(p *api.RecoveryPoint) bool {
+	was := findCondition(p.Status.Conditions, api.ConditionComplete)
+	return p.Spec.Hold && p.Status.Origin == nil && was != nil && (p.Status.SnapshotsReleasedAt == nil || strings.HasSuffix(was.Message, holdTooLate))
 }
 
 // letGoVolumes are the records of volumes whose snapshots were let go: what they are brought back into is still known.
@@ -80,8 +100,11 @@ func byCopies(p *api.RecoveryPoint) []metav1.Condition {
 	case p.Status.Origin != nil && was != nil && was.Status == metav1.ConditionTrue && was.Reason == api.ReasonCopiesOnly:
 		return []metav1.Condition{*was}
 	}
-	return []metav1.Condition{conditions.Is(api.ConditionComplete, metav1.ConditionTrue, api.ReasonCopiesOnly,
-		fmt.Sprintf("it has no snapshots any more, and can be restored from its copies: %s", strings.Join(have, ", ")))}
+	message := fmt.Sprintf("it has no snapshots any more, and can be restored from its copies: %s", strings.Join(have, ", "))
+	if heldTooLate(p) {
+		message += holdTooLate
+	}
+	return []metav1.Condition{conditions.Is(api.ConditionComplete, metav1.ConditionTrue, api.ReasonCopiesOnly, message)}
 }
 
 // HeldPart says why a part of a point must not be let go yet; empty when it may be. Like Held it is asked on fresh reads, by

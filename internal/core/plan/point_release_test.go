@@ -4,6 +4,7 @@ package plan
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,10 @@ func lettingGo(mods ...func(*PointObserved)) PointObserved {
 
 func TestSnapshotsAreLetGo(t *testing.T) {
 	o, at := lettingGo(), hour(14)
+	if p := ForPoint(o, at); len(p.Delete) > 0 {
+		t.Fatalf("it deletes %+v before it is on record that they go", p.Delete)
+	}
+	o = onRecord(o, at)
 	p := ForPoint(o, at)
 	if len(p.Delete) != 2 || p.Delete[0].Content.UID == "" || p.Delete[0].Snapshot.UID == "" {
 		t.Fatalf("deletes %+v", p.Delete)
@@ -81,6 +86,13 @@ func TestSnapshotsAreLetGo(t *testing.T) {
 	}
 }
 
+// onRecord has it written down that the snapshots go.
+func onRecord(o PointObserved, at time.Time) PointObserved {
+	o = next(o, at, Done{})
+	o.Fresh = o.Point.DeepCopy()
+	return o
+}
+
 func completeIs(t *testing.T, o PointObserved, status metav1.ConditionStatus, reason string) {
 	t.Helper()
 	if c := meta.FindStatusCondition(o.Point.Status.Conditions, api.ConditionComplete); c == nil || c.Status != status || c.Reason != reason {
@@ -104,7 +116,6 @@ func TestSnapshotsAreSpared(t *testing.T) {
 		"it is on hold":                   func(o *PointObserved) { o.Point.Spec.Hold = true },
 		"it was put on hold a moment ago": fresh(testkit.Held),
 		"it is told to go altogether":     fresh(testkit.Going),
-		"a repository is damaged":         func(o *PointObserved) { o.Damage = "repository vault is damaged" },
 		"no other point has snapshots":    func(o *PointObserved) { o.Siblings = o.Siblings[:1] },
 		"others live in their copies":     func(o *PointObserved) { hasCopy("a")(o.Siblings[1]); copiesOnly(o.Siblings[1]) },
 		"it is the newest proven one":     func(o *PointObserved) { testkit.Proven(o.Point) },
@@ -130,9 +141,43 @@ func TestSnapshotsAreSpared(t *testing.T) {
 	})
 }
 
+// TestHoldTooLate: once it is on record that the snapshots go, a hold does not stop half way, and says so once.
+func TestHoldTooLate(t *testing.T) {
+	o := onRecord(lettingGo(), hour(14))
+	spared := o
+	spared.Fresh = lettingGo().Fresh // somebody has them judged as ever again
+	if p := ForPoint(spared, hour(14)); len(p.Delete) > 0 {
+		t.Errorf("deletes %+v, of which a fresh look does not say that they go", p.Delete)
+	}
+	o.Point.Spec.Hold, o.Fresh.Spec.Hold = true, true
+	p := ForPoint(o, hour(14))
+	if len(p.Delete) != 2 || len(p.Notes) != 1 || p.Notes[0].Reason != api.ReasonHoldTooLate || !p.Notes[0].Warning {
+		t.Fatalf("deletes %+v, and tells %+v", p.Delete, p.Notes)
+	}
+	o = next(o, hour(14), Done{})
+	completeIs(t, o, metav1.ConditionTrue, api.ReasonCopiesOnly)
+	o.Fresh, o.Snapshots = o.Point.DeepCopy(), o.Snapshots[:1]
+	if p := ForPoint(o, hour(15)); len(p.Delete) != 1 || len(p.Notes) > 0 {
+		t.Errorf("then it deletes %+v, and tells %+v", p.Delete, p.Notes)
+	}
+	o.Snapshots = nil
+	o = next(o, hour(15), Done{})
+	if again := next(o, hour(16), Done{}); o.Point.Status.SnapshotsReleasedAt == nil || !strings.HasSuffix(meta.FindStatusCondition(again.Point.Status.Conditions, api.ConditionComplete).Message, holdTooLate) {
+		t.Errorf("in the end it says %s", asJSON(again.Point.Status))
+	}
+	o.Point.Spec.Hold = false
+	if o = next(o, hour(16), Done{}); strings.Contains(meta.FindStatusCondition(o.Point.Status.Conditions, api.ConditionComplete).Message, "hold") {
+		t.Errorf("without the hold it says %s", asJSON(o.Point.Status))
+	}
+	o.Point.Spec.Hold = true // of a point without snapshots there is nothing that a hold comes too late for
+	if p := ForPoint(o, hour(17)); len(p.Notes) > 0 || strings.Contains(asJSON(p.status), holdTooLate) {
+		t.Errorf("put on hold afterwards it tells %+v", p.Notes)
+	}
+}
+
 // TestGroupIsLetGo: with the snapshots of a group goes the group.
 func TestGroupIsLetGo(t *testing.T) {
-	o := lettingGo(func(o *PointObserved) { o.Group = &Group{Target: Target{"group", "group-uid"}} })
+	o := onRecord(lettingGo(func(o *PointObserved) { o.Group = &Group{Target: Target{"group", "group-uid"}} }), hour(14))
 	if p := ForPoint(o, hour(14)); p.DeleteGroup == nil || p.DeleteGroup.UID != "group-uid" {
 		t.Errorf("it deletes %+v", p.DeleteGroup)
 	}

@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -81,7 +80,12 @@ func restorablePoint(p *api.RecoveryPoint) bool {
 	return BySnapshots(p) || len(completeCopies(p)) > 0
 }
 
-// completeCopies are the names of the targets that hold all of a point, but for those that retention let go.
+// copyGoes says whether the copy into a target is to be removed: retention let it go, and no hold came before that was begun.
+func copyGoes(p *api.RecoveryPoint, target string) bool {
+	return released(p, partCopy+target) && !p.Spec.Hold
+}
+
+// completeCopies are the names of the targets that hold all of a point, but for those that go.
 func completeCopies(p *api.RecoveryPoint) []string {
 	if len(p.Status.Copies) == 0 {
 		return nil
@@ -89,26 +93,12 @@ func completeCopies(p *api.RecoveryPoint) []string {
 	_, copies := Restorable(p)
 	var out []string
 	for i := range copies {
-		if !released(p, partCopy+copies[i].Name) {
+		if !copyGoes(p, copies[i].Name) {
 			out = append(out, copies[i].Name)
 		}
 	}
 	return out
 }
-
-// HeldByDamage says why no part of a point goes: a repository that a copy of it is in is damaged, and nobody knows what the copy is
-// worth; empty when none is. It is asked on fresh reads, by whoever lets go: what a cache shows may be older than the damage.
-func HeldByDamage(p *api.RecoveryPoint, repositories []api.Repository) string {
-	for i := range repositories {
-		r := &repositories[i]
-		if damaged(r) && slices.ContainsFunc(p.Status.Copies, func(c api.CopyRecord) bool { return c.Repository == r.Name }) {
-			return fmt.Sprintf("repository %s is damaged; nothing that has a copy in it goes before all of it could be read back", r.Name)
-		}
-	}
-	return ""
-}
-
-func damaged(r *api.Repository) bool { return r != nil && r.Status.Damage != nil }
 
 func copiedTo(p *api.RecoveryPoint, target string) bool {
 	return slices.Contains(completeCopies(p), target)
@@ -122,7 +112,13 @@ func released(p *api.RecoveryPoint, part string) bool {
 // dueInto are the points that are to be copied to one target. Points are given oldest first.
 func dueInto(b *api.BackupPolicy, t *api.CopyTarget, points []*api.RecoveryPoint, now time.Time) []*api.RecoveryPoint {
 	if t.Cron != "" {
-		return dueAtSlot(b, t, points, now)
+		out := anewInto(t.Name, points)
+		for _, p := range dueAtSlot(b, t, points, now) {
+			if !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+		return out
 	}
 	var out []*api.RecoveryPoint
 	var among []*api.RecoveryPoint

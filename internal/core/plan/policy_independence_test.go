@@ -152,7 +152,7 @@ func TestFindingsOnCopies(t *testing.T) {
 		}, func(o *PolicyObserved) {
 			o.Storage.Classes[1] = StorageClass{Name: "slow", Provisioner: "b"}
 		},
-			"High NoRestoreTarget", "have nowhere to go", "True IndependentCopy"},
+			"Low NoRestoreTarget", "in another cluster alone", "True IndependentCopy"},
 		{"the data of the newest are old", func(o *PolicyObserved) { o.Points = o.Points[:3] }, func(o *PolicyObserved) {
 			o.Points = append(o.Points, testkit.Point(hour(11), both, copiedInto("offsite")))
 		},
@@ -196,7 +196,7 @@ func TestFindingsOnCopies(t *testing.T) {
 		{"there is nowhere to go", func(o *PolicyObserved) { o.Storage.Classes = o.Storage.Classes[:1] },
 			func(o *PolicyObserved) {
 				o.Storage.Classes = append(o.Storage.Classes, StorageClass{Name: "other", Provisioner: "c"})
-			}, "High NoRestoreTarget", "have nowhere to go", "True IndependentCopy"},
+			}, "Low NoRestoreTarget", "in another cluster alone", "True IndependentCopy"},
 		{"no proof did without the array", proofBy(false), proofBy(true), "High ProofNotIndependent", "every proof used the failure domain", "True IndependentCopy"},
 		{"repositories cannot be read", func(o *PolicyObserved) {
 			o.Unread = map[drift.Fact]string{drift.FactCopies: "forbidden"}

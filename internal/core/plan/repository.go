@@ -273,7 +273,7 @@ func orderFor(r *api.Repository, t RepositoryTask, where order.Repository) order
 	case TaskImport:
 		out.Probe = &order.Probe{Catalogue: true}
 	case TaskMaintain:
-		out.Maintain = &order.Maintain{}
+		out.Maintain = &order.Maintain{Keep: r.Status.Damage != nil}
 	case TaskVerify:
 		out.Verify = &order.Verify{Heal: true}
 	}

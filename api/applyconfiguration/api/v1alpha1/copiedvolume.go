@@ -16,7 +16,7 @@ type CopiedVolumeApplyConfiguration struct {
 	AccessModes *string `json:"accessModes,omitempty"`
 	// newBytes is how much the repository had to take, compressed.
 	NewBytes *int64 `json:"newBytes,omitempty"`
-	// lost is how many things could not be carried, such as device files and sockets.
+	// lost is how many things could not be carried: sockets.
 	Lost *int64 `json:"lost,omitempty"`
 }
 

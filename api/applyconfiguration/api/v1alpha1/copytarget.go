@@ -21,8 +21,8 @@ type CopyTargetApplyConfiguration struct {
 	Cron *string `json:"cron,omitempty"`
 	// retention says which copies are kept. When absent it is spec.retention.
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
-	// fidelity says what becomes of a volume that holds what cannot be carried, such as device files: Report copies the rest and
-	// lists it; Strict has the copy fail. When absent it is Report.
+	// fidelity says what becomes of a volume that holds what cannot be carried, which is sockets: Report copies the rest and
+	// counts them; Strict has the copy fail. When absent it is Report.
 	Fidelity *apiv1alpha1.Fidelity `json:"fidelity,omitempty"`
 	// timeout is how long a copy of one point may take, between 1m and 168h. When absent it is 24h.
 	Timeout *v1.Duration `json:"timeout,omitempty"`

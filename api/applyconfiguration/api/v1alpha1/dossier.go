@@ -4,6 +4,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // DossierApplyConfiguration represents a declarative configuration of the Dossier type for use
@@ -15,7 +16,11 @@ type DossierApplyConfiguration struct {
 	Repository *string `json:"repository,omitempty"`
 	// state says how far it is.
 	State *apiv1alpha1.DossierState `json:"state,omitempty"`
-	// reason is a stable word for why it failed.
+	// attempt counts the attempts at it, from 0. There are three at most.
+	Attempt *int32 `json:"attempt,omitempty"`
+	// startedAt is when this attempt was begun, or is to begin.
+	StartedAt *v1.Time `json:"startedAt,omitempty"`
+	// reason is a stable word for why it failed, or while it is Writing, why the attempt before did.
 	Reason *string `json:"reason,omitempty"`
 	// message says what is wrong.
 	Message *string `json:"message,omitempty"`
@@ -40,6 +45,22 @@ func (b *DossierApplyConfiguration) WithRepository(value string) *DossierApplyCo
 // If called multiple times, the State field is set to the value of the last call.
 func (b *DossierApplyConfiguration) WithState(value apiv1alpha1.DossierState) *DossierApplyConfiguration {
 	b.State = &value
+	return b
+}
+
+// WithAttempt sets the Attempt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Attempt field is set to the value of the last call.
+func (b *DossierApplyConfiguration) WithAttempt(value int32) *DossierApplyConfiguration {
+	b.Attempt = &value
+	return b
+}
+
+// WithStartedAt sets the StartedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StartedAt field is set to the value of the last call.
+func (b *DossierApplyConfiguration) WithStartedAt(value v1.Time) *DossierApplyConfiguration {
+	b.StartedAt = &value
 	return b
 }
 

@@ -13,7 +13,7 @@ type SFTPLocationApplyConfiguration struct {
 	Port *int32 `json:"port,omitempty"`
 	// user is who logs in.
 	User *string `json:"user,omitempty"`
-	// path is the folder. It must exist.
+	// path is the folder, made when it is not there.
 	Path *string `json:"path,omitempty"`
 	// credentials is the Secret with the keys known_hosts, and privateKey or password.
 	Credentials *SecretReferenceApplyConfiguration `json:"credentials,omitempty"`

@@ -7,7 +7,7 @@ package v1alpha1
 //
 // WebDAVLocation is a folder on a WebDAV server.
 type WebDAVLocationApplyConfiguration struct {
-	// url is the folder's address, such as https://dav.example.org/lifeboat. http:// needs the annotation
+	// url is the folder's address, such as https://dav.example.org/lifeboat. It must exist. http:// needs the annotation
 	// lifeboat.dev/allow-insecure-repositories: "true" on the namespace.
 	URL *string `json:"url,omitempty"`
 	// credentials is the Secret with the keys username and password.
