@@ -24,6 +24,7 @@ type memory struct {
 	times map[blob.ID]time.Time
 	// locked is for how long locks were renewed.
 	locked map[blob.ID]time.Duration
+	ahead  time.Duration // of the store's clock
 }
 
 func newMemory() *memory {
@@ -99,7 +100,7 @@ func (m *memory) PutBlob(_ context.Context, id blob.ID, data blob.Bytes, o blob.
 	}
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.blobs[id], m.times[id] = whole.Bytes(), time.Now()
+	m.blobs[id], m.times[id] = whole.Bytes(), time.Now().Add(m.ahead)
 	if o.GetModTime != nil {
 		*o.GetModTime = m.times[id]
 	}
