@@ -34,15 +34,8 @@ func (r *Reader) brought(ctx context.Context, run objects.Run) (b plan.Brought, 
 		return b, fmt.Errorf("list claims: %w", err)
 	}
 	for i := range claims.Items {
-		c := &claims.Items[i]
-		mount, err := r.volumeMount(ctx, run, c)
-		if err != nil {
+		if b.Claims[claims.Items[i].Name], err = r.broughtClaim(ctx, run, &claims.Items[i]); err != nil {
 			return b, err
-		}
-		b.Claims[c.Name] = plan.BroughtClaim{
-			Target: plan.Target{Name: c.Name, UID: string(c.UID)}, RunUID: c.Labels[api.LabelRunUID], Attempt: attemptOf(c),
-			Bound: c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "", Deleting: !c.DeletionTimestamp.IsZero(),
-			Volume: c.Spec.VolumeName, Size: c.Status.Capacity[corev1.ResourceStorage], Mount: mount,
 		}
 	}
 	var pods corev1.PodList
@@ -71,16 +64,40 @@ func attemptOf(c *corev1.PersistentVolumeClaim) int {
 	return n
 }
 
-// findWriters looks live for pods that were not in the cache, and should be there.
-func (r *Reader) findWriters(ctx context.Context, namespace string, b plan.Brought, all []string) error {
-	for _, name := range all {
+// broughtClaim is a claim in the words of a plan.
+func (r *Reader) broughtClaim(ctx context.Context, run objects.Run, c *corev1.PersistentVolumeClaim) (plan.BroughtClaim, error) {
+	mount, err := r.volumeMount(ctx, run, c)
+	return plan.BroughtClaim{
+		Target: plan.Target{Name: c.Name, UID: string(c.UID)}, RunUID: c.Labels[api.LabelRunUID], Attempt: attemptOf(c),
+		Bound: c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "", Deleting: !c.DeletionTimestamp.IsZero(),
+		Volume: c.Spec.VolumeName, Size: c.Status.Capacity[corev1.ResourceStorage], Mount: mount,
+	}, err
+}
+
+// find looks live for what was not in the cache, and should be there.
+func (r *Reader) find(ctx context.Context, run objects.Run, b plan.Brought, all plan.ToFind) error {
+	for _, name := range all.Pods {
 		var p corev1.Pod
-		err := r.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &p)
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: name}, &p)
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("get pod %s: %w", name, err)
 		}
 		if err == nil {
 			b.Pods[name] = broughtPod(&p)
+		}
+	}
+	for _, name := range all.Claims {
+		var c corev1.PersistentVolumeClaim
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: name}, &c)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("get claim %s: %w", name, err)
+		}
+		if err != nil {
+			delete(b.Claims, name)
+			continue
+		}
+		if b.Claims[name], err = r.broughtClaim(ctx, run, &c); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -141,6 +141,8 @@ func (m *memory) Write(ctx context.Context, _ string, f func(context.Context, re
 	return f(ctx, m)
 }
 
+func (m *memory) Afresh(ctx context.Context) (repository.Repository, error) { return m.open(ctx) }
+
 func (m *memory) Close(context.Context) error { return nil }
 
 type objectWriter struct {

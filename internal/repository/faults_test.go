@@ -119,15 +119,8 @@ func copyAsMoversDo(ctx context.Context, open func() (Repository, error), v orde
 		d, err = putData(ctx, w, v, files)
 		return err
 	})
-	if err := errors.Join(err, r.Close(ctx)); err != nil {
-		return err
-	}
-	if r, err = open(); err != nil {
-		return err
-	}
-	err = Check(ctx, r, d.root)
 	if err == nil {
-		err = r.Write(ctx, "record", func(ctx context.Context, w Writer) error { return putRecord(ctx, w, v, d) })
+		err = recordAfresh(ctx, r, v, d)
 	}
 	if err := errors.Join(err, r.Close(ctx)); err != nil {
 		return err
@@ -146,6 +139,18 @@ func copyAsMoversDo(ctx context.Context, open func() (Repository, error), v orde
 		}
 	}
 	return errors.Join(err, r.Close(ctx))
+}
+
+func recordAfresh(ctx context.Context, r Repository, v order.Volume, d data) error {
+	afresh, err := r.Afresh(ctx)
+	if err != nil {
+		return err
+	}
+	err = Check(ctx, afresh, d.root)
+	if err == nil {
+		err = afresh.Write(ctx, "record", func(ctx context.Context, w Writer) error { return putRecord(ctx, w, v, d) })
+	}
+	return errors.Join(err, afresh.Close(ctx))
 }
 
 // Whichever operation of the store fails, and however, no copy is listed that is not whole, and the next attempt succeeds.

@@ -42,6 +42,7 @@ type Options struct {
 
 	now      func() time.Time // nil for the machine's
 	uncached bool             // nothing that was read is kept
+	index    int64            // how long an index is held in memory; 0 for largeIndex
 }
 
 // Failure is an error of a kind that the operator knows, one of the Failure constants of package result.
@@ -93,6 +94,8 @@ type Repository interface {
 	Object(ctx context.Context, id ObjectID) (Object, error)
 	// Write runs f with a writer, and makes what it wrote durable when it returns nil.
 	Write(ctx context.Context, purpose string, f func(context.Context, Writer) error) error
+	// Afresh opens the repository once more, and knows nothing but what it reads from the store then. It is to be closed first.
+	Afresh(ctx context.Context) (Repository, error)
 	Close(ctx context.Context) error
 }
 
