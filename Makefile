@@ -159,6 +159,13 @@ test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the t
 	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
 	@cd hack/dashboard && go test $(GOTESTFLAGS) ./...
 
+FUZZTIME ?= 60s
+FUZZ     ?= .
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (60s), one after the other; FUZZ chooses some by a pattern.
+	@hack/fuzz.sh "$(FUZZTIME)" "$(FUZZ)"
+
 E2E := go test -tags e2e -count=1 -timeout 60m $(GOTESTFLAGS) ./test/e2e/...
 
 .PHONY: e2e

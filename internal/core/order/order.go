@@ -223,6 +223,9 @@ func Decode(raw []byte) (Order, error) {
 	if err := d.Decode(&o); err != nil {
 		return Order{}, fmt.Errorf("the order cannot be read: %w", err)
 	}
+	if len(bytes.TrimSpace(raw[d.InputOffset():])) > 0 {
+		return Order{}, errors.New("the order cannot be read: something follows it")
+	}
 	if o.Version != Version {
 		return Order{}, fmt.Errorf("the order is of version %d, and this mover knows version %d: operator and mover must be of one release", o.Version, Version)
 	}

@@ -76,7 +76,7 @@ func drillEligible(o DrillObserved, points []*api.RecoveryPoint, required api.Pr
 // copiesEligible are the points with a complete copy that can be had. What a copy holds was recorded with it, so that each can be
 // compared.
 func copiesEligible(o DrillObserved, points []*api.RecoveryPoint) (out []*api.RecoveryPoint, none Problem) {
-	none = Problem{api.ReasonNoCompleteCopy, "no recovery point of the policy has a complete copy"}
+	none = Problem{api.ReasonNoCompleteCopy, "the drill is from: Copy, and no recovery point of the policy has a complete copy"}
 	for _, p := range oldestFirst(points) {
 		if !p.DeletionTimestamp.IsZero() {
 			continue

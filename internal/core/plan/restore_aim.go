@@ -89,12 +89,33 @@ func provenPoint(p *api.RecoveryPoint) bool {
 	return len(p.Status.Proofs) > 0 || meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionProven)
 }
 
+// asksForCopy is the field by which a restore says that only a copy will do.
+func asksForCopy(spec api.RestoreSpec) string {
+	switch {
+	case spec.Copy != "":
+		return "spec.copy"
+	case len(spec.Paths) > 0:
+		return "spec.paths"
+	}
+	return "spec.from"
+}
+
+func ofName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of the name %q", name)
+}
+
 func noPoint(spec api.RestoreSpec, named, counting int) *Problem {
 	standing := "complete"
 	if spec.Latest == api.StandingProven {
 		standing = "proven"
 	}
 	switch {
+	case copyAlone(spec) && counting == 0 && named > 0:
+		return &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("%s asks for a copy, and none of the %d recovery points of policy %s is %s and has a complete one%s",
+			asksForCopy(spec), named, spec.Policy.Name, standing, ofName(spec.Copy))}
 	case named == 0:
 		return &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("spec.policy.name: no recovery point in this namespace is of a policy %q", spec.Policy.Name)}
 	case counting == 0:

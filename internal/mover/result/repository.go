@@ -139,7 +139,7 @@ func DecodeDone(raw []byte) (Done, error) {
 	if err := decoder.Decode(&d); err != nil {
 		return Done{}, fmt.Errorf("the termination log is no result of the mover: %w", err)
 	}
-	if decoder.More() {
+	if follows(decoder, raw) {
 		return Done{}, fmt.Errorf("the termination log is no result of the mover: something follows it")
 	}
 	return d, nil
