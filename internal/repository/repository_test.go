@@ -316,7 +316,7 @@ func TestDamageIsFoundAndHealed(t *testing.T) {
 			if v := verify(t, o, true); !v.Healing {
 				t.Fatalf("healing: %+v", v)
 			}
-			if v := verify(t, o, true); v.Damaged != 1 || v.Contents == 0 {
+			if v := verify(t, o, true); v.Damaged != 1 || v.Contents == 0 || !v.Healing || v.DamagedPoints != 1 || v.Points[0].UID != firstVolume.PointUID {
 				t.Fatalf("set aside is not healed: %+v", v)
 			}
 			with(t, o, func(ctx context.Context, r Repository) {
