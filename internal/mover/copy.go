@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,8 @@ type copying struct {
 }
 
 // Copy copies a volume into a repository. There is a record of it, and so a copy, only once all data were found in the
-// repository, opened afresh. A copy that exists is left as it is, and told of again.
+// repository, opened afresh; and it is told to be there only once its record was found there, in the same way: a store may say
+// that it took what it did not. A copy that exists is left as it is, and told of again, unless the order wants a full one.
 func Copy(ctx context.Context, o order.Copy, path string, p Parts) (result.Copy, error) {
 	c := &copying{Parts: p, order: o, path: path, begun: p.Clock.Now()}
 	if err := json.Unmarshal(o.Record, &c.record); err != nil {
@@ -80,7 +82,7 @@ func (c *copying) run(ctx context.Context) error {
 		}
 		switch {
 		case err == nil:
-			return nil
+			return c.listed(ctx, s)
 		case distrust:
 			return err
 		case errors.Is(err, manifest.ErrUnannounced):
@@ -101,6 +103,7 @@ type saved struct {
 	manifest, facts *os.File
 	header          string // of the facts
 	trusted         bool   // something was taken over from the last copy
+	record          string // once that is written
 }
 
 func (s *saved) close() {
@@ -124,6 +127,10 @@ func (c *copying) save(ctx context.Context, distrust bool) (_ *saved, err error)
 		return nil, err
 	}
 	last, done := c.among(copies)
+	if c.order.Full {
+		c.log("a full copy is wanted: nothing of what the repository holds is relied on")
+		last, done = nil, nil
+	}
 	if done != nil {
 		c.log("the volume was copied before, at %s", done.CopiedAt)
 		c.tell(done.Record)
@@ -313,9 +320,32 @@ func (c *copying) complete(ctx context.Context, s *saved) (err error) {
 	r.Digest, r.Files, r.Dirs, r.Others, r.Bytes = c.result.Digest, c.result.Files, c.result.Directories, c.result.Others, c.result.Bytes
 	r.NewBytes, r.Lost, r.CopiedAt = c.result.NewBytes, c.result.Lost, c.Clock.Now().UTC()
 	return repo.Write(ctx, "record", func(ctx context.Context, w repository.Writer) error {
-		_, err := w.SaveRecord(ctx, s.data, r, s.manifest, io.MultiReader(strings.NewReader(s.header), s.facts))
+		saved, err := w.SaveRecord(ctx, s.data, r, s.manifest, io.MultiReader(strings.NewReader(s.header), s.facts))
+		s.record = saved.RecordID
 		return err
 	})
+}
+
+// listed finds the record that was written, with all that belongs to it, in a repository that is opened afresh.
+func (c *copying) listed(ctx context.Context, s *saved) (err error) {
+	repo, err := c.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, repo.Close(context.WithoutCancel(ctx))) }()
+	copies, err := repo.Copies(ctx, c.order.Volume)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(copies, func(k repository.Stored) bool { return k.RecordID == s.record })
+	if i < 0 {
+		return fail(result.FailureDamaged, "the store said that it took the record of the copy, and does not have it; look after the store", errors.New("the record is not there"))
+	}
+	beside, err := repo.Beside(ctx, copies[i])
+	if err != nil {
+		return err
+	}
+	return c.Check(ctx, repo, beside)
 }
 
 // tell takes the result from the record of a copy that exists.

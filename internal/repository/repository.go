@@ -85,6 +85,8 @@ type Repository interface {
 	Facts(ctx context.Context, c Stored) (io.ReadCloser, error)
 	// Tree is the folder with the data of a copy; a block volume has one file in it, BlockName.
 	Tree(ctx context.Context, c Stored) (ObjectID, error)
+	// Beside is the folder with what is kept beside the data: the record, the manifest and the facts.
+	Beside(ctx context.Context, c Stored) (ObjectID, error)
 	// Entries are the entries of a folder, by their names as they were, escaped or not.
 	Entries(ctx context.Context, folder ObjectID) ([]Entry, error)
 	// Object opens what was written.

@@ -205,7 +205,7 @@ func (e *edition) state(protected, proven bool) map[string]string {
 	}
 	for _, c := range p.Status.Conditions {
 		if (c.Type != api.ConditionProtected || protected) && (c.Type != api.ConditionProven || proven) && c.Type != api.ConditionIndependent {
-			out[c.Type] = fmt.Sprintf("%s %s %s", c.Status, c.Reason, timeless(c.Message))
+			out[c.Type] = fmt.Sprintf("%s %s %s", c.Status, c.Reason, withoutMoments(c.Message))
 			if c.Type == api.ConditionProven {
 				out[c.Type] = fmt.Sprintf("%s %s", c.Status, c.Reason)
 			}
@@ -213,13 +213,13 @@ func (e *edition) state(protected, proven bool) map[string]string {
 	}
 	for _, f := range p.Status.Findings {
 		if !slices.Contains(ofHistory, f.Kind) {
-			out["finding "+f.Kind+" "+f.Subject] = timeless(f.Message)
+			out["finding "+f.Kind+" "+f.Subject] = withoutMoments(f.Message)
 		}
 	}
 	for _, q := range e.since() {
 		out["point "+q.Name] = fmt.Sprint(q.Spec.Hold, reasons(q.Status.Conditions), captured(q.Status.Capture), q.Status.Consistency, len(q.Status.Hooks))
 		for _, v := range q.Status.Volumes {
-			out["volume "+q.Name+" "+v.Claim] = fmt.Sprint(v.State, v.Reason, v.Snapshot, timeless(v.Message))
+			out["volume "+q.Name+" "+v.Claim] = fmt.Sprint(v.State, v.Reason, v.Snapshot, withoutMoments(v.Message))
 		}
 	}
 	for _, d := range e.drills() {
@@ -230,7 +230,7 @@ func (e *edition) state(protected, proven bool) map[string]string {
 	return out
 }
 
-func timeless(s string) string { return moment.ReplaceAllString(s, "T") }
+func withoutMoments(s string) string { return moment.ReplaceAllString(s, "T") }
 
 func observed(list []metav1.Condition) int64 {
 	least := int64(math.MaxInt64)

@@ -37,16 +37,14 @@ func (o DrillObserved) frozenSources() []Source {
 	return CopySources(point, run.Copy, o.Vaults)
 }
 
-// WritersToFind are pods that the claims of a drill should have, and that were not seen: they are to be looked for live.
-func (o DrillObserved) WritersToFind() (out []string) {
+// ToFind is what the volumes of a drill should have, and what was not seen.
+func (o DrillObserved) ToFind() (out ToFind) {
 	writing := map[string]*api.VolumeWriting{}
 	for _, v := range o.Drill.Status.Volumes {
 		writing[v.Claim] = v.Writing
 	}
 	for _, s := range o.frozenSources() {
-		if name := writerToFind(o.Brought, s, names.Throwaway(s.Claim, string(o.Drill.UID), s.ClaimUID), writing[s.Claim]); name != "" {
-			out = append(out, name)
-		}
+		out.add(o.Brought, s, names.Throwaway(s.Claim, string(o.Drill.UID), s.ClaimUID), writing[s.Claim])
 	}
 	return out
 }

@@ -24,8 +24,8 @@ func (o RestoreObserved) frozenSources() []Source {
 	return CopySources(point, run.Copy, o.Vaults)
 }
 
-// WritersToFind are pods that the claims of a restore should have, and that were not seen: they are to be looked for live.
-func (o RestoreObserved) WritersToFind() (out []string) {
+// ToFind is what the volumes of a restore should have, and what was not seen.
+func (o RestoreObserved) ToFind() (out ToFind) {
 	sources := o.frozenSources()
 	for _, v := range o.Restore.Status.Volumes {
 		i := slices.IndexFunc(sources, func(s Source) bool { return s.Claim == v.Claim })
@@ -36,9 +36,7 @@ func (o RestoreObserved) WritersToFind() (out []string) {
 		if o.Restore.Spec.InPlace {
 			as = names.Throwaway(v.Claim, string(o.Restore.UID), sources[i].ClaimUID)
 		}
-		if name := writerToFind(o.Brought, sources[i], as, v.Writing); name != "" {
-			out = append(out, name)
-		}
+		out.add(o.Brought, sources[i], as, v.Writing)
 	}
 	return out
 }
