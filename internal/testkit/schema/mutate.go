@@ -267,7 +267,7 @@ var (
 		"*/99 * * * *", "0,0,0,0 * * * *", "0 3 * * fri-mon", "0 3 L * *", "0/0 * * * *"}
 	zones     = []string{"Europe/Berlin", "America/New_York", "Pacific/Apia", "Etc/GMT+12", "Asia/Kathmandu", "Mars/Olympus", "Local", "utc", "../etc/passwd", "+05:30", "UTC ", "Europe/Berlin/"}
 	durations = []string{"0s", "1ms", "1s", "10s", "30s", "59s", "1m", "5m", "1h", "1h30m", "1.5h", "24h", "48h", "168h", "720h", "9000h", "999999h", "999999h999999h", "999999h999999h99999h",
-		"-1h", "1d", "P1D", "1 h", "1h-", "5", "1us", "0.001s"}
+		"-1h", "1d", "P1D", "1 h", "1h-", "5", "1us", "0.001s", "0.5ms", "1h0.001ms", "1m1.5ms"}
 	urls = []string{"https://" + Nowhere + ".test", "http://127.0.0.1", "https://user:secret@host", "file:///etc/passwd", "https://", "https://[::1", "//host", "javascript:alert(1)"}
 )
 
