@@ -9,7 +9,6 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -21,6 +20,8 @@ type Mutation struct {
 	Path   string // spec.copies[0].name
 	What   string // what was made of it, in words that tell it from others of the same path
 	Object map[string]any
+
+	said string // the text that stands there now, or how it begins
 }
 
 func (m Mutation) String() string { return m.Path + ": " + m.What }
@@ -43,8 +44,7 @@ func (m Mutation) Named(sentence string) bool {
 	if word(m.Field()).MatchString(sentence) {
 		return true
 	}
-	said, err := strconv.Unquote(m.What)
-	return err == nil && len(said) > 2 && strings.Contains(sentence, said)
+	return len(m.said) > 2 && strings.Contains(sentence, m.said)
 }
 
 func word(s string) *regexp.Regexp { return regexp.MustCompile(`\b` + regexp.QuoteMeta(s) + `\b`) }
@@ -68,6 +68,9 @@ type mutator struct {
 	out    []Mutation
 }
 
+// mostSaid is how much of a long text a sentence must repeat to be of it: sentences are cut.
+const mostSaid = 50
+
 // absent stands for a field that is taken away.
 var absent = struct{}{}
 
@@ -81,7 +84,8 @@ func (m *mutator) put(at []any, what string, value any) {
 			what = fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(what[:60], ""), len(what))
 		}
 	}
-	m.out = append(m.out, Mutation{pathOf(at), what, next})
+	said, _ := value.(string)
+	m.out = append(m.out, Mutation{pathOf(at), what, next, said[:min(len(said), mostSaid)]})
 }
 
 // set writes a value at a place, whose parent is there.
