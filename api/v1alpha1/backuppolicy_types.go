@@ -202,8 +202,8 @@ type Drill struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('24h'))",message="timeout must be between 30s and 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('24h'))",message="timeout must be between 30s and 24h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// cleanup says how long the throw-away volumes stay. When absent they go at once.
@@ -359,8 +359,8 @@ type Schedule struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="jitter must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) <= duration('24h'))",message="jitter must be at most 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="jitter must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) <= duration('24h'))",message="jitter must be at most 24h"
 	Jitter *metav1.Duration `json:"jitter,omitempty"`
 
 	// startingDeadline is how late a run may start. A slot that could not start in time is skipped and counted as missed.
@@ -368,8 +368,8 @@ type Schedule struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="startingDeadline must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('10s'))",message="startingDeadline must be at least 10s, or no slot could ever start in time"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="startingDeadline must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('10s') && duration(self) <= duration('999999h'))",message="startingDeadline must be between 10s and 999999h; with less no slot could ever start in time"
 	StartingDeadline *metav1.Duration `json:"startingDeadline,omitempty"`
 }
 
@@ -401,8 +401,8 @@ type SnapshotOptions struct {
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('10s') && duration(self) <= duration('24h'))",message="timeout must be between 10s and 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('10s') && duration(self) <= duration('24h'))",message="timeout must be between 10s and 24h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// hooks run commands in the application's containers around the capture. Their commands together are at most
@@ -465,8 +465,8 @@ type Hook struct {
 	// +kubebuilder:default="30s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="timeout of a hook must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1s') && duration(self) <= duration('10m'))",message="timeout of a hook must be between 1s and 10m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="timeout of a hook must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1s') && duration(self) <= duration('10m'))",message="timeout of a hook must be between 1s and 10m"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// onError says what a failing Before hook does: Abort gives the point up, Continue captures all the same.
@@ -552,8 +552,8 @@ type Objectives struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="recoveryPoint must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1m'))",message="recoveryPoint must be at least 1m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="recoveryPoint must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('999999h'))",message="recoveryPoint must be between 1m and 999999h"
 	RecoveryPoint *metav1.Duration `json:"recoveryPoint,omitempty"`
 
 	// recoveryTime (RTO) is how long a recovery may take, judged on the time that the last proof measured. At least 1s.
@@ -561,8 +561,8 @@ type Objectives struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="recoveryTime must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1s'))",message="recoveryTime must be at least 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="recoveryTime must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1s') && duration(self) <= duration('999999h'))",message="recoveryTime must be between 1s and 999999h"
 	RecoveryTime *metav1.Duration `json:"recoveryTime,omitempty"`
 
 	// copyWithin is how old the data of the newest independent copy may get. At least 1m. When absent no age is too old, but
@@ -570,16 +570,16 @@ type Objectives struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="copyWithin must be a duration such as 90m, 24h or 168h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1m'))",message="copyWithin must be at least 1m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="copyWithin must be a duration such as 90m, 24h or 168h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('999999h'))",message="copyWithin must be between 1m and 999999h"
 	CopyWithin *metav1.Duration `json:"copyWithin,omitempty"`
 
 	// proofWithin is how old the newest proof may get. At least 1m. When absent it is 168h, a week.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="proofWithin must be a duration such as 90m, 24h or 168h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1m'))",message="proofWithin must be at least 1m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="proofWithin must be a duration such as 90m, 24h or 168h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('999999h'))",message="proofWithin must be between 1m and 999999h"
 	ProofWithin *metav1.Duration `json:"proofWithin,omitempty"`
 
 	// requiredProof is the level that a drill must reach to pass. When absent it is the deepest that the drill's checks

@@ -111,16 +111,16 @@ type RepositorySpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="verifyWithin must be a duration such as 24h or 720h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1h') && duration(self) <= duration('8760h'))",message="verifyWithin must be between 1h and 8760h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="verifyWithin must be a duration such as 24h or 720h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1h') && duration(self) <= duration('8760h'))",message="verifyWithin must be between 1h and 8760h"
 	VerifyWithin *metav1.Duration `json:"verifyWithin,omitempty"`
 
 	// probeEvery is how often it is looked whether the repository can be opened, between 1m and 24h. When absent it is 15m.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="probeEvery must be a duration such as 5m or 1h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('24h'))",message="probeEvery must be between 1m and 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="probeEvery must be a duration such as 5m or 1h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('24h'))",message="probeEvery must be between 1m and 24h"
 	ProbeEvery *metav1.Duration `json:"probeEvery,omitempty"`
 
 	// limits bound what Lifeboat asks of the repository. When absent, two copies are made at a time, as fast as they go.
@@ -310,8 +310,8 @@ type ObjectLock struct {
 	// +required
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="period must be a duration such as 720h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('48h') && duration(self) <= duration('26280h'))",message="period must be between 48h and 26280h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="period must be a duration such as 720h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('48h') && duration(self) <= duration('26280h'))",message="period must be between 48h and 26280h"
 	Period metav1.Duration `json:"period"`
 }
 
@@ -512,8 +512,8 @@ type CopyTarget struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="timeout must be a duration such as 90m or 24h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('168h'))",message="timeout must be between 1m and 168h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="timeout must be a duration such as 90m or 24h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('168h'))",message="timeout must be between 1m and 168h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 

@@ -137,8 +137,8 @@ type RestoreSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="keepOldFor must be a duration such as 10m or 72h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || duration(self) <= duration('8760h')",message="keepOldFor must be at most 8760h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="keepOldFor must be a duration such as 10m or 72h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || duration(self) <= duration('8760h')",message="keepOldFor must be at most 8760h"
 	KeepOldFor *metav1.Duration `json:"keepOldFor,omitempty"`
 
 	// mover are the options of the pods that read the restored volumes. When absent, those of the policy.
@@ -149,8 +149,8 @@ type RestoreSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('168h'))",message="timeout must be between 30s and 168h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('168h'))",message="timeout must be between 30s and 168h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// dryRun reports in status.plan what would happen, or why it would be refused, and changes nothing. When absent the restore is carried out.

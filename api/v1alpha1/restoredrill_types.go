@@ -100,8 +100,8 @@ type RestoreDrillSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('24h'))",message="timeout must be between 30s and 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="timeout must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('24h'))",message="timeout must be between 30s and 24h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// cleanup says how long the throw-away volumes stay. When absent, the policy's spec.drill.cleanup.
@@ -226,8 +226,8 @@ type Check struct {
 	// +kubebuilder:default="5m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="timeout of a check must be a duration such as 90s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || (duration(self) >= duration('1s') && duration(self) <= duration('12h'))",message="timeout of a check must be between 1s and 12h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="timeout of a check must be a duration such as 90s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || (duration(self) >= duration('1s') && duration(self) <= duration('12h'))",message="timeout of a check must be between 1s and 12h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
@@ -326,15 +326,15 @@ type DrillCleanup struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="onSuccess must be a duration such as 0s, 10m or 24h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || duration(self) <= duration('168h')",message="onSuccess must be at most 168h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="onSuccess must be a duration such as 0s, 10m or 24h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || duration(self) <= duration('168h')",message="onSuccess must be at most 168h"
 	OnSuccess *metav1.Duration `json:"onSuccess,omitempty"`
 	// onFailure is for how long they stay after any other drill, so that somebody can look, at most 168h. When absent they go at once.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$')",message="onFailure must be a duration such as 0s, 10m or 24h"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?(ms|s|m|h))+$') || duration(self) <= duration('168h')",message="onFailure must be at most 168h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$')",message="onFailure must be a duration such as 0s, 10m or 24h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}(ms|([.][0-9]{1,3})?[smh]))+$') || duration(self) <= duration('168h')",message="onFailure must be at most 168h"
 	OnFailure *metav1.Duration `json:"onFailure,omitempty"`
 }
 

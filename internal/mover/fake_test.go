@@ -31,7 +31,8 @@ type memory struct {
 	created int // objects that were written, known or not
 	opened  int
 	flushed int
-	fails   func(what string) error // called before each kind of write
+	parts   func([]repository.Part) []repository.Part // changes what objects are put together from
+	fails   func(what string) error                   // called before each kind of write
 }
 
 type kept struct {
@@ -43,6 +44,7 @@ func newMemory() *memory {
 	return &memory{
 		objects: map[repository.ObjectID][]byte{}, folders: map[repository.ObjectID][]repository.Entry{}, data: map[string]repository.ObjectID{},
 		records: map[string]kept{}, fails: func(string) error { return nil },
+		parts: func(all []repository.Part) []repository.Part { return all },
 	}
 }
 
@@ -135,6 +137,20 @@ func (m *memory) Object(_ context.Context, id repository.ObjectID) (repository.O
 		return nil, &repository.Failure{Reason: result.FailureDamaged, Err: fmt.Errorf("there is no object %q", id)}
 	}
 	return object{bytes.NewReader(content)}, nil
+}
+
+// Parts are of many lengths, none of them round.
+func (m *memory) Parts(_ context.Context, id repository.ObjectID) (all []repository.Part, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	whole := m.objects[id]
+	for at, length := 0, 1; at < len(whole); at += length {
+		length = min(2*length+4095, 1<<22, len(whole)-at)
+		part := repository.ObjectID(fmt.Sprintf("%s from %d", id, at))
+		m.objects[part] = whole[at : at+length]
+		all = append(all, repository.Part{Object: part, At: int64(at), Length: int64(length)})
+	}
+	return m.parts(all), m.fails("parts")
 }
 
 func (m *memory) Write(ctx context.Context, _ string, f func(context.Context, repository.Writer) error) error {

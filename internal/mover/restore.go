@@ -7,7 +7,6 @@ package mover
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -208,11 +207,10 @@ func (c *choice) missing() (all []string) {
 
 // block writes a block volume.
 func (r *Restoring) block(ctx context.Context, repo repository.Repository) error {
-	content, size, err := blockOf(ctx, repo, r.Copy)
+	id, size, err := blockOf(ctx, repo, r.Copy)
 	if err != nil {
 		return err
 	}
-	defer content.Close()
 	r.Total.Store(size)
 	f, err := os.OpenFile(r.Path, os.O_RDWR, 0)
 	if err != nil {
@@ -235,11 +233,18 @@ func (r *Restoring) block(ctx context.Context, repo repository.Repository) error
 			return notWritten(err)
 		}
 	}
-	sum, err := r.stream(ctx, f, content, size)
+	all, err := parts(ctx, repo, id, size)
 	if err != nil {
 		return err
 	}
-	if got := "sha256:" + hex.EncodeToString(sum); got != r.Digest {
+	if len(all) == 0 && size > 0 {
+		all = []repository.Part{{Object: id, Length: size}}
+	}
+	sum, err := r.inParts(ctx, repo, all, min(readers(), len(all)), func() put { return thin(f) })
+	if err != nil {
+		return err
+	}
+	if got := "sha256:" + hex.EncodeToString(sum[:]); got != r.Digest {
 		return damaged(fmt.Errorf("the content has the digest %s, and not %s", got, r.Digest))
 	}
 	if err := f.Sync(); err != nil {
@@ -248,58 +253,45 @@ func (r *Restoring) block(ctx context.Context, repo repository.Repository) error
 	return nil
 }
 
-// blockOf opens the one file of a copied block volume.
-func blockOf(ctx context.Context, repo repository.Repository, s repository.Stored) (repository.Object, int64, error) {
+// blockOf finds the one file of a copied block volume.
+func blockOf(ctx context.Context, repo repository.Repository, s repository.Stored) (repository.ObjectID, int64, error) {
 	root, err := repo.Tree(ctx, s)
 	if err != nil {
-		return nil, 0, err
+		return "", 0, err
 	}
 	entries, err := repo.Entries(ctx, root)
 	if err != nil {
-		return nil, 0, err
+		return "", 0, err
 	}
 	if len(entries) != 1 || entries[0].Name != repository.BlockName || entries[0].Type != repository.TypeFile {
-		return nil, 0, damaged(errors.New("the copy of a block volume is not one file"))
+		return "", 0, damaged(errors.New("the copy of a block volume is not one file"))
 	}
 	o, err := repo.Object(ctx, entries[0].Object)
 	if err != nil {
-		return nil, 0, err
+		return "", 0, err
 	}
-	return o, o.Length(), nil
+	return entries[0].Object, o.Length(), o.Close()
 }
 
-// streamSize is how much of a block volume is written at a time.
-const streamSize = 1 << 20
-
-// stream writes a device from its start. Zeros are not written where there are zeros already, as on a new volume, which so
-// stays thin: that is looked at, not supposed.
-func (r *Restoring) stream(ctx context.Context, f *os.File, from io.Reader, size int64) ([]byte, error) {
-	h, buffer, there := sha256.New(), make([]byte, streamSize), make([]byte, streamSize)
-	for at := int64(0); at < size; {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		chunk := buffer[:min(streamSize, size-at)]
-		if _, err := io.ReadFull(from, chunk); err != nil {
-			return nil, cutOff(err)
-		}
-		h.Write(chunk)
-		write := !isZero(chunk)
-		if !write {
-			if _, err := f.ReadAt(there[:len(chunk)], at); err != nil {
-				return nil, notWritten(err)
+// thin writes to a device. Zeros are not written where there are zeros already, as on a new volume, which so stays thin: that is
+// looked at, not supposed.
+func thin(f *os.File) put {
+	there := make([]byte, 4*holeSize)
+	return func(chunk []byte, at int64) error {
+		if isZero(chunk) {
+			there := there[:len(chunk)]
+			if _, err := f.ReadAt(there, at); err != nil {
+				return notWritten(err)
 			}
-			write = !isZero(there[:len(chunk)])
-		}
-		if write {
-			if _, err := f.WriteAt(chunk, at); err != nil {
-				return nil, notWritten(err)
+			if isZero(there) {
+				return nil
 			}
 		}
-		at += int64(len(chunk))
-		r.Bytes.Add(int64(len(chunk)))
+		if _, err := f.WriteAt(chunk, at); err != nil {
+			return notWritten(err)
+		}
+		return nil
 	}
-	return h.Sum(nil), nil
 }
 
 var noughts [holeSize]byte

@@ -356,3 +356,26 @@ func TestBlockVolumes(t *testing.T) {
 		t.Errorf("a block volume as files: %v", err)
 	}
 }
+
+// Of a copy that is damaged, what does not need what is damaged comes back by its paths.
+func TestPartsOfADamagedCopyComeBack(t *testing.T) {
+	b := newBench(t)
+	write(t, filepath.Join(b.root, "good/file"), "all there")
+	write(t, filepath.Join(b.root, "bad/file"), "gone")
+	b.copy("point")
+	for id, content := range b.store.objects {
+		if string(content) == "gone" {
+			delete(b.store.objects, id)
+		}
+	}
+	if _, _, err := b.restore("point"); repository.Reason(err) != result.FailureDamaged {
+		t.Errorf("all of it: %v", err)
+	}
+	to, r, err := b.restore("point", "good")
+	if err != nil || r.Files != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if got, err := os.ReadFile(filepath.Join(to, "good/file")); err != nil || string(got) != "all there" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -104,13 +104,11 @@ func (k *worker) file(ctx context.Context, j *job) (err error) {
 			err = notWritten(fmt.Errorf("close %q: %w", j.item.Path, closed))
 		}
 	}()
-	k.hash.Reset()
-	if j.item.Size > 0 {
-		if err := k.content(ctx, fd, j); err != nil {
-			return err
-		}
+	sum, err := k.content(ctx, fd, j)
+	if err != nil {
+		return err
 	}
-	if [sha256.Size]byte(k.hash.Sum(nil)) != j.item.Sum {
+	if sum != j.item.Sum {
 		return damaged(fmt.Errorf("the content of %q is not what the manifest says", j.item.Path))
 	}
 	if err := k.complete(fd, j.in, &j.item); err != nil {
@@ -119,8 +117,25 @@ func (k *worker) file(ctx context.Context, j *job) (err error) {
 	return nil
 }
 
-// content writes what is no hole.
-func (k *worker) content(ctx context.Context, fd int, j *job) error {
+// content writes what is no hole, and returns the hash of it all.
+func (k *worker) content(ctx context.Context, fd int, j *job) (sum [sha256.Size]byte, err error) {
+	all, err := parts(ctx, k.repo, j.from, j.item.Size)
+	if err != nil {
+		return sum, fmt.Errorf("%q: %w", j.item.Path, err)
+	}
+	if len(all) > 0 {
+		return k.largeFile(ctx, fd, &j.item, all)
+	}
+	k.hash.Reset()
+	if j.item.Size > 0 {
+		err = k.stream(ctx, fd, j)
+	}
+	k.hash.Sum(sum[:0])
+	return sum, err
+}
+
+// stream writes a file from its start.
+func (k *worker) stream(ctx context.Context, fd int, j *job) error {
 	from, err := k.repo.Object(ctx, j.from)
 	if err != nil {
 		return fmt.Errorf("%q: %w", j.item.Path, err)
@@ -146,9 +161,15 @@ func (k *worker) content(ctx context.Context, fd int, j *job) error {
 		k.Bytes.Add(int64(len(chunk)))
 	}
 	if hole {
-		if err := unix.Ftruncate(fd, j.item.Size); err != nil {
-			return notWritten(fmt.Errorf("write %q: %w", j.item.Path, err))
-		}
+		return k.truncate(fd, &j.item)
+	}
+	return nil
+}
+
+// truncate gives a file its size that may end in a hole.
+func (k *worker) truncate(fd int, i *manifest.Item) error {
+	if err := unix.Ftruncate(fd, i.Size); err != nil {
+		return notWritten(fmt.Errorf("write %q: %w", i.Path, err))
 	}
 	return nil
 }

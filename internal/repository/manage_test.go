@@ -123,6 +123,74 @@ func TestLocksAreRenewedThoughSomethingIsDamaged(t *testing.T) {
 	}
 }
 
+// What keeps removes nothing, however old it is and whoever needs it: what is damaged may be mended by what is the same elsewhere.
+// Locks are renewed all the same, and damage is no reason to end.
+func TestMaintenanceThatKeeps(t *testing.T) {
+	m := newMemory()
+	o := Options{Secrets: Secrets{Password: "secret-password"}, ConfigDir: t.TempDir(), uncached: true}
+	o.Location.LockMode, o.Location.LockPeriod = "Governance", 48*time.Hour
+	r, _, err := createIn(t.Context(), m, o, "user-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	twoSessions(t, m, o, firstVolume)
+	packs := twoSessions(t, m, o, order.Volume{PointUID: "point-2", ClaimUID: "claim-9"})
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		err := r.Write(ctx, "forget", func(ctx context.Context, w Writer) error {
+			_, err := w.Forget(ctx, "point-2")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	contents := func() (n, deleted int) {
+		withMemory(t, m, o, func(ctx context.Context, r *opened) {
+			err := r.ContentReader().IterateContents(ctx, content.IterateOptions{IncludeDeleted: true}, func(i content.Info) error {
+				if n++; i.Deleted {
+					deleted++
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		return n, deleted
+	}
+	before, deleted := contents()
+	held := append(m.named("p"), m.named("q")...)
+	maintain := func(keep bool, age time.Duration) {
+		m.ahead, o.now = age, func() time.Time { return time.Now().Add(age) }
+		withMemory(t, m, o, func(ctx context.Context, r *opened) {
+			if _, err := Maintain(ctx, r, keep, time.Now()); err != nil {
+				t.Errorf("keeping %t: %v", keep, err)
+			}
+		})
+	}
+	for age := 24 * time.Hour; age <= 240*time.Hour; age += 48 * time.Hour {
+		maintain(true, age)
+	}
+	if now, gone := contents(); now < before || gone != deleted {
+		t.Errorf("of %d contents, %d of them deleted, %d are left, and %d are deleted", before, deleted, now, gone)
+	}
+	for _, id := range held {
+		if m.locked[id] == 0 && slices.Contains(packs, id) {
+			t.Errorf("the lock of %s was not renewed", id)
+		}
+		if !slices.Contains(append(m.named("p"), m.named("q")...), id) {
+			t.Errorf("%s is gone", id)
+		}
+	}
+	maintain(false, 300*time.Hour)
+	if _, gone := contents(); gone == deleted {
+		t.Error("without keeping nothing would have been removed: nothing was tested")
+	}
+}
+
 // A store that stops answering is not damaged, and nothing is set aside for it.
 func TestNothingIsSetAsideForWantOfAnAnswer(t *testing.T) {
 	m, o := inMemory(t)

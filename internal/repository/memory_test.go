@@ -24,6 +24,7 @@ type memory struct {
 	times map[blob.ID]time.Time
 	// locked is for how long locks were renewed.
 	locked map[blob.ID]time.Duration
+	ahead  time.Duration // of the store's clock
 	// put is how blobs were locked when they were written.
 	put map[blob.ID]blob.RetentionMode
 }
@@ -101,6 +102,7 @@ func (m *memory) PutBlob(_ context.Context, id blob.ID, data blob.Bytes, o blob.
 	}
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
+	m.blobs[id], m.times[id] = whole.Bytes(), time.Now().Add(m.ahead)
 	m.blobs[id], m.times[id], m.put[id] = whole.Bytes(), time.Now(), o.RetentionMode
 	if o.GetModTime != nil {
 		*o.GetModTime = m.times[id]

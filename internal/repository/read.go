@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kopia/kopia/repo/content"
 	"github.com/kopia/kopia/repo/manifest"
 	"github.com/kopia/kopia/repo/object"
 	"github.com/kopia/kopia/snapshot"
@@ -244,6 +245,35 @@ func (r *opened) Object(ctx context.Context, id ObjectID) (Object, error) {
 	}
 	return &reader{o, r, stop}, nil
 }
+
+// Parts are the objects that a large one is put together from.
+func (r *opened) Parts(ctx context.Context, id ObjectID) ([]Part, error) {
+	parsed, err := object.ParseID(string(id))
+	if err != nil {
+		return nil, classify(fmt.Errorf("%w: an object has an impossible name", errDamaged))
+	}
+	index, is := parsed.IndexObjectID()
+	if !is {
+		return nil, nil
+	}
+	ctx, stop := r.bound(ctx)
+	defer stop()
+	entries, err := object.LoadIndexObject(ctx, contents{r.ContentReader()}, index)
+	if err != nil {
+		return nil, r.classify(err)
+	}
+	all := make([]Part, 0, len(entries))
+	for _, e := range entries {
+		all = append(all, Part{ObjectID(e.Object.String()), e.Start, e.Length})
+	}
+	return all, nil
+}
+
+// contents reads contents, and brings none nearer before.
+type contents struct{ content.Reader }
+
+// PrefetchContents does nothing.
+func (contents) PrefetchContents(context.Context, []content.ID, string) []content.ID { return nil }
 
 // reader reads an object.
 type reader struct {

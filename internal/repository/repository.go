@@ -92,6 +92,8 @@ type Repository interface {
 	Entries(ctx context.Context, folder ObjectID) ([]Entry, error)
 	// Object opens what was written.
 	Object(ctx context.Context, id ObjectID) (Object, error)
+	// Parts are the objects that a large one is put together from, in their order; none when it is one piece.
+	Parts(ctx context.Context, id ObjectID) ([]Part, error)
 	// Write runs f with a writer, and makes what it wrote durable when it returns nil.
 	Write(ctx context.Context, purpose string, f func(context.Context, Writer) error) error
 	// Afresh opens the repository once more, and knows nothing but what it reads from the store then. It is to be closed first.
@@ -103,6 +105,12 @@ type Repository interface {
 type Object interface {
 	io.ReadSeekCloser
 	Length() int64
+}
+
+// Part is an object that is a part of a larger one.
+type Part struct {
+	Object     ObjectID
+	At, Length int64
 }
 
 // BlockName is the name of the one file of a copied block volume.

@@ -3,10 +3,12 @@
 package repository
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -316,7 +318,7 @@ func TestDamageIsFoundAndHealed(t *testing.T) {
 			if v := verify(t, o, true); !v.Healing {
 				t.Fatalf("healing: %+v", v)
 			}
-			if v := verify(t, o, true); v.Damaged != 1 || v.Contents == 0 {
+			if v := verify(t, o, true); v.Damaged != 1 || v.Contents == 0 || !v.Healing || v.DamagedPoints != 1 || v.Points[0].UID != firstVolume.PointUID {
 				t.Fatalf("set aside is not healed: %+v", v)
 			}
 			with(t, o, func(ctx context.Context, r Repository) {
@@ -390,4 +392,53 @@ func TestEmptyCredentialsAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+func TestPartsMakeUpTheirObject(t *testing.T) {
+	m, o := inMemory(t)
+	content := make([]byte, 20<<20)
+	random := rand.New(rand.NewPCG(1, 1))
+	for i := range content {
+		content[i] = byte(random.Uint32())
+	}
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		var ids [2]ObjectID
+		err := r.Write(ctx, "test", func(ctx context.Context, w Writer) error {
+			for n, text := range [][]byte{content, content[:1000]} {
+				o := w.NewObject(ctx, false)
+				_, failed := o.Write(text)
+				id, err := o.Result()
+				if err := errors.Join(failed, err, o.Close()); err != nil {
+					return err
+				}
+				ids[n] = id
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, err := r.Parts(ctx, ids[1]); len(all) != 0 || err != nil {
+			t.Errorf("a small object has the parts %v, %v", all, err)
+		}
+		all, err := r.Parts(ctx, ids[0])
+		if err != nil || len(all) < 3 {
+			t.Fatalf("%v, %v", all, err)
+		}
+		end := int64(0)
+		for _, p := range all {
+			from, err := r.Object(ctx, p.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(from)
+			if err := errors.Join(err, from.Close()); err != nil || p.At != end || int64(len(text)) != p.Length || !bytes.Equal(text, content[p.At:p.At+p.Length]) {
+				t.Errorf("the part at %d has %d bytes, and is said to be %+v: %v", end, len(text), p, err)
+			}
+			end += p.Length
+		}
+		if end != int64(len(content)) {
+			t.Errorf("the parts end at %d", end)
+		}
+	})
 }

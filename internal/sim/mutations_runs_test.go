@@ -209,7 +209,7 @@ func templated(w *World) map[string]string {
 	for _, c := range w.baselines() {
 		for _, k := range c.Status.Conditions {
 			if k.Type == api.ConditionReady || k.Type == api.ConditionStalled || made > 1 {
-				out[k.Type] = fmt.Sprint(k.Status, k.Reason, timeless(k.Message))
+				out[k.Type] = fmt.Sprint(k.Status, k.Reason, withoutMoments(k.Message))
 			}
 		}
 	}

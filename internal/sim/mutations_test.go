@@ -174,9 +174,9 @@ func (e *edition) drills() []api.RestoreDrill {
 	return slices.DeleteFunc(e.w.drills(), func(d api.RestoreDrill) bool { return d.CreationTimestamp.Time.Before(monday.Add(editAt)) })
 }
 
-// proven says whether the last drill passed. The first one of a fresh policy has no point yet.
+// proven says whether the last drill that ended passed. The first one of a fresh policy has no point yet, and the last one may be under way.
 func (e *edition) proven() bool {
-	d := e.drills()
+	d := slices.DeleteFunc(e.drills(), func(d api.RestoreDrill) bool { return d.Status.Verdict == "" })
 	return len(d) > 0 && d[len(d)-1].Status.Verdict == api.VerdictPassed
 }
 
@@ -184,7 +184,7 @@ func (e *edition) proven() bool {
 // policy has no such past: it has no points, no drills, and promised nothing stronger.
 var ofHistory = []string{api.ReasonObjectiveMissed, api.ReasonNeverSucceeded, api.ReasonVolumeNotCaptured, api.ReasonNeverProven, api.ReasonDrillFailed, api.ReasonDrillInconclusive,
 	api.ReasonProofExpired, api.ReasonProofTooShallow, api.ReasonRetentionShort, api.ReasonRetentionExcess, api.ReasonPolicyWeakened, api.ReasonNoIndependentCopy,
-	api.ReasonCopyLate, api.ReasonSlotMissed, api.ReasonStorageStackChanged}
+	api.ReasonCopyLate, api.ReasonLastProvenAtRisk, api.ReasonSlotMissed, api.ReasonStorageStackChanged}
 
 // state is all of an edition that must not depend on what was before it. What is left out:
 //   - the conditions Protected and Proven, unless the policy has captured, and proven, since: until then they speak of older points, and
@@ -212,7 +212,9 @@ func (e *edition) state(protected, proven bool) map[string]string {
 		}
 	}
 	for _, f := range p.Status.Findings {
-		if !slices.Contains(ofHistory, f.Kind) {
+		point, of := strings.CutPrefix(f.Subject, "rp/")
+		older := of && !slices.ContainsFunc(e.since(), func(q api.RecoveryPoint) bool { return q.Name == point })
+		if !slices.Contains(ofHistory, f.Kind) && !older {
 			out["finding "+f.Kind+" "+f.Subject] = withoutMoments(f.Message)
 		}
 	}
@@ -354,4 +356,84 @@ func captured(c *api.Capture) string {
 	raw, err := json.Marshal([]any{c.Snapshot, c.Selector, c.Volumes, c.ClaimSet, c.Deadline.Sub(c.StartedAt.Time)})
 	must(err)
 	return string(raw)
+}
+
+// TestTheComparisonFindsFaults shows what the test above is good for: each fault of an operator is found.
+func TestTheComparisonFindsFaults(t *testing.T) {
+	base := schema.Bases("BackupPolicy")[3]
+	from := beforeEdits(t, base)
+	d := definitions()["BackupPolicy"]
+	mutation := func(path, what string) (schema.Mutation, *api.BackupPolicy) {
+		for _, m := range d.Mutations(base) {
+			if m.Path == path && m.What == what {
+				b, _ := d.AdmitEdit(from.policy, m.Object)
+				return m, typed[api.BackupPolicy](b)
+			}
+		}
+		t.Fatalf("no mutation is %s: %s", path, what)
+		return schema.Mutation{}, nil
+	}
+	ended := func(w *World, edit *api.BackupPolicy, before ...func(*World)) *edition {
+		e := &edition{w: w}
+		if p := w.Policy("web"); edit != nil && p != nil {
+			w.Edit("web", func(p *api.BackupPolicy) { p.Spec = *edit.Spec.DeepCopy() })
+		} else if edit != nil {
+			w.Apply(edit)
+		}
+		for _, b := range before {
+			b(w)
+		}
+		e.run()
+		return e
+	}
+	cron, often := mutation("spec.schedule.cron", `"*/7 * * * *"`)
+	class, wrong := mutation("spec.snapshot.groupClassName", `"`+schema.Nowhere+`"`)
+	nameless := class
+	nameless.Path, nameless.What = "spec.manifest", `"Keep"`
+	for name, c := range map[string]struct {
+		m             schema.Mutation
+		edited, fresh *edition
+		finds         string // empty when there is nothing to find
+	}{
+		"none":                      {cron, ended(from.old.Copy(), often), ended(from.idle.Copy(), often), ""},
+		"an edit is not looked at":  {cron, ended(from.old.Copy(), nil), ended(from.idle.Copy(), often), "applied"},
+		"it is half carried out":    {class, ended(from.old.Copy(), nil), ended(from.idle.Copy(), wrong), "point web-"},
+		"nobody is told what about": {nameless, ended(from.old.Copy(), consistently(wrong)), ended(from.idle.Copy(), consistently(wrong)), "nothing that is said names manifest"},
+		"it wakes itself":           {cron, ended(from.old.Copy(), often, restless), ended(from.idle.Copy(), often), "passes in one minute"},
+	} {
+		found := strings.Join(from.judge(c.m, c.edited, c.fresh), "\n")
+		if (found == "") != (c.finds == "") || !strings.Contains(found, c.finds) {
+			t.Errorf("%s: found %q, want something that says %q", name, found, c.finds)
+		}
+	}
+
+	w := from.old.Copy()
+	var refused []string
+	p := w.Policy("web")
+	p.Status.Conditions[0].Reason = "is no word"
+	must(w.API.Client(guarded(w.User, &refused)).Status().Update(t.Context(), p))
+	if len(refused) == 0 {
+		t.Error("a status that the API server would refuse is not found")
+	}
+}
+
+// consistently asks for a group or nothing, so that a class that is not there fails the capture.
+func consistently(b *api.BackupPolicy) *api.BackupPolicy {
+	b = b.DeepCopy()
+	b.Spec.Snapshot.Consistency = api.ConsistencyGroup
+	return b
+}
+
+// restless has a policy changed many times a minute, as a reconciler does that answers its own writes.
+func restless(w *World) {
+	n := 0
+	var again func(*World)
+	again = func(w *World) {
+		n++
+		w.Edit("web", func(p *api.BackupPolicy) {
+			p.Annotations = map[string]string{api.AnnotationAcceptWeakening: fmt.Sprint(n)}
+		})
+		w.In(200*time.Millisecond, again)
+	}
+	w.In(time.Second, again)
 }

@@ -117,7 +117,7 @@ func (o *Operator) build(live, cached *testkit.Client) {
 	mover := objects.Mover{Image: "mover"}
 	o.drills = &controllers.DrillReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings, Mover: mover,
 		Evidence: &controllers.EvidenceRecorder{Read: read, Write: write, Namespace: systemNamespace, Version: "v1"}}
-	o.prints = &controllers.FingerprintReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings, Mover: mover}
+	o.prints = &controllers.FingerprintReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings, Mover: mover, Logs: logs{o}}
 	o.sweeper = &controllers.Sweeper{Read: read, Write: write, Clock: w.Clock}
 	o.clusters = &controllers.ClusterPolicyReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Hooks: w.Settings.HooksEnabled}
 	o.vaults = &controllers.RepositoryReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Mover: mover, Logs: logs{o}}

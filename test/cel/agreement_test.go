@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lifeboat-dev/lifeboat/internal/core/schedule"
+	"github.com/lifeboat-dev/lifeboat/internal/testkit/schema"
+	"github.com/lifeboat-dev/lifeboat/test/apiserver"
 )
 
 // TestAdmittedCronCanBeCarriedOut shows that the scheduler reads whatever the schema admits.
@@ -75,4 +78,36 @@ func randomCron(random *rand.Rand) string {
 		fields = slices.Insert(fields, random.IntN(6), "1")
 	}
 	return strings.Join(fields, " ")
+}
+
+// TestTheServerAdmitsAlike shows that what admits objects within the process, on which tests without a server stand, says of mutations
+// of each kind what the API server says.
+func TestTheServerAdmitsAlike(t *testing.T) {
+	root, err := apiserver.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := schema.Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draw := schema.NewDraw(t, 40)
+	for _, kind := range schema.Kinds() {
+		for _, base := range schema.Bases(kind) {
+			for _, m := range all[kind].Mutations(base) {
+				if !draw.Takes() {
+					continue
+				}
+				o := &object{unstructured.Unstructured{Object: m.Object}}
+				if o.GetNamespace() != "" {
+					o.SetNamespace("default")
+				}
+				_, within := all[kind].Admit(o.Object)
+				real := cluster.Create(t.Context(), o, client.DryRunAll)
+				if (len(within) == 0) != (real == nil) {
+					t.Errorf("%s, %s: the API server says %v, and within the process it is %v", kind, m, real, within)
+				}
+			}
+		}
+	}
 }

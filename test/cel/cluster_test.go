@@ -119,7 +119,7 @@ func exemptionCases() []testCase {
 		}), wantErrors: []refusal{one}},
 		{name: "exemption by a label without values", mutate: exempt(func(e map[string]any) {
 			e["selector"] = map[string]any{"matchExpressions": []any{map[string]any{"key": "app", "operator": "In"}}}
-		}), wantErrors: []refusal{{field + ".selector.matchExpressions[0]", "values must be given for In and NotIn"}}},
+		}), wantErrors: []refusal{{field + ".selector.matchExpressions[0]", "values must be given for operator In and NotIn"}}},
 		{name: "an exemption twice", mutate: func(o *object) {
 			exempt(func(map[string]any) {})(o)
 			one := o.get("spec.exemptions").([]any)[0]

@@ -66,7 +66,7 @@ func copyTargetCases() []testCase {
 		with("fidelity", "Strict"), with("fidelity", "Perfect", refusal{first + ".fidelity", "supported values"}),
 		with("timeout", "1m"), with("timeout", "168h"), with("timeout", "59s", long), with("timeout", "169h", long), with("timeout", "a day", short),
 		sets("spec.objectives", map[string]any{"copyWithin": "24h"}),
-		sets("spec.objectives", map[string]any{"copyWithin": "59s"}, refusal{"spec.objectives.copyWithin", "must be at least 1m"}),
+		sets("spec.objectives", map[string]any{"copyWithin": "59s"}, refusal{"spec.objectives.copyWithin", "must be between 1m and 999999h"}),
 		sets("spec.objectives", map[string]any{"copyWithin": "a day"}, refusal{"spec.objectives.copyWithin", "a duration such as 90m, 24h or 168h"}),
 	}
 }

@@ -15,11 +15,11 @@ func durationCases() []testCase {
 		tooLow, tooHigh                string
 	}{
 		{field: "spec.schedule.jitter", name: "jitter", low: "0s", high: "24h", tooHigh: "24h1s", bounds: "must be at most 24h"},
-		{field: "spec.schedule.startingDeadline", name: "startingDeadline", low: "10s", high: "9000h", tooLow: "9s", bounds: "must be at least 10s, or no slot could ever start in time"},
+		{field: "spec.schedule.startingDeadline", name: "startingDeadline", low: "10s", high: "999999h", tooLow: "9s", tooHigh: "999999h1ms", bounds: "must be between 10s and 999999h; with less no slot could ever start in time"},
 		{field: "spec.snapshot.timeout", name: "timeout", low: "10s", high: "24h", tooLow: "9999ms", tooHigh: "1441m", bounds: "must be between 10s and 24h"},
-		{field: "spec.objectives.recoveryPoint", name: "recoveryPoint", low: "1m", high: "999999h", tooLow: "59.999s", bounds: "must be at least 1m"},
-		{field: "spec.objectives.recoveryTime", name: "recoveryTime", low: "1s", high: "999999h", tooLow: "999ms", bounds: "must be at least 1s"},
-		{field: "spec.objectives.proofWithin", name: "proofWithin", low: "1m", high: "999999h", tooLow: "59s", bounds: "must be at least 1m"},
+		{field: "spec.objectives.recoveryPoint", name: "recoveryPoint", low: "1m", high: "999999h", tooLow: "59.999s", tooHigh: "999999h999999h", bounds: "must be between 1m and 999999h"},
+		{field: "spec.objectives.recoveryTime", name: "recoveryTime", low: "1s", high: "999999h", tooLow: "999ms", tooHigh: "999999h999999h", bounds: "must be between 1s and 999999h"},
+		{field: "spec.objectives.proofWithin", name: "proofWithin", low: "1m", high: "999999h", tooLow: "59s", tooHigh: "999999h999999h", bounds: "must be between 1m and 999999h"},
 		{field: hook, name: "timeout of a hook", low: "1s", high: "10m", tooLow: "999ms", tooHigh: "1h", bounds: "must be between 1s and 10m"},
 	} {
 		set := func(value string, want ...refusal) testCase {
@@ -36,7 +36,7 @@ func durationCases() []testCase {
 		if f.name == "proofWithin" {
 			example = "90m, 24h or 168h"
 		}
-		for _, bad := range []string{"10", "10 m", "-10m", "P1D", "1d", "ten minutes", "", "99999999h", "1m-"} {
+		for _, bad := range []string{"10", "10 m", "-10m", "P1D", "1d", "ten minutes", "", "99999999h", "1m-", "1m0.5ms"} {
 			out = append(out, set(bad, refusal{f.field, f.name + " must be a duration such as " + example}))
 		}
 		for _, bad := range []string{f.tooLow, f.tooHigh} {

@@ -3,11 +3,13 @@
 package envtest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
@@ -94,5 +96,54 @@ func TestPointIsNotCopied(t *testing.T) {
 	if c := p.Status.Copies[0]; c.Attempt != 1 {
 		t.Errorf("the copy is %+v", c)
 	}
+	w.nothingThrownAway()
+}
+
+// TestDamageIsHealed: a copy that a verification names does not count, and is made anew in full; nothing is deleted meanwhile, though
+// somebody asks for it. It ends with a verification that finds nothing.
+func TestDamageIsHealed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "contacts")
+	w.withKubelet(storage.Kubelet{})
+	s := w.withStore()
+	_, repository := w.copying()
+	old := w.complete("sync", "old")
+	w.await(old, api.ConditionCopied, metav1.ConditionTrue, api.ReasonCopied)
+	w.complete("sync", "new")
+	time.Sleep(1100 * time.Millisecond) // a second counts as a moment: it must be copied before it is verified
+	verify := func(of ...result.Damaged) {
+		s.set(func(s *store) { s.rotten = of })
+		w.annotate(repository, api.AnnotationVerifyRequested, time.Now().Add(time.Second).UTC().Format(time.RFC3339))
+	}
+	verify(result.Damaged{UID: string(old.UID), Namespace: w.namespace, Policy: "sync", Point: "old"})
+	w.await(repository, api.ConditionVerified, metav1.ConditionFalse, api.ReasonCopyCorrupt)
+	d := repository.Status.Damage
+	if d == nil || d.PointCount != 1 || len(d.Points) != 1 || d.Points[0].Name != "old" || d.Points[0].Policy != "sync" || d.Points[0].Namespace != w.namespace || !d.Healing {
+		t.Fatalf("the damage is %+v", d)
+	}
+	eventually(t, soon, func() error {
+		w.ok(w.admin.Get(t.Context(), client.ObjectKeyFromObject(old), old))
+		if c := old.Status.Copies[0]; c.State != api.CopyComplete || c.Attempt != 1 || !c.Full {
+			return fmt.Errorf("the copy is %+v", c)
+		}
+		return nil
+	})
+	full := 0
+	for _, o := range s.ordered() {
+		if o.Copy != nil && o.Copy.Full {
+			full++
+		}
+	}
+	if full != 1 {
+		t.Errorf("%d copies were asked for in full", full)
+	}
+	w.ok(w.admin.Delete(t.Context(), old))
+	w.await(old, api.ConditionStalled, metav1.ConditionTrue, api.ReasonDeletionHeld)
+	verify()
+	w.await(repository, api.ConditionVerified, metav1.ConditionTrue, api.ReasonRepositoryVerified)
+	if repository.Status.Damage != nil {
+		t.Errorf("the damage is still %+v", repository.Status.Damage)
+	}
+	w.gone(old)
 	w.nothingThrownAway()
 }

@@ -26,10 +26,11 @@ import (
 type store struct {
 	mu     sync.Mutex
 	id     string
-	broken string // the reason for which probes fail; empty while they do not
-	mute   bool   // pods get no further than their node
-	refuse string // the reason for which copying fails; empty while it does not
-	lose   int    // how many of those that write are told to end first
+	broken string           // the reason for which probes fail; empty while they do not
+	mute   bool             // pods get no further than their node
+	refuse string           // the reason for which copying fails; empty while it does not
+	rotten []result.Damaged // the points whose copies verification cannot read
+	lose   int              // how many of those that write are told to end first
 	orders []order.Order
 	pods   map[string]bool
 }
@@ -65,7 +66,8 @@ func (s *store) answer(pod string, o order.Order) (result.Done, bool) {
 	case o.Note != nil:
 		return result.Done{UniqueID: s.id}, true
 	case o.Verify != nil:
-		return result.Done{UniqueID: s.id, Verify: &result.Verify{Copies: 3, Bytes: 1 << 20}}, true
+		n := int64(len(s.rotten))
+		return result.Done{UniqueID: s.id, Verify: &result.Verify{Copies: 3 - n, Bytes: 1 << 20, Contents: n, Damaged: n, DamagedPoints: n, Points: s.rotten, Healing: n > 0}}, true
 	}
 	return result.Done{UniqueID: s.id, Maintain: &result.Maintain{Freed: 7}}, true
 }

@@ -33,10 +33,10 @@ var checkCopyCorrupt = check{
 
 // lost says which copies a damaged repository cannot give back, to be put behind that it is damaged.
 func (r *Repository) lost() string {
-	switch {
-	case r.DamagedCount == 0:
+	switch r.DamagedCount {
+	case 0:
 		return ""
-	case r.DamagedCount == 1:
+	case 1:
 		return ": it cannot give back all of the copy of recovery point " + Some(r.Damaged)
 	}
 	return fmt.Sprintf(": it cannot give back all of the copies of %d recovery points: %s", r.DamagedCount, SomeOf(r.Damaged, r.DamagedCount))

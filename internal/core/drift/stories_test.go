@@ -237,6 +237,14 @@ var integrity = []story{
 		clears: []change{repository(func(r *Repository) { r.Corrupt = time.Time{} })},
 	},
 	{
+		kind: api.ReasonCopyCorrupt, name: "damage in more copies than are named",
+		breaks: repository(func(r *Repository) {
+			r.Corrupt, r.Damaged, r.DamagedCount = noon.Add(-hour), []string{"shop/a", "shop/b", "shop/c", "shop/d"}, 60
+		}),
+		want:   want{subject: "repository/vault", severity: critical, since: -hour, says: "the copies of 60 recovery points: shop/a, shop/b, shop/c and 57 more; nothing is pruned"},
+		clears: []change{repository(func(r *Repository) { r.Corrupt = time.Time{} })},
+	},
+	{
 		kind: api.ReasonVerificationOverdue, name: "never read back", at: 10 * day,
 		breaks: repository(func(r *Repository) { r.Verified, r.Made = time.Time{}, noon.Add(-day/2) }),
 		want:   want{subject: "repository/vault", severity: medium, since: 10 * day, says: "was never read back in full"},

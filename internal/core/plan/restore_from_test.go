@@ -30,6 +30,13 @@ func withCopies(o *RestoreObserved) {
 	o.Vaults = vaults(vault("rotterdam"), vault("amsterdam"))
 }
 
+// damagedAlone leaves a point a single copy, which was found damaged.
+func damagedAlone(o *RestoreObserved) {
+	o.Points[0].Status.Copies = o.Points[0].Status.Copies[:1]
+	c := &o.Points[0].Status.Copies[0]
+	c.State, c.Reason = api.CopyFailed, api.ReasonCopyCorrupt
+}
+
 func repository(name string, mods ...testkit.Mod[api.Repository]) func(*RestoreObserved) {
 	return func(o *RestoreObserved) { o.Vaults.Repositories[name] = vault(name, mods...) }
 }
@@ -75,6 +82,7 @@ func TestRestoreFrom(t *testing.T) {
 		"a copy when it is asked for":                  {edits{withCopies, from(api.FromCopy)}, "Copy near"},
 		"the copy that is named":                       {edits{withCopies, asks(func(s *api.RestoreSpec) { s.Copy = "far" })}, "Copy far"},
 		"a copy for paths":                             {edits{withCopies, asks(func(s *api.RestoreSpec) { s.Paths = []string{"a"} })}, "Copy near"},
+		"paths of a copy that was found damaged":       {edits{withCopies, without, damagedAlone, asks(func(s *api.RestoreSpec) { s.Copy, s.Paths = "near", []string{"a"} })}, "Copy near"},
 		"a copy when the snapshots were let go":        {edits{withCopies, without}, "Copy near"},
 		"a copy when the snapshots were lost":          {edits{withCopies, lostSnapshots}, "Copy near"},
 		"a copy of a point that was imported":          {edits{withCopies, fromElsewhere}, "Copy near"},
@@ -99,6 +107,9 @@ func TestRestoreFrom(t *testing.T) {
 		"a copy is named that is not there":              {edits{withCopies, asks(func(s *api.RestoreSpec) { s.Copy = "moon" })}, "NoCompleteCopy: it has near, far"},
 		"the repositories are gone":                      {edits{withCopies, without, func(o *RestoreObserved) { o.Vaults = Vaults{} }}, "RepositoryNotFound: with uniqueID " + vaultID},
 		"the admin does not allow it":                    {edits{withCopies, without, asks(func(s *api.RestoreSpec) { s.Copy = "near" }), repository("rotterdam", func(r *api.Repository) { r.Spec.S3.Insecure = true })}, "InsecureNotAllowed: " + api.AnnotationAllowInsecure},
+		"all of a copy that was found damaged":           {edits{withCopies, without, damagedAlone, asks(func(s *api.RestoreSpec) { s.Copy = "near" })}, "PointNotComplete: has no complete copy"},
+		"paths of no copy in particular":                 {edits{withCopies, without, damagedAlone, asks(func(s *api.RestoreSpec) { s.Paths = []string{"a"} })}, "PointNotComplete: has no complete copy"},
+		"paths of a copy that never was complete":        {edits{withCopies, without, damagedAlone, func(o *RestoreObserved) { o.Points[0].Status.Copies[0].Volumes = nil }, asks(func(s *api.RestoreSpec) { s.Copy, s.Paths = "near", []string{"a"} })}, "PointNotComplete: has no complete copy"},
 		"paths of snapshots":                             {edits{withCopies, from(api.FromSnapshot), asks(func(s *api.RestoreSpec) { s.Paths = []string{"a"} })}, "InvalidSpec: spec.paths"},
 		"paths in place":                                 {edits{withCopies, inPlace, asks(func(s *api.RestoreSpec) { s.Paths = []string{"a"} })}, "InvalidSpec: spec.paths"},
 		"a word that is not known":                       {edits{withCopies, from("Tape")}, "InvalidSpec: spec.from"},

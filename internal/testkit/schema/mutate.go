@@ -9,7 +9,6 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -21,6 +20,8 @@ type Mutation struct {
 	Path   string // spec.copies[0].name
 	What   string // what was made of it, in words that tell it from others of the same path
 	Object map[string]any
+
+	said string // the text that stands there now, or how it begins
 }
 
 func (m Mutation) String() string { return m.Path + ": " + m.What }
@@ -43,8 +44,7 @@ func (m Mutation) Named(sentence string) bool {
 	if word(m.Field()).MatchString(sentence) {
 		return true
 	}
-	said, err := strconv.Unquote(m.What)
-	return err == nil && len(said) > 2 && strings.Contains(sentence, said)
+	return len(m.said) > 2 && strings.Contains(sentence, m.said)
 }
 
 func word(s string) *regexp.Regexp { return regexp.MustCompile(`\b` + regexp.QuoteMeta(s) + `\b`) }
@@ -68,6 +68,9 @@ type mutator struct {
 	out    []Mutation
 }
 
+// mostSaid is how much of a long text a sentence must repeat to be of it: sentences are cut.
+const mostSaid = 50
+
 // absent stands for a field that is taken away.
 var absent = struct{}{}
 
@@ -81,7 +84,8 @@ func (m *mutator) put(at []any, what string, value any) {
 			what = fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(what[:60], ""), len(what))
 		}
 	}
-	m.out = append(m.out, Mutation{pathOf(at), what, next})
+	said, _ := value.(string)
+	m.out = append(m.out, Mutation{pathOf(at), what, next, said[:min(len(said), mostSaid)]})
 }
 
 // set writes a value at a place, whose parent is there.
@@ -267,7 +271,7 @@ var (
 		"*/99 * * * *", "0,0,0,0 * * * *", "0 3 * * fri-mon", "0 3 L * *", "0/0 * * * *"}
 	zones     = []string{"Europe/Berlin", "America/New_York", "Pacific/Apia", "Etc/GMT+12", "Asia/Kathmandu", "Mars/Olympus", "Local", "utc", "../etc/passwd", "+05:30", "UTC ", "Europe/Berlin/"}
 	durations = []string{"0s", "1ms", "1s", "10s", "30s", "59s", "1m", "5m", "1h", "1h30m", "1.5h", "24h", "48h", "168h", "720h", "9000h", "999999h", "999999h999999h", "999999h999999h99999h",
-		"-1h", "1d", "P1D", "1 h", "1h-", "5", "1us", "0.001s"}
+		"-1h", "1d", "P1D", "1 h", "1h-", "5", "1us", "0.001s", "0.5ms", "1h0.001ms", "1m1.5ms"}
 	urls = []string{"https://" + Nowhere + ".test", "http://127.0.0.1", "https://user:secret@host", "file:///etc/passwd", "https://", "https://[::1", "//host", "javascript:alert(1)"}
 )
 

@@ -3,10 +3,14 @@
 package schema
 
 import (
+	"encoding/json"
 	"sync"
 	"testing"
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
 var definitions = sync.OnceValue(func() map[string]*Definition {
@@ -77,6 +81,48 @@ func TestRefusalsNameTheField(t *testing.T) {
 		t.Logf("%s: %d mutations, %d refused", kind, all, refused)
 		if refused == 0 {
 			t.Errorf("%s: nothing is refused", kind)
+		}
+	}
+}
+
+// TestWhatIsAdmittedCanBeWrittenBack: whoever reads an object and writes it, as a controller does that adds a finalizer or repeats a part
+// of the spec in a status, writes values in a form of their own. That must be admitted too: 999999h999999h was, and 1999998h0m0s was not.
+func TestWhatIsAdmittedCanBeWrittenBack(t *testing.T) {
+	draw := NewDraw(t, 6)
+	scheme := runtime.NewScheme()
+	if err := api.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range Kinds() {
+		d := definitions()[kind]
+		for _, base := range Bases(kind) {
+			for _, m := range d.Mutations(base) {
+				if !draw.Takes() {
+					continue
+				}
+				object, errs := d.Admit(m.Object)
+				if len(errs) > 0 {
+					continue
+				}
+				raw, err := json.Marshal(object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				typed, err := scheme.New(api.GroupVersion.WithKind(kind))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := json.Unmarshal(raw, typed); err != nil {
+					t.Errorf("%s, %s: admitted, and cannot be read: %v", kind, m, err)
+					continue
+				}
+				if raw, err = json.Marshal(typed); err != nil {
+					t.Fatal(err)
+				}
+				if _, errs := d.Admit(Read(raw)); len(errs) > 0 {
+					t.Errorf("%s, %s: admitted, and refused when it is written back: %v", kind, m, errs)
+				}
+			}
 		}
 	}
 }
