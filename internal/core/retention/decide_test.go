@@ -351,3 +351,16 @@ func TestSuperseded(t *testing.T) {
 		})
 	}
 }
+
+// TestSetKeys: no two sets of lineages have the same key, wherever their letters are cut.
+func TestSetKeys(t *testing.T) {
+	sets := [][]string{nil, {""}, {"", ""}, {"a"}, {"ab"}, {"a", "b"}, {"b", "a"}, {"a\x00b"}, {"a", "\x00b"}, {"a\x00", "b"}, {"\x01a"}, {"\x01", "a"}, {"a\x01b"}}
+	seen := map[string][]string{}
+	for _, set := range sets {
+		key := setKey(set)
+		if other, is := seen[key]; is {
+			t.Errorf("%q and %q share a key", set, other)
+		}
+		seen[key] = set
+	}
+}
