@@ -201,7 +201,7 @@ var seeded = []mutant{
 	// What is found.
 	{"what could not be read is passed over", truth, "internal/core/drift/findings.go", "\t\t\tp.cannot(c, fact, why)\n", "\t\t\t_, _ = fact, why\n", "TestStories"},
 	{"what was found goes when it cannot be looked at", truth, "internal/core/drift/findings.go", `	p.keep(func(f *api.Finding) bool { return slices.Contains(c.kinds, f.Kind) })`, ``, "TestUnreadClearsNothing"},
-	{"the quietest first", truth, "internal/core/drift/findings.go", `cmp.Compare(Rank(a.Severity), Rank(b.Severity))`, `cmp.Compare(Rank(b.Severity), Rank(a.Severity))`, "TestLaws"},
+	{"the quietest first", truth, "internal/core/drift/findings.go", `cmp.Compare(Rank(a.Severity), Rank(b.Severity))`, `cmp.Compare(Rank(b.Severity), Rank(a.Severity))`, "TestWorstFirst"},
 	{"damage of a repository holds no pruning", doubt, "internal/core/drift/findings.go", `case api.ReasonSizeAnomaly, api.ReasonCopyCorrupt:`, `case api.ReasonSizeAnomaly:`, "TestStories"},
 	{"a finding is louder a moment too late", windows, "internal/core/drift/findings.go", `due.After(p.now) {`, `!due.Before(p.now) {`, "TestStories"},
 	{"an unknown condition is True", truth, "internal/core/drift/findings.go", `conditions.Is(condition, metav1.ConditionUnknown, found[i].Kind`, `conditions.Is(condition, metav1.ConditionTrue, found[i].Kind`, "TestVerdict"},
@@ -210,7 +210,7 @@ var seeded = []mutant{
 	{"an incomplete copy counts", counting, "internal/core/drift/independence.go", `return c.Complete && r != nil`, `return r != nil`, "internal/core/plan TestFindingsOnCopies"},
 	{"a copy beside its source is independent", isolation, "internal/core/drift/independence.go", `domain.Apart(i.Sources, r.Place)`, `!domain.Apart(i.Sources, r.Place)`, "TestAllIsWell"},
 	{"two missed slots are as good as one", truth, "internal/core/drift/check_slot_missed.go", `if m.Slots >= 2 {`, `if m.Slots > 2 {`, "TestStories"},
-	{"a minimum of none is never short", lastGood, "internal/core/drift/check_retention_short.go", `max(1, r.Minimum)`, `r.Minimum`, "TestLawRetentionShort"},
+	{"a minimum of none is never short", lastGood, "internal/core/drift/check_retention_short.go", `max(1, r.Minimum)`, `r.Minimum`, "TestOnePointIsTheLeast"},
 
 	// What fails together.
 	{"what is not known is apart", isolation, "internal/core/domain/domain.go", `if a.Domain == "" || b.Domain == "" || nested(a.Domain, b.Domain) {`, `if nested(a.Domain, b.Domain) {`, "TestShares"},
