@@ -164,6 +164,13 @@ test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the t
 mutants: ## Plant faults in our own code, and fail when no test notices one. ONLY=regexp runs some, ALL=1 the derived ones.
 	@go run ./test/mutants -only '$(ONLY)' $(if $(ALL),-standard internal/core/retention -standard internal/core/plan)
 
+FUZZTIME ?= 60s
+FUZZ     ?= .
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (60s), one after the other; FUZZ chooses some by a pattern.
+	@hack/fuzz.sh "$(FUZZTIME)" "$(FUZZ)"
+
 E2E := go test -tags e2e -count=1 -timeout 60m $(GOTESTFLAGS) ./test/e2e/...
 
 .PHONY: e2e

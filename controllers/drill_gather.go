@@ -64,7 +64,7 @@ func (r *DrillReconciler) gather(ctx context.Context, d *api.RestoreDrill) (o pl
 	if o.Brought, err = r.Read.brought(ctx, drillRun(d)); err != nil {
 		return o, err
 	}
-	return o, r.Read.findWriters(ctx, d.Namespace, o.Brought, o.WritersToFind())
+	return o, r.Read.find(ctx, drillRun(d), o.Brought, o.ToFind())
 }
 
 // snapshots are the volumes of the point that is rehearsed, with the snapshots that hold them.

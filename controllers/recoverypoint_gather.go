@@ -43,6 +43,11 @@ func (r *PointReconciler) gather(ctx context.Context, p *api.RecoveryPoint) (o p
 	if plan.LettingGo(p) {
 		o.Fresh = sameIn(o.Siblings, p)
 	}
+	if deleting || plan.LettingGo(p) {
+		if o.Repositories, err = r.Read.repositoriesOf(ctx, from, p.Namespace); err != nil {
+			return o, err
+		}
+	}
 	if o.Cluster, err = r.Read.cluster(ctx); err != nil {
 		return o, err
 	}

@@ -98,7 +98,7 @@ func (r *RepositoryReconciler) importPoints(ctx context.Context, repository *api
 	if seen.Points, err = r.Read.allPoints(ctx, repository.Namespace); err != nil {
 		return err
 	}
-	now, made := r.Clock.Now(), 0
+	now, made, there := r.Clock.Now(), 0, plan.PointsOf(repository, seen.Points)
 	imports := plan.ForImport(seen, now)
 	for _, i := range imports.Points {
 		p, err := r.Write.Import(ctx, repository, i, now)
@@ -109,12 +109,12 @@ func (r *RepositoryReconciler) importPoints(ctx context.Context, repository *api
 		if err != nil {
 			return err
 		}
-		if p != nil {
+		if there++; p != nil { // else somebody else made it meanwhile
 			made++
 			r.Tell.Tell(p, plan.Note{Reason: api.ReasonPointImported, Message: "the point was made of what repository " + repository.Name + " holds"})
 		}
 	}
-	todo.Imported(plan.PointsOf(repository, seen.Points)+made, made, imports, now)
+	todo.Imported(there, made, imports, now)
 	return nil
 }
 

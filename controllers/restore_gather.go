@@ -50,7 +50,7 @@ func (r *RestoreReconciler) gather(ctx context.Context, x *api.Restore) (o plan.
 	if o.Brought, err = r.Read.brought(ctx, restoreRun(x)); err != nil {
 		return o, err
 	}
-	if err = r.Read.findWriters(ctx, x.Namespace, o.Brought, o.WritersToFind()); err != nil {
+	if err = r.Read.find(ctx, restoreRun(x), o.Brought, o.ToFind()); err != nil {
 		return o, err
 	}
 	if x.Spec.InPlace {

@@ -34,15 +34,8 @@ func (r *Reader) brought(ctx context.Context, run objects.Run) (b plan.Brought, 
 		return b, fmt.Errorf("list claims: %w", err)
 	}
 	for i := range claims.Items {
-		c := &claims.Items[i]
-		mount, err := r.volumeMount(ctx, run, c)
-		if err != nil {
+		if b.Claims[claims.Items[i].Name], err = r.broughtClaim(ctx, run, &claims.Items[i]); err != nil {
 			return b, err
-		}
-		b.Claims[c.Name] = plan.BroughtClaim{
-			Target: plan.Target{Name: c.Name, UID: string(c.UID)}, RunUID: c.Labels[api.LabelRunUID], Attempt: attemptOf(c),
-			Bound: c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "", Deleting: !c.DeletionTimestamp.IsZero(),
-			Volume: c.Spec.VolumeName, Size: c.Status.Capacity[corev1.ResourceStorage], Mount: mount,
 		}
 	}
 	var pods corev1.PodList
@@ -71,11 +64,21 @@ func attemptOf(c *corev1.PersistentVolumeClaim) int {
 	return n
 }
 
-// findWriters looks live for pods that were not in the cache, and should be there.
-func (r *Reader) findWriters(ctx context.Context, namespace string, b plan.Brought, all []string) error {
-	for _, name := range all {
+// broughtClaim is a claim in the words of a plan.
+func (r *Reader) broughtClaim(ctx context.Context, run objects.Run, c *corev1.PersistentVolumeClaim) (plan.BroughtClaim, error) {
+	mount, err := r.volumeMount(ctx, run, c)
+	return plan.BroughtClaim{
+		Target: plan.Target{Name: c.Name, UID: string(c.UID)}, RunUID: c.Labels[api.LabelRunUID], Attempt: attemptOf(c),
+		Bound: c.Status.Phase == corev1.ClaimBound && c.Spec.VolumeName != "", Deleting: !c.DeletionTimestamp.IsZero(),
+		Volume: c.Spec.VolumeName, Size: c.Status.Capacity[corev1.ResourceStorage], Mount: mount,
+	}, err
+}
+
+// find looks live for what was not in the cache, and should be there.
+func (r *Reader) find(ctx context.Context, run objects.Run, b plan.Brought, all plan.ToFind) error {
+	for _, name := range all.Pods {
 		var p corev1.Pod
-		err := r.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &p)
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: name}, &p)
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("get pod %s: %w", name, err)
 		}
@@ -83,21 +86,43 @@ func (r *Reader) findWriters(ctx context.Context, namespace string, b plan.Broug
 			b.Pods[name] = broughtPod(&p)
 		}
 	}
+	for _, name := range all.Claims {
+		var c corev1.PersistentVolumeClaim
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: name}, &c)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("get claim %s: %w", name, err)
+		}
+		if err != nil {
+			delete(b.Claims, name)
+			continue
+		}
+		if b.Claims[name], err = r.broughtClaim(ctx, run, &c); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // vaults are the repositories of a namespace, and what its admin allows them.
 func (r *Reader) vaults(ctx context.Context, namespace string) (v plan.Vaults, err error) {
-	var list api.RepositoryList
-	if err := r.Cache.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return v, fmt.Errorf("list repositories: %w", err)
-	}
-	v.Repositories = make(map[string]*api.Repository, len(list.Items))
-	for i := range list.Items {
-		v.Repositories[list.Items[i].Name] = &list.Items[i]
+	if v.Repositories, err = r.repositoriesOf(ctx, r.Cache, namespace); err != nil {
+		return v, err
 	}
 	v.Allowed, err = r.allowed(ctx, namespace)
 	return v, err
+}
+
+// repositoriesOf are those of a namespace, by name.
+func (r *Reader) repositoriesOf(ctx context.Context, from client.Reader, namespace string) (map[string]*api.Repository, error) {
+	var list api.RepositoryList
+	if err := from.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("list repositories: %w", err)
+	}
+	out := make(map[string]*api.Repository, len(list.Items))
+	for i := range list.Items {
+		out[list.Items[i].Name] = &list.Items[i]
+	}
+	return out, nil
 }
 
 // fsTypeParameter is where a storage class names the file system of its volumes, whoever the driver is.
@@ -284,7 +309,10 @@ func repositoryResult(message string) *plan.RepositoryResult {
 		out.Probe = &plan.ProbeDone{Copies: f.Copies, Bytes: f.Bytes, Skew: f.Skew, Locked: f.Locked, LockError: f.LockError}
 	}
 	if f := d.Verify; f != nil {
-		out.Verify = &plan.VerifyDone{Bytes: f.Bytes, Contents: f.Contents, Damaged: f.Damaged, Healing: f.Healing}
+		out.Verify = &plan.VerifyDone{Bytes: f.Bytes, Contents: f.Contents, Damaged: f.Damaged, DamagedPoints: f.DamagedPoints, Healing: f.Healing}
+		for _, d := range f.Points {
+			out.Verify.Points = append(out.Verify.Points, api.DamagedPoint{UID: d.UID, Namespace: d.Namespace, Policy: d.Policy, Name: d.Point})
+		}
 	}
 	if f := d.Maintain; f != nil {
 		out.Freed = f.Freed

@@ -158,6 +158,7 @@ func (s *setup) points() (controller.Controller, error) {
 		For(&api.RecoveryPoint{}, builder.WithPredicates(saysMore)).
 		Watches(&api.BackupPolicy{}, handler.EnqueueRequestsFromMapFunc(s.pointsOfPolicy), builder.WithPredicates(afterStart, specChanged)).
 		Watches(&api.RecoveryPoint{}, handler.EnqueueRequestsFromMapFunc(s.waitingSiblings), builder.WithPredicates(captureEnded)).
+		Watches(&api.Repository{}, handler.EnqueueRequestsFromMapFunc(s.pointsHeld), builder.WithPredicates(afterStart, damageChanged)).
 		WithOptions(sideBySide(s.options.ConcurrentPoints)).
 		Build(r)
 }

@@ -446,9 +446,28 @@ var copiesMoved = predicate.Funcs{
 var readyChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*api.Repository), e.ObjectNew.(*api.Repository)
 	was, is := meta.FindStatusCondition(before.Status.Conditions, api.ConditionReady), meta.FindStatusCondition(after.Status.Conditions, api.ConditionReady)
-	return specChanged.Update(e) || before.Status.UniqueID != after.Status.UniqueID ||
+	return specChanged.Update(e) || before.Status.UniqueID != after.Status.UniqueID || damageChanged.Update(e) ||
 		(was == nil) != (is == nil) || (was != nil && (was.Status != is.Status || was.Reason != is.Reason))
 }}
+
+// damageChanged lets pass that damage was found in a repository, or is gone.
+var damageChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return !equality.Semantic.DeepEqual(e.ObjectOld.(*api.Repository).Status.Damage, e.ObjectNew.(*api.Repository).Status.Damage)
+}}
+
+// pointsHeld are the points of the namespace of a repository of which something is to go, and may be held by its damage.
+func (s *setup) pointsHeld(ctx context.Context, o client.Object) (out []reconcile.Request) {
+	var points api.RecoveryPointList
+	if err := s.mgr.GetClient().List(ctx, &points, client.InNamespace(o.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil { // they are only read
+		return nil
+	}
+	for i := range points.Items {
+		if p := &points.Items[i]; !p.DeletionTimestamp.IsZero() || plan.LettingGo(p) {
+			out = append(out, request(p.Namespace, p.Name)...)
+		}
+	}
+	return out
+}
 
 // pointsBeside are the points of the same policy, but for the one itself.
 func (s *setup) pointsBeside(ctx context.Context, o client.Object) []reconcile.Request {

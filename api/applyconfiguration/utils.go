@@ -58,6 +58,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CopySummaryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CopyTarget"):
 		return &apiv1alpha1.CopyTargetApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DamagedPoint"):
+		return &apiv1alpha1.DamagedPointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Dossier"):
 		return &apiv1alpha1.DossierApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Drill"):

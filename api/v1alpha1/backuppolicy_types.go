@@ -272,7 +272,7 @@ type LabelSelector struct {
 
 // LabelRequirement relates a label to a set of values.
 //
-// +kubebuilder:validation:XValidation:rule="self.operator in ['In', 'NotIn'] ? (has(self.values) && self.values.size() > 0) : (!has(self.values) || self.values.size() == 0)",message="values must be given for In and NotIn, and left out for Exists and DoesNotExist"
+// +kubebuilder:validation:XValidation:rule="self.operator in ['In', 'NotIn'] ? (has(self.values) && self.values.size() > 0) : (!has(self.values) || self.values.size() == 0)",message="values must be given for operator In and NotIn, and left out for operator Exists and DoesNotExist"
 type LabelRequirement struct {
 	// key is the label's key.
 	// +required

@@ -434,9 +434,12 @@ type RepositoryRun struct {
 
 // RepositoryDamage is what a repository cannot give back.
 type RepositoryDamage struct {
-	// since is when it was found.
+	// since is when it was found first.
 	// +required
 	Since metav1.Time `json:"since"`
+	// found is when it was found last. What the rest says is from then: copies that were begun since are not meant.
+	// +required
+	Found metav1.Time `json:"found"`
 	// contents is how many pieces of data cannot be read.
 	// +required
 	Contents int64 `json:"contents"`
@@ -446,6 +449,38 @@ type RepositoryDamage struct {
 	// healing says that what is damaged was set aside, so that the next copy brings it anew where the source still has it.
 	// +optional
 	Healing bool `json:"healing,omitempty"`
+	// pointCount is how many recovery points have such a copy, of whichever cluster.
+	// +optional
+	PointCount int64 `json:"pointCount,omitempty"`
+	// points are those with the newest copies, as their records name them; at most 50. The others are named once these are healed, or
+	// gone.
+	// +optional
+	// +listType=map
+	// +listMapKey=uid
+	// +kubebuilder:validation:MaxItems=50
+	Points []DamagedPoint `json:"points,omitempty"`
+}
+
+// DamagedPoint is a recovery point with a copy that cannot be read back in full. Its names are those in the record of the copy, and
+// absent where that cannot be read.
+type DamagedPoint struct {
+	// uid is that of the point that was copied.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
+	// namespace is where it was captured.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Namespace string `json:"namespace,omitempty"`
+	// policy is whose it was.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Policy string `json:"policy,omitempty"`
+	// name is what it was called.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
 }
 
 // CopyTarget is where the points of a policy are copied to.
@@ -554,6 +589,9 @@ type CopyRecord struct {
 	// finishedAt is when this run ended.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+	// full says that this run reads every byte and relies on nothing that the repository held before, because damage was found there.
+	// +optional
+	Full bool `json:"full,omitempty"`
 	// mover are the options of the pods.
 	// +optional
 	Mover *MoverOptions `json:"mover,omitempty"`

@@ -206,7 +206,7 @@ func (d *doing) manage(ctx context.Context, r repository.Repository) (err error)
 		d.done.Verify = &v
 		return err
 	case d.order.Maintain != nil:
-		m, err := repository.Maintain(ctx, r, time.Now())
+		m, err := repository.Maintain(ctx, r, d.order.Maintain.Keep, time.Now())
 		d.done.Maintain = &m
 		return err
 	}

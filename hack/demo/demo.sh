@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The story of one backup, on a real cluster on this machine: a sync service is protected,
-# used, broken and restored. `make demo` runs it, again and again if you like.
+# used, broken and restored; then its storage is lost, and then the cluster. `make demo` runs it, again and again if you like.
 # It leaves the cluster up; `make demo-down` removes everything.
 set -Eeuo pipefail
 
@@ -16,6 +16,8 @@ readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/lifeboat"
 . "$demo/story/service.sh"
 # shellcheck source=story/points.sh
 . "$demo/story/points.sh"
+# shellcheck source=story/loss.sh
+. "$demo/story/loss.sh"
 
 # The demo breaks things, so that it never uses any cluster but its own.
 export KUBECONFIG=/var/lib/lifeboat-cluster/kubeconfig
@@ -26,7 +28,7 @@ export MAKEFLAGS="--no-print-directory -- KUBECONFIG=$KUBECONFIG"
 
 readonly checksums='cd /data && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum'
 
-writer="" service="" point="" moment="" cards_then=0
+writer="" service="" point="" moment="" radicale="" prefix="" lost_at=0 cards_then=0
 work=$(mktemp -d)
 readonly work
 trap leave EXIT
@@ -39,7 +41,7 @@ leave() {
 }
 
 main() {
-	echo "${bold}Lifeboat: a sync service is backed up, broken and restored, on a real cluster.${plain}"
+	echo "${bold}Lifeboat: a sync service is backed up, broken and restored, and survives the loss of all its storage, on a real cluster.${plain}"
 	start_cluster
 	install_lifeboat
 	start_service
@@ -53,6 +55,9 @@ main() {
 	bring_back
 	rehearse
 	notice
+	copy_elsewhere
+	lose_the_storage
+	lose_everything
 	say_goodbye
 }
 
@@ -78,15 +83,21 @@ start_service() {
 	chapter "A service worth protecting"
 	say "Radicale keeps contacts, calendars and to-dos, as a phone's sync service does." \
 		"It is Debian's package in an image of our own, and its data are in a claim on array-a."
-	local tar
-	tar=$("$demo/../images/debian.sh" radicale 2> >(indent >&2))
-	run make load-image TAR="$tar"
+	radicale=$("$demo/../images/debian.sh" radicale 2> >(indent >&2))
+	run make load-image TAR="$radicale"
+	begin_anew
 	remove_restored
 	run kubectl apply -f hack/demo/manifests/sync.yaml
 	await "the sync service to be ready" 120 is_ready statefulset/sync
 	service="http://$(kubectl get service -n sync sync -o jsonpath='{.spec.clusterIP}'):5232"
 	await "the sync service to answer at $service" 30 answers "$service"
 	run kubectl get pods,pvc -n sync
+}
+
+# begin_anew removes what an earlier demo left that had come as far as losing its storage.
+begin_anew() {
+	[[ -n $(kubectl get repo -n sync -o name 2>/dev/null) ]] || return 0
+	run kubectl delete namespace sync --timeout=120s
 }
 
 # remove_restored removes what an earlier demo restored.
@@ -307,17 +318,19 @@ need() {
 
 say_goodbye() {
 	chapter "Yours to try"
-	run kubectl get bp,rp -n sync
-	say "The cluster stays up, and points keep arriving. First tell your shell where it is:"
+	run kubectl get repo,rp -n sync
+	say "The cluster stays up. First tell your shell where it is:"
 	echo
 	echo "     export KUBECONFIG=$KUBECONFIG PATH=$cache/envtest:\$PATH"
 	echo
-	say "Then see the promise, take a point of your own, and rehearse the restore:"
+	say "Then make the promise again, take a point of your own, and rehearse the restore:"
 	cat <<-END | indent
 
-		kubectl get bp,rp -n sync
+		kubectl apply -f hack/demo/manifests/policy.yaml
+		kubectl patch bp sync-store -n sync --type merge --patch-file hack/demo/manifests/copies.yaml
 		kubectl create -f hack/demo/manifests/now.yaml
 		kubectl create -f hack/demo/manifests/drill-now.yaml
+		kubectl get bp,rp,drill -n sync
 
 	END
 	say "'make demo' tells the story again, 'make demo-down' removes everything."

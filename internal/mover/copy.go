@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ import (
 
 // Parts are what copying and restoring work with.
 type Parts struct {
-	// Open opens the repository afresh.
+	// Open opens the repository.
 	Open func(context.Context) (repository.Repository, error)
 	// Check looks whether a repository, just opened, holds everything that a folder needs.
 	Check func(context.Context, repository.Repository, repository.ObjectID) error
@@ -50,7 +51,8 @@ type copying struct {
 }
 
 // Copy copies a volume into a repository. There is a record of it, and so a copy, only once all data were found in the
-// repository, opened afresh. A copy that exists is left as it is, and told of again.
+// repository, opened afresh; and it is told to be there only once its record was found there, in the same way: a store may say
+// that it took what it did not. A copy that exists is left as it is, and told of again, unless the order wants a full one.
 func Copy(ctx context.Context, o order.Copy, path string, p Parts) (result.Copy, error) {
 	c := &copying{Parts: p, order: o, path: path, begun: p.Clock.Now()}
 	if err := json.Unmarshal(o.Record, &c.record); err != nil {
@@ -69,15 +71,7 @@ func Copy(ctx context.Context, o order.Copy, path string, p Parts) (result.Copy,
 // it left in the repository is not there any more, all of the volume is read once more.
 func (c *copying) run(ctx context.Context) error {
 	for _, distrust := range []bool{false, true} {
-		s, err := c.save(ctx, distrust)
-		if err == nil && s == nil {
-			return nil // it was copied before
-		}
-		trusted := err == nil && s.trusted
-		if err == nil {
-			err = c.complete(ctx, s)
-			s.close()
-		}
+		trusted, err := c.attempt(ctx, distrust)
 		switch {
 		case err == nil:
 			return nil
@@ -94,6 +88,24 @@ func (c *copying) run(ctx context.Context) error {
 	return nil
 }
 
+// attempt saves the data, and the record once they are there; it says whether something was taken over from the last copy.
+func (c *copying) attempt(ctx context.Context, distrust bool) (trusted bool, err error) {
+	repo, err := c.Open(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, repo.Close(context.WithoutCancel(ctx))) }()
+	s, err := c.save(ctx, repo, distrust)
+	if err != nil || s == nil {
+		return false, err // or it was copied before
+	}
+	defer s.close()
+	if err := c.complete(ctx, repo, s); err != nil {
+		return s.trusted, err
+	}
+	return false, c.listed(ctx, repo, s)
+}
+
 // saved are the data of a copy that has no record yet.
 type saved struct {
 	data            string
@@ -101,6 +113,7 @@ type saved struct {
 	manifest, facts *os.File
 	header          string // of the facts
 	trusted         bool   // something was taken over from the last copy
+	record          string // once that is written
 }
 
 func (s *saved) close() {
@@ -109,12 +122,7 @@ func (s *saved) close() {
 }
 
 // save reads the volume and saves its data; it returns nothing when there is a copy already.
-func (c *copying) save(ctx context.Context, distrust bool) (_ *saved, err error) {
-	repo, err := c.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, repo.Close(context.WithoutCancel(ctx))) }()
+func (c *copying) save(ctx context.Context, repo repository.Repository, distrust bool) (*saved, error) {
 	copies, err := repo.Copies(ctx, order.Volume{ClaimUID: c.order.ClaimUID})
 	if repository.Reason(err) == result.FailureDamaged { // a new copy is what helps then
 		c.log("what the repository knows of earlier copies cannot be read, and all of the volume is: %v", err)
@@ -124,6 +132,10 @@ func (c *copying) save(ctx context.Context, distrust bool) (_ *saved, err error)
 		return nil, err
 	}
 	last, done := c.among(copies)
+	if c.order.Full {
+		c.log("a full copy is wanted: nothing of what the repository holds is relied on")
+		last, done = nil, nil
+	}
 	if done != nil {
 		c.log("the volume was copied before, at %s", done.CopiedAt)
 		c.tell(done.Record)
@@ -294,13 +306,13 @@ func (c *copying) block(ctx context.Context, w repository.Writer, walked manifes
 }
 
 // complete writes the record of data that a repository, opened afresh, was found to hold.
-func (c *copying) complete(ctx context.Context, s *saved) (err error) {
-	repo, err := c.Open(ctx)
+func (c *copying) complete(ctx context.Context, repo repository.Repository, s *saved) (err error) {
+	afresh, err := repo.Afresh(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, repo.Close(context.WithoutCancel(ctx))) }()
-	if err := c.Check(ctx, repo, s.root); err != nil {
+	defer func() { err = errors.Join(err, afresh.Close(context.WithoutCancel(ctx))) }()
+	if err := c.Check(ctx, afresh, s.root); err != nil {
 		return err
 	}
 	for _, f := range []*os.File{s.manifest, s.facts} {
@@ -312,10 +324,33 @@ func (c *copying) complete(ctx context.Context, s *saved) (err error) {
 	r.Version = order.Version
 	r.Digest, r.Files, r.Dirs, r.Others, r.Bytes = c.result.Digest, c.result.Files, c.result.Directories, c.result.Others, c.result.Bytes
 	r.NewBytes, r.Lost, r.CopiedAt = c.result.NewBytes, c.result.Lost, c.Clock.Now().UTC()
-	return repo.Write(ctx, "record", func(ctx context.Context, w repository.Writer) error {
-		_, err := w.SaveRecord(ctx, s.data, r, s.manifest, io.MultiReader(strings.NewReader(s.header), s.facts))
+	return afresh.Write(ctx, "record", func(ctx context.Context, w repository.Writer) error {
+		saved, err := w.SaveRecord(ctx, s.data, r, s.manifest, io.MultiReader(strings.NewReader(s.header), s.facts))
+		s.record = saved.RecordID
 		return err
 	})
+}
+
+// listed finds the record that was written, with all that belongs to it, in a repository that is opened afresh.
+func (c *copying) listed(ctx context.Context, repo repository.Repository, s *saved) (err error) {
+	afresh, err := repo.Afresh(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, afresh.Close(context.WithoutCancel(ctx))) }()
+	copies, err := afresh.Copies(ctx, c.order.Volume)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(copies, func(k repository.Stored) bool { return k.RecordID == s.record })
+	if i < 0 {
+		return fail(result.FailureDamaged, "the store said that it took the record of the copy, and does not have it; look after the store", errors.New("the record is not there"))
+	}
+	beside, err := afresh.Beside(ctx, copies[i])
+	if err != nil {
+		return err
+	}
+	return c.Check(ctx, afresh, beside)
 }
 
 // tell takes the result from the record of a copy that exists.

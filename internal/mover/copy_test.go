@@ -307,7 +307,7 @@ func TestDamagedRecordsAreNoObstacle(t *testing.T) {
 	b := newBench(t)
 	write(t, filepath.Join(b.root, "file"), "content")
 	b.store.fails = func(at string) error {
-		if at == "copies" {
+		if at == "copies" && len(b.store.records) == 0 {
 			return &repository.Failure{Reason: result.FailureDamaged, Err: errors.New("a record cannot be read")}
 		}
 		return nil
@@ -324,6 +324,54 @@ func TestACopyThatExistsIsToldAgain(t *testing.T) {
 	write(t, filepath.Join(b.root, "file"), "later")
 	if second := b.copy("point"); second.Digest != first.Digest || len(b.store.records) != 1 {
 		t.Errorf("%+v, then %+v", first, second)
+	}
+}
+
+// A store that takes the record, and does not have it when it is asked anew, has no copy. Faults killed: nobody looks; all of the
+// volume is read once more for it.
+func TestARecordThatWasSwallowedIsNoCopy(t *testing.T) {
+	b := newBench(t)
+	write(t, filepath.Join(b.root, "file"), "content")
+	b.settle()
+	b.copy("first")
+	opened := b.store.opened
+	b.store.fails = func(at string) error {
+		if at == "swallowed" {
+			return errors.New("it is not kept")
+		}
+		return nil
+	}
+	_, err := mover.Copy(context.Background(), b.order("second"), b.root, b.parts)
+	if repository.Reason(err) != result.FailureDamaged || len(b.store.records) != 1 {
+		t.Errorf("%v, %d records", err, len(b.store.records))
+	}
+	if b.store.opened != opened+3 {
+		t.Errorf("it was opened %d times: to write, to check, and to look for the record is three", b.store.opened-opened)
+	}
+	b.store.fails = func(string) error { return nil }
+	b.copy("second")
+}
+
+// A full copy relies on nothing that is there: what the store holds of the last one, and of this very one, may be damaged.
+// Faults killed: the copy that is there is told again; what the last copy left is taken over.
+func TestAFullCopyReliesOnNothing(t *testing.T) {
+	b := newBench(t)
+	write(t, filepath.Join(b.root, "file"), "content")
+	b.settle()
+	b.copy("first")
+	b.copy("second")
+	files := b.store.created
+	if b.copy("third"); b.store.created != files+1 { // the newest file may have changed since
+		t.Fatalf("an incremental copy wrote %d files", b.store.created-files)
+	}
+	files = b.store.created
+	o := b.order("second")
+	o.Full = true
+	if _, err := mover.Copy(context.Background(), o, b.root, b.parts); err != nil || b.store.created != files+2 {
+		t.Errorf("a full copy wrote %d of 2 files: %v", b.store.created-files, err)
+	}
+	if len(b.store.records) != 3 {
+		t.Errorf("%d copies of three points", len(b.store.records))
 	}
 }
 

@@ -100,6 +100,16 @@ func (m *memory) Tree(_ context.Context, c repository.Stored) (repository.Object
 	return m.data[c.DataID], nil
 }
 
+func (m *memory) Beside(_ context.Context, c repository.Stored) (repository.ObjectID, error) {
+	id := repository.ObjectID("beside-" + c.RecordID)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, is := m.records[c.RecordID]; is {
+		m.folders[id] = nil
+	}
+	return id, nil
+}
+
 func (m *memory) Entries(_ context.Context, folder repository.ObjectID) ([]repository.Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -130,6 +140,8 @@ func (m *memory) Object(_ context.Context, id repository.ObjectID) (repository.O
 func (m *memory) Write(ctx context.Context, _ string, f func(context.Context, repository.Writer) error) error {
 	return f(ctx, m)
 }
+
+func (m *memory) Afresh(ctx context.Context) (repository.Repository, error) { return m.open(ctx) }
 
 func (m *memory) Close(context.Context) error { return nil }
 
@@ -187,7 +199,10 @@ func (m *memory) SaveRecord(_ context.Context, data string, r order.Record, mani
 	if err := errors.Join(failed[0], failed[1], m.fails("record")); err != nil {
 		return repository.Stored{}, err
 	}
-	m.records[k.RecordID] = k
+	if m.fails("swallowed") == nil { // otherwise it says that it took it, and did not
+		maps.DeleteFunc(m.records, func(_ string, was kept) bool { return was.PointUID == r.PointUID && was.ClaimUID == r.ClaimUID })
+		m.records[k.RecordID] = k
+	}
 	return k.Stored, nil
 }
 

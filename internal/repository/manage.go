@@ -178,8 +178,9 @@ func client(o Options) (*minio.Client, error) {
 // orphanAge is how old data without a record must be to be removed: no copy takes that long between the two.
 const orphanAge = 24 * time.Hour
 
-// Maintain tidies a repository up. Nothing is freed that was in use within the last day: somebody may be writing.
-func Maintain(ctx context.Context, in Repository, now time.Time) (result.Maintain, error) {
+// Maintain tidies a repository up. Nothing is freed that was in use within the last day: somebody may be writing. With keep,
+// nothing is freed at all, and no more is done than to renew locks and to merge indexes.
+func Maintain(ctx context.Context, in Repository, keep bool, now time.Time) (result.Maintain, error) {
 	r, err := ours(in)
 	if err != nil {
 		return result.Maintain{}, err
@@ -190,18 +191,32 @@ func Maintain(ctx context.Context, in Repository, now time.Time) (result.Maintai
 	if err != nil {
 		return result.Maintain{}, r.classify(err)
 	}
-	if err := r.removeOrphans(ctx, now); err != nil {
-		return result.Maintain{}, r.classify(err)
+	if !keep {
+		if err := r.removeOrphans(ctx, now); err != nil {
+			return result.Maintain{}, r.classify(err)
+		}
 	}
-	if err := r.maintain(ctx); err != nil {
+	if err := r.maintain(ctx, keep); err != nil {
 		return result.Maintain{}, r.classify(err)
 	}
 	after, err := r.size(ctx)
 	return result.Maintain{Freed: max(0, before-after)}, r.classify(err)
 }
 
+// keeping has maintenance find nothing old enough to be removed, or written anew elsewhere.
+var keeping = func() maintenance.SafetyParameters {
+	const ever = 100 * 365 * 24 * time.Hour
+	p := maintenance.SafetyFull
+	p.RewriteMinAge, p.MinContentAgeSubjectToGC, p.DropContentFromIndexExtraMargin, p.PackDeleteMinAge, p.SessionExpirationAge = ever, ever, ever, ever, ever
+	return p
+}()
+
 // maintain has the library do what is due.
-func (r *opened) maintain(ctx context.Context) error {
+func (r *opened) maintain(ctx context.Context, keep bool) error {
+	safety := maintenance.SafetyFull
+	if keep {
+		safety = keeping
+	}
 	err := repo.DirectWriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: "lifeboat: maintain"}, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
 		p, err := maintenance.GetParams(ctx, w)
 		if err != nil {
@@ -214,14 +229,14 @@ func (r *opened) maintain(ctx context.Context) error {
 		}
 		return maintenance.RunExclusive(ctx, w, maintenance.ModeAuto, false, func(ctx context.Context, run maintenance.RunParameters) error {
 			var unused error
-			if run.Mode == maintenance.ModeFull {
-				unused = snapshotgc.Run(ctx, w, true, maintenance.SafetyFull, run.MaintenanceStartTime)
+			if run.Mode == maintenance.ModeFull && !keep {
+				unused = snapshotgc.Run(ctx, w, true, safety, run.MaintenanceStartTime)
 			}
 			if unused != nil && !isDamage(unused) {
 				return unused
 			}
 			// What is damaged keeps the library from finding what is not needed any more, and must not keep locks from being renewed.
-			return errors.Join(unused, maintenance.Run(ctx, run, maintenance.SafetyFull))
+			return errors.Join(unused, maintenance.Run(ctx, run, safety))
 		})
 	})
 	if err != nil && strings.Contains(err.Error(), "clock skew detected") {

@@ -69,16 +69,16 @@ func TestMaintenanceLeavesDamageAside(t *testing.T) {
 	m, o := inMemory(t)
 	packs := twoSessions(t, m, o, firstVolume)
 	m.flip(packs[0])
-	if v := verifyMemory(t, m, o, true); !v.Healing || v.Damaged != 1 || !slices.Equal(v.Points, []string{firstVolume.PointUID}) {
+	if v := verifyMemory(t, m, o, true); !v.Healing || v.Damaged != 1 || len(v.Points) != 1 || v.Points[0].UID != firstVolume.PointUID || v.DamagedPoints != 1 {
 		t.Fatalf("damage: %+v", v)
 	}
 	withMemory(t, m, o, func(ctx context.Context, r *opened) {
-		if _, err := Maintain(ctx, r, time.Now()); Reason(err) != result.FailureDamaged {
+		if _, err := Maintain(ctx, r, false, time.Now()); Reason(err) != result.FailureDamaged {
 			t.Errorf("maintenance: %v", err)
 		}
 	})
-	if v := verifyMemory(t, m, o, false); v.Damaged != 1 {
-		t.Errorf("after maintenance: %+v", v)
+	if v := verifyMemory(t, m, o, true); v.Damaged != 1 || !v.Healing {
+		t.Errorf("what is set aside is so still: %+v", v)
 	}
 	twoSessions(t, m, o, secondVolume)
 	if v := verifyMemory(t, m, o, false); v.Damaged != 0 || v.Copies != 2 || v.Contents != 0 {
@@ -89,7 +89,7 @@ func TestMaintenanceLeavesDamageAside(t *testing.T) {
 		if got, err := get(ctx, r, firstVolume); err != nil || fmt.Sprint(got) != fmt.Sprint(someFiles) {
 			t.Errorf("%q, %v", got, err)
 		}
-		if _, err := Maintain(ctx, r, time.Now()); err != nil {
+		if _, err := Maintain(ctx, r, false, time.Now()); err != nil {
 			t.Errorf("maintenance once it was healed: %v", err)
 		}
 	})
@@ -110,7 +110,7 @@ func TestLocksAreRenewedThoughSomethingIsDamaged(t *testing.T) {
 	m.flip(packs[0])
 	verifyMemory(t, m, o, true)
 	withMemory(t, m, o, func(ctx context.Context, r *opened) {
-		if _, err := Maintain(ctx, r, time.Now()); Reason(err) != result.FailureDamaged {
+		if _, err := Maintain(ctx, r, false, time.Now()); Reason(err) != result.FailureDamaged {
 			t.Errorf("maintenance: %v", err)
 		}
 	})
@@ -266,7 +266,7 @@ func TestMaintenanceWaitsForTheClock(t *testing.T) {
 	m, o := inMemory(t)
 	o.now = func() time.Time { return time.Now().Add(time.Hour) }
 	withMemory(t, m, o, func(ctx context.Context, r *opened) {
-		if _, err := Maintain(ctx, r, r.Time()); Reason(err) != result.FailureClock {
+		if _, err := Maintain(ctx, r, false, r.Time()); Reason(err) != result.FailureClock {
 			t.Errorf("%v", err)
 		}
 		if p, err := Probe(ctx, r); err != nil || p.Skew > -time.Hour+time.Minute || p.Skew < -time.Hour-time.Minute {
@@ -292,7 +292,7 @@ func TestWhoMaintains(t *testing.T) {
 		}
 	})
 	withMemory(t, m, o, func(ctx context.Context, r *opened) {
-		if _, err := Maintain(ctx, r, time.Now()); err == nil {
+		if _, err := Maintain(ctx, r, false, time.Now()); err == nil {
 			t.Error("what another maintains was maintained")
 		}
 	})

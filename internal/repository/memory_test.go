@@ -24,17 +24,19 @@ type memory struct {
 	times map[blob.ID]time.Time
 	// locked is for how long locks were renewed.
 	locked map[blob.ID]time.Duration
+	// put is how blobs were locked when they were written.
+	put map[blob.ID]blob.RetentionMode
 }
 
 func newMemory() *memory {
-	return &memory{blobs: map[blob.ID][]byte{}, times: map[blob.ID]time.Time{}, locked: map[blob.ID]time.Duration{}}
+	return &memory{blobs: map[blob.ID][]byte{}, times: map[blob.ID]time.Time{}, locked: map[blob.ID]time.Duration{}, put: map[blob.ID]blob.RetentionMode{}}
 }
 
 // clone is a store of its own with the same blobs.
 func (m *memory) clone() *memory {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return &memory{blobs: maps.Clone(m.blobs), times: maps.Clone(m.times), locked: maps.Clone(m.locked)}
+	return &memory{blobs: maps.Clone(m.blobs), times: maps.Clone(m.times), locked: maps.Clone(m.locked), put: maps.Clone(m.put)}
 }
 
 // named are the blobs whose name begins so, sorted.
@@ -99,7 +101,7 @@ func (m *memory) PutBlob(_ context.Context, id blob.ID, data blob.Bytes, o blob.
 	}
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.blobs[id], m.times[id] = whole.Bytes(), time.Now()
+	m.blobs[id], m.times[id], m.put[id] = whole.Bytes(), time.Now(), o.RetentionMode
 	if o.GetModTime != nil {
 		*o.GetModTime = m.times[id]
 	}

@@ -3,6 +3,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -27,9 +28,12 @@ const (
 	// host and owner are who the library takes us for: the same everywhere, because maintenance has one owner.
 	host  = "lifeboat"
 	owner = "lifeboat"
-	// mostContentCache and mostMetadataCache bound what is kept of a repository on a node.
+	// mostContentCache and mostMetadataCache bound what is kept of a large repository on a node.
 	mostContentCache  = 512 << 20
 	mostMetadataCache = 2 << 30
+	// largeIndex is how long an index is that is held on disk, and not in memory. A cache lives as long as a pod: to write files for it,
+	// each of which is synced, takes longer than to read the little again that is read twice.
+	largeIndex = 16 << 20
 	// fullCycle is how often maintenance does more than the least. It is a little less than the day after which it is ordered, and a
 	// day less than the shortest lock, so that what is in use is locked again before its lock ends.
 	fullCycle = 20 * time.Hour
@@ -40,6 +44,8 @@ type opened struct {
 	repo.DirectRepository
 	store   blob.Storage
 	options Options
+	by      opening         // what the key was derived from
+	window  *window         // nil when none of what is read is held in memory
 	life    context.Context // ends when the store is given up
 	cleanUp []func()
 	written *counter
@@ -92,19 +98,28 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 			r.tidy()
 		}
 	}()
-	if err := initialised(ctx, r.store); err != nil {
+	if r.by, err = initialised(ctx, r.store); err != nil {
 		return nil, err
 	}
 	if o.Secrets.Password == "" {
 		return nil, noPassword()
 	}
+	caching, err := r.caching(ctx)
+	if err != nil {
+		return nil, err
+	}
 	asked := r.store
-	if o.Bulk {
-		asked = newWindow(asked, mostWindow)
+	switch {
+	case o.Bulk:
+		r.window = newWindow(asked, mostWindow, allPacks)
+		asked = r.window
+	case caching.CacheDirectory == "" && !o.uncached:
+		r.window = newWindow(asked, mostWindow/2, folderPacks)
+		asked = r.window
 	}
 	info, letGo := hold(asked)
 	r.cleanUp = append(r.cleanUp, letGo)
-	config, err := r.configure(o, info)
+	config, err := r.configure(o, info, caching)
 	if err != nil {
 		return nil, err
 	}
@@ -122,32 +137,25 @@ func openIn(ctx context.Context, store blob.Storage, o Options) (_ *opened, err 
 }
 
 // initialised tells a store without a repository from one that does not answer, and from a bucket that is not there.
-func initialised(ctx context.Context, store blob.Storage) error {
-	_, err := store.GetMetadata(ctx, format.KopiaRepositoryBlobID)
+func initialised(ctx context.Context, store blob.Storage) (opening, error) {
+	by, err := openedBy(ctx, store)
 	if !errors.Is(err, blob.ErrBlobNotFound) {
-		return err
+		return by, err
 	}
 	if err := store.ListBlobs(ctx, "", func(blob.Metadata) error { return errEnough }); err != nil && !errors.Is(err, errEnough) {
-		return err
+		return by, err
 	}
-	return missing()
+	return by, missing()
 }
 
 // errEnough ends a listing of which one entry was wanted.
 var errEnough = errors.New("enough")
 
 // configure writes the library's file, and says where it is.
-func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) {
+func (r *opened) configure(o Options, info blob.ConnectionInfo, caching content.CachingOptions) (string, error) {
 	config, err := r.folder(o.ConfigDir, "lifeboat-config-")
 	if err != nil {
 		return "", err
-	}
-	var caching content.CachingOptions // none
-	if !o.uncached && !o.Bulk {        // in bulk each content would be written there, and synced, to be read by nobody
-		caching = content.CachingOptions{ContentCacheSizeBytes: mostContentCache, MetadataCacheSizeBytes: mostMetadataCache}
-		if caching.CacheDirectory, err = r.folder(o.CacheDir, "lifeboat-cache-"); err != nil {
-			return "", err
-		}
 	}
 	local := repo.LocalConfig{
 		Storage: &info,
@@ -163,6 +171,26 @@ func (r *opened) configure(o Options, info blob.ConnectionInfo) (string, error) 
 	}
 	file := filepath.Join(config, "repository.config")
 	return file, os.WriteFile(file, text, 0o600)
+}
+
+// caching says what is kept on disk of what is read: nothing where all is read once, or where there is little of it.
+func (r *opened) caching(ctx context.Context) (c content.CachingOptions, err error) {
+	if r.options.uncached || r.options.Bulk {
+		return c, nil
+	}
+	index := int64(0)
+	err = r.store.ListBlobs(ctx, "x", func(b blob.Metadata) error {
+		if index += b.Length; index > cmp.Or(r.options.index, largeIndex) {
+			return errEnough
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) {
+		return c, err
+	}
+	c.ContentCacheSizeBytes, c.MetadataCacheSizeBytes = mostContentCache, mostMetadataCache
+	c.CacheDirectory, err = r.folder(r.options.CacheDir, "lifeboat-cache-")
+	return c, err
 }
 
 // folder makes a folder of this repository's own below the given one: nothing of another time is in its cache.
@@ -220,7 +248,7 @@ func Create(ctx context.Context, o Options, user string) (_ Repository, made boo
 }
 
 func createIn(ctx context.Context, store blob.Storage, o Options, user string) (_ *opened, made bool, err error) {
-	there := initialised(ctx, store)
+	_, there := initialised(ctx, store)
 	switch {
 	case there == nil:
 	case Reason(there) != result.FailureMissing || o.Location.UniqueID != "":

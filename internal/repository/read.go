@@ -169,9 +169,18 @@ func (r *opened) Facts(ctx context.Context, c Stored) (io.ReadCloser, error) {
 
 // Tree is the folder with the data of a copy.
 func (r *opened) Tree(ctx context.Context, c Stored) (ObjectID, error) {
+	return r.root(ctx, c.DataID)
+}
+
+// Beside is the folder with what is kept beside the data.
+func (r *opened) Beside(ctx context.Context, c Stored) (ObjectID, error) {
+	return r.root(ctx, c.RecordID)
+}
+
+func (r *opened) root(ctx context.Context, id string) (ObjectID, error) {
 	ctx, stop := r.bound(ctx)
 	defer stop()
-	m, err := snapshot.LoadSnapshot(ctx, r, manifest.ID(c.DataID))
+	m, err := snapshot.LoadSnapshot(ctx, r, manifest.ID(id))
 	if err != nil {
 		return "", r.classify(err)
 	}

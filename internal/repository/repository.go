@@ -42,6 +42,7 @@ type Options struct {
 
 	now      func() time.Time // nil for the machine's
 	uncached bool             // nothing that was read is kept
+	index    int64            // how long an index is held in memory; 0 for largeIndex
 }
 
 // Failure is an error of a kind that the operator knows, one of the Failure constants of package result.
@@ -85,12 +86,16 @@ type Repository interface {
 	Facts(ctx context.Context, c Stored) (io.ReadCloser, error)
 	// Tree is the folder with the data of a copy; a block volume has one file in it, BlockName.
 	Tree(ctx context.Context, c Stored) (ObjectID, error)
+	// Beside is the folder with what is kept beside the data: the record, the manifest and the facts.
+	Beside(ctx context.Context, c Stored) (ObjectID, error)
 	// Entries are the entries of a folder, by their names as they were, escaped or not.
 	Entries(ctx context.Context, folder ObjectID) ([]Entry, error)
 	// Object opens what was written.
 	Object(ctx context.Context, id ObjectID) (Object, error)
 	// Write runs f with a writer, and makes what it wrote durable when it returns nil.
 	Write(ctx context.Context, purpose string, f func(context.Context, Writer) error) error
+	// Afresh opens the repository once more, and knows nothing but what it reads from the store then. It is to be closed first.
+	Afresh(ctx context.Context) (Repository, error)
 	Close(ctx context.Context) error
 }
 

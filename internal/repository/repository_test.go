@@ -166,7 +166,7 @@ func TestACopyIsReadAsItWasWritten(t *testing.T) {
 		if err != nil || p.Copies != 1 || p.Bytes == 0 || p.Skew != 0 {
 			t.Errorf("%+v, %v", p, err)
 		}
-		if _, err := Maintain(ctx, r, time.Now()); err != nil {
+		if _, err := Maintain(ctx, r, false, time.Now()); err != nil {
 			t.Error(err)
 		}
 		none, err := r.Copies(ctx, order.Volume{PointUID: "other"})

@@ -15,6 +15,7 @@ import (
 	"github.com/kopia/kopia/repo/content"
 	"github.com/kopia/kopia/repo/manifest"
 
+	"github.com/lifeboat-dev/lifeboat/internal/core/order"
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
 
@@ -45,44 +46,66 @@ func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int6
 		c.lost[id] = true
 	}
 	v.Contents = int64(len(c.lost))
-	if heal {
+	if heal && v.Contents+v.Damaged > 0 {
 		v.Healing, err = r.setAside(ctx, bad)
 	}
 	return v, r.classify(err)
 }
 
-// verifyCopies counts the copies that have all that they need, and those that do not.
+// verifyCopies counts the copies that have all that they need, and those that do not. The newest are named first: they are what
+// a recovery would use.
 func (r *opened) verifyCopies(ctx context.Context, c *census, v *result.Verify) error {
 	records, err := r.FindManifests(ctx, snapshotLabels(sourceRecord, nil))
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(records, func(a, b *manifest.EntryMetadata) int { return b.ModTime.Compare(a.ModTime) })
+	known := map[string]bool{}
 	for _, m := range records {
-		switch err := r.verifyCopy(ctx, c, m); {
+		of, err := r.verifyCopy(ctx, c, m)
+		switch {
 		case err == nil:
 			v.Copies++
+			continue
 		case !isDamage(err):
 			return err
-		default:
-			v.Damaged++
-			if point := m.Labels[tagPoint]; len(v.Points) < result.MostDamaged && !slices.Contains(v.Points, point) {
-				v.Points = append(v.Points, point)
+		}
+		v.Damaged++
+		if uid := m.Labels[tagPoint]; uid != "" && !known[uid] && len(uid) <= longestUID {
+			known[uid] = true
+			if v.DamagedPoints++; len(v.Points) < result.MostDamaged {
+				v.Points = append(v.Points, named(uid, of.Record))
 			}
 		}
 	}
 	return nil
 }
 
-// verifyCopy looks for all that a copy needs, its record first, which says where its data are.
-func (r *opened) verifyCopy(ctx context.Context, c *census, record *manifest.EntryMetadata) error {
-	if err := c.snapshot(ctx, record.ID); err != nil {
-		return err
+// longestUID and longestName are what fits where the operator writes it: a repository may hold what somebody else put there.
+const (
+	longestUID  = 64
+	longestName = 253
+)
+
+// named says which point a copy is of, by the names in its record where they can be had.
+func named(uid string, r order.Record) result.Damaged {
+	d := result.Damaged{UID: uid}
+	if max(len(r.Namespace), len(r.Policy), len(r.Point)) <= longestName {
+		d.Namespace, d.Policy, d.Point = r.Namespace, r.Policy, r.Point
 	}
-	s, err := r.filed(ctx, record)
-	if err != nil {
-		return err
+	return d
+}
+
+// verifyCopy looks for all that a copy needs, and reads its record, which says where its data are, and of what.
+func (r *opened) verifyCopy(ctx context.Context, c *census, record *manifest.EntryMetadata) (Stored, error) {
+	s, unread := r.filed(ctx, record)
+	if err := c.snapshot(ctx, record.ID); err != nil { // all of the record, not just what was needed here
+		return s, err
 	}
-	return c.snapshot(ctx, manifest.ID(s.DataID))
+	if unread != nil {
+		return s, unread
+	}
+	return s, c.snapshot(ctx, manifest.ID(s.DataID))
 }
 
 const (
@@ -243,20 +266,21 @@ type buffer struct{ bytes.Buffer }
 // Length is how much it took.
 func (b *buffer) Length() int { return b.Len() }
 
-// setAside has the library forget contents that cannot be read: it then takes them again when they come. The lists of what is
-// in the repository are never set aside, for that would hide that anything was there.
-func (r *opened) setAside(ctx context.Context, bad map[content.ID]bool) (any bool, err error) {
+// setAside has the library forget contents that cannot be read: it then takes them again when they come. It says whether none is
+// left in the way. The lists of what is in the repository are never set aside, for that would hide that anything was there.
+func (r *opened) setAside(ctx context.Context, bad map[content.ID]bool) (all bool, err error) {
+	all = true
 	err = repo.DirectWriteSession(ctx, r.DirectRepository, repo.WriteSessionOptions{Purpose: "lifeboat: set damage aside"}, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
 		for id := range bad {
 			if id.Prefix() == manifest.ContentPrefix {
+				all = false
 				continue
 			}
-			any = true
 			if err := w.ContentManager().DeleteContent(ctx, id); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return any && err == nil, err
+	return all && err == nil, err
 }

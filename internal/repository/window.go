@@ -16,13 +16,17 @@ const (
 	mostWindow = 128 << 20
 	// firstWhole is how many parts of a pack are asked for one by one before all of it is.
 	firstWhole = 4
+	// allPacks and folderPacks begin the names of packs: those with contents of files, and those with folders.
+	allPacks    = "pq"
+	folderPacks = "q"
 )
 
 // window is a store whose packs are fetched whole once several parts of them were asked for. A restore asks for all parts of a pack
 // shortly after each other, and a store takes longer to answer than to send.
 type window struct {
 	blob.Storage
-	most int64
+	most  int64
+	kinds string // with which the names of the packs begin that are held
 
 	mu    sync.Mutex
 	held  int64
@@ -41,13 +45,23 @@ type pack struct {
 	data  []byte      // nil while it is not held
 }
 
-func newWindow(of blob.Storage, most int64) *window {
-	return &window{Storage: of, most: most, packs: map[blob.ID]*pack{}}
+func newWindow(of blob.Storage, most int64, kinds string) *window {
+	return &window{Storage: of, most: most, kinds: kinds, packs: map[blob.ID]*pack{}}
+}
+
+// forget lets go all that is held.
+func (w *window) forget() {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.packs, w.held = map[blob.ID]*pack{}, 0
 }
 
 // GetBlob reads a blob, or a part of it.
 func (w *window) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
-	if length <= 0 || offset < 0 || !strings.HasPrefix(string(id), "p") {
+	if length <= 0 || offset < 0 || id == "" || !strings.Contains(w.kinds, string(id[:1])) {
 		return w.Storage.GetBlob(ctx, id, offset, length, out)
 	}
 	data, whole := w.look(id, length)
@@ -86,6 +100,9 @@ func (w *window) fill(ctx context.Context, id blob.ID) []byte {
 	w.mu.Lock()
 	p := w.packs[id]
 	w.mu.Unlock()
+	if p == nil { // it was let go since
+		return nil
+	}
 	p.fetch.Lock()
 	defer p.fetch.Unlock()
 	w.mu.Lock()
@@ -100,6 +117,9 @@ func (w *window) fill(ctx context.Context, id blob.ID) []byte {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.packs[id] != p { // all was let go meanwhile
+		return all.Bytes()
+	}
 	p.data, p.asked, p.served = all.Bytes(), 0, 0
 	w.held += int64(len(p.data))
 	w.shrink(p)

@@ -60,7 +60,7 @@ func newCounted(packs, size int) *counted {
 func TestPacksAreFetchedWhole(t *testing.T) {
 	const size, part = 1 << 16, 1 << 10
 	store := newCounted(8, size)
-	w := newWindow(store, 3*size)
+	w := newWindow(store, 3*size, "p")
 	var group sync.WaitGroup
 	for n := range 8 {
 		id := blob.ID(fmt.Sprint("p", n))
@@ -86,7 +86,7 @@ func TestPacksAreFetchedWhole(t *testing.T) {
 func TestScatteredPartsAreFetchedAsParts(t *testing.T) {
 	const size, packs, rounds = 1 << 16, 40, 100
 	store := newCounted(packs, size)
-	w := newWindow(store, 3*size)
+	w := newWindow(store, 3*size, "p")
 	for range rounds {
 		for n := range packs {
 			var out whole
@@ -102,7 +102,7 @@ func TestScatteredPartsAreFetchedAsParts(t *testing.T) {
 
 func TestAWindowHidesNoError(t *testing.T) {
 	store := newCounted(1, 100)
-	w := newWindow(store, 1000)
+	w := newWindow(store, 1000, "p")
 	for range 10 {
 		if err := w.GetBlob(context.Background(), "p0", 90, 20, &whole{}); !errors.Is(err, blob.ErrInvalidRange) {
 			t.Errorf("beyond the end: %v", err)

@@ -69,7 +69,7 @@ func (o *Operator) routeDrill(c testkit.Change, d *api.RestoreDrill, now time.Ti
 
 func (o *Operator) seenDrills() []api.RestoreDrill {
 	var l api.RestoreDrillList
-	must(o.cache.List(context.Background(), &l))
+	must(o.cache.List(context.Background(), &l, client.UnsafeDisableDeepCopy))
 	return l.Items
 }
 
@@ -92,10 +92,12 @@ func (o *Operator) sweepRun(c testkit.Change, run client.Object, now time.Time) 
 	if c.Now != nil {
 		return
 	}
-	for _, l := range []client.ObjectList{&corev1.PersistentVolumeClaimList{}, &corev1.PodList{}, &networkingv1.NetworkPolicyList{}} {
-		must(o.cache.List(context.Background(), l, client.InNamespace(run.GetNamespace()), client.MatchingLabels{api.LabelRunUID: string(run.GetUID())}))
-		for _, obj := range items(l) {
-			o.sweepObject(obj, now)
+	for _, uid := range runsOf(run) {
+		for _, l := range []client.ObjectList{&corev1.PersistentVolumeClaimList{}, &corev1.PodList{}, &networkingv1.NetworkPolicyList{}} {
+			must(o.cache.List(context.Background(), l, client.InNamespace(run.GetNamespace()), client.MatchingLabels{api.LabelRunUID: uid}, client.UnsafeDisableDeepCopy))
+			for _, obj := range items(l) {
+				o.sweepObject(obj, now)
+			}
 		}
 	}
 }
@@ -106,7 +108,7 @@ func (o *Operator) wakeRuns(now time.Time) {
 		return
 	}
 	for _, l := range []client.ObjectList{&api.RestoreDrillList{}, &api.RecoveryPointList{}, &corev1.PersistentVolumeClaimList{}, &corev1.PodList{}, &networkingv1.NetworkPolicyList{}} {
-		must(o.world.User.List(context.Background(), l))
+		must(o.world.User.List(context.Background(), l, client.UnsafeDisableDeepCopy))
 		for _, obj := range items(l) {
 			o.routeRuns(testkit.Change{Then: obj, Now: obj}, obj, now)
 		}

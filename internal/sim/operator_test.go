@@ -51,6 +51,9 @@ type Operator struct {
 	prints   *controllers.FingerprintReconciler
 	sweeper  *controllers.Sweeper
 	clusters *controllers.ClusterPolicyReconciler
+	vaults   *controllers.RepositoryReconciler
+	copies   *controllers.CopyReconciler
+	restores *controllers.RestoreReconciler
 	queue    map[request]time.Time
 	fails    map[request]int
 }
@@ -65,6 +68,10 @@ const (
 	sweepKind  = "Sweep"
 
 	clusterKind = "ClusterBackupPolicy"
+
+	repositoryKind = "Repository"
+	copyKind       = "Copy"
+	restoreKind    = "Restore"
 )
 
 // Start starts an operator in place of the one before. Around may be nil; lag is by how many writes its cache is behind.
@@ -113,6 +120,9 @@ func (o *Operator) build(live, cached *testkit.Client) {
 	o.prints = &controllers.FingerprintReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings, Mover: mover}
 	o.sweeper = &controllers.Sweeper{Read: read, Write: write, Clock: w.Clock}
 	o.clusters = &controllers.ClusterPolicyReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Hooks: w.Settings.HooksEnabled}
+	o.vaults = &controllers.RepositoryReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Mover: mover, Logs: logs{o}}
+	o.copies = &controllers.CopyReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Settings: w.Settings, Mover: mover, Logs: logs{o}}
+	o.restores = &controllers.RestoreReconciler{Read: read, Write: write, Tell: tell, Clock: w.Clock, Mover: mover}
 	w.operators = append(w.operators, o)
 	o.wakeAll()
 }
@@ -217,7 +227,8 @@ func (o *Operator) reconcile(r request) (err error) {
 	o.world.Passes++
 	req := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: r.namespace, Name: r.name}}
 	run := map[string]reconcile.Func{policyKind: o.policies.Reconcile, pointKind: o.points.Reconcile,
-		drillKind: o.drills.Reconcile, printKind: o.prints.Reconcile, sweepKind: o.sweeper.Reconcile, clusterKind: o.clusters.Reconcile}[r.kind]
+		drillKind: o.drills.Reconcile, printKind: o.prints.Reconcile, sweepKind: o.sweeper.Reconcile, clusterKind: o.clusters.Reconcile,
+		repositoryKind: o.vaults.Reconcile, copyKind: o.copies.Reconcile, restoreKind: o.restores.Reconcile}[r.kind]
 	result, failed := run(context.Background(), req)
 	now := o.world.Clock.Now()
 	switch {
@@ -244,7 +255,7 @@ func (o *Operator) add(r request, at time.Time) {
 func (o *Operator) wakeAll() {
 	now := o.world.Clock.Now()
 	var b api.BackupPolicyList
-	must(o.world.User.List(context.Background(), &b))
+	must(o.world.User.List(context.Background(), &b, client.UnsafeDisableDeepCopy))
 	for i := range b.Items {
 		o.add(request{policyKind, b.Items[i].Namespace, b.Items[i].Name}, now)
 	}
@@ -252,6 +263,7 @@ func (o *Operator) wakeAll() {
 		o.add(request{pointKind, p.Namespace, p.Name}, now)
 	}
 	o.wakeRuns(now)
+	o.wakeCopies(now)
 	for _, c := range o.world.baselines() {
 		o.add(request{clusterKind, "", c.Name}, now)
 	}
@@ -271,10 +283,14 @@ func (o *Operator) route(news []testkit.Change) {
 		}
 		o.routeRuns(c, obj, now)
 		o.routeCluster(c, obj, now)
+		o.routeCopies(c, obj, now)
 		switch obj := obj.(type) {
 		case *api.BackupPolicy:
 			o.routePolicy(c, obj, now)
 		case *api.RecoveryPoint:
+			if gotOn(c) {
+				continue
+			}
 			o.add(request{pointKind, obj.Namespace, obj.Name}, now)
 			o.add(request{policyKind, obj.Namespace, obj.Spec.Policy.Name}, now)
 			if c.Now == nil || (c.Then != nil && captureEnded(c.Then.(*api.RecoveryPoint), obj)) {
@@ -337,7 +353,7 @@ func (o *Operator) routeSnapshot(s *snapshotv1.VolumeSnapshot, now time.Time) {
 // seenPoints are those that the operator sees, read past its checks and faults.
 func (o *Operator) seenPoints() []api.RecoveryPoint {
 	var l api.RecoveryPointList
-	must(o.cache.List(context.Background(), &l))
+	must(o.cache.List(context.Background(), &l, client.UnsafeDisableDeepCopy)) // they are only read
 	return l.Items
 }
 
@@ -356,7 +372,7 @@ func (o *Operator) wakeOpen(namespace, policy string, now time.Time) {
 
 func (o *Operator) wakePolicies(now time.Time) {
 	var l api.BackupPolicyList
-	must(o.cache.List(context.Background(), &l))
+	must(o.cache.List(context.Background(), &l, client.UnsafeDisableDeepCopy)) // they are only read
 	for i := range l.Items {
 		o.add(request{policyKind, l.Items[i].Namespace, l.Items[i].Name}, now)
 	}

@@ -25,6 +25,7 @@ type scenario struct {
 	before  time.Duration  // how long all goes well
 
 	rehearses bool // drills and fingerprints are looked at
+	copies    bool // and repositories, copies and restores
 	act       func(w *World)
 	window    time.Duration // how long it takes from the act to rest
 	expect    func(t *testing.T, w *World)
@@ -36,7 +37,7 @@ type scenario struct {
 var claims3 = []string{"data", "logs", "queue"}
 
 func scenarios() []scenario {
-	return slices.Concat(loneScenarios(), groupScenarios(), drillScenarios(), clusterScenarios(), findingScenarios())
+	return slices.Concat(loneScenarios(), groupScenarios(), drillScenarios(), clusterScenarios(), findingScenarios(), copyScenarios())
 }
 
 func loneScenarios() []scenario {
@@ -249,7 +250,9 @@ func (s scenario) begin(t *testing.T) *World {
 	if s.prepare != nil {
 		s.prepare(w)
 	}
-	w.Rehearses = s.rehearses
+	if w.Rehearses, w.Copies = s.rehearses || s.copies, s.copies; s.copies {
+		must(w.API.Seed(testkit.OtherClass()))
+	}
 	w.Start(nil, nil)
 	if err := w.Run(s.before); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,7 +72,11 @@ func TestWatchesThatBreak(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := calm.Dump()
-			for _, kinds := range broken {
+			all := broken
+			if s.copies {
+				all = append(slices.Clone(broken), []string{repositoryKind}, []string{"Pod"})
+			}
+			for _, kinds := range all {
 				for _, each := range []time.Duration{300 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
 					what := fmt.Sprintf("the watch of %v is broken, and listed every %s", kinds, each)
 					w, err := s.relisting(from, each, kinds)

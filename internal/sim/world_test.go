@@ -43,12 +43,14 @@ type World struct {
 
 	// Rehearses has drills, fingerprints and what they leave looked at. A policy that asks for neither is spared the reads.
 	Rehearses bool
+	// Copies has repositories, copies and restores looked at besides.
+	Copies bool
 
 	operators   []*Operator
 	started     int // operators so far
 	storageNext time.Time
 	machineNext time.Time
-	storageSeen int64 // version up to which the storage system has seen all
+	storageSeen int64 // version up to which the storage system and the machine have seen all
 }
 
 // Told is an event.
@@ -77,7 +79,7 @@ type HookRun struct {
 }
 
 // Settings are those of the operator as it is shipped, with hooks.
-var Settings = plan.Settings{Grace: time.Hour, HooksEnabled: true, Retain: true, Drills: 4}
+var Settings = plan.Settings{Grace: time.Hour, HooksEnabled: true, Retain: true, Drills: 4, Copies: 4}
 
 // systemNamespace is the operator's own.
 const systemNamespace = "lifeboat-system"
@@ -94,6 +96,7 @@ func New(at time.Time, claims ...string) *World {
 	w.Storage = testkit.NewStorage(w.API.Client(nil), w.Clock)
 	w.Machine = testkit.NewMachine(w.API.Client(nil), w.Clock)
 	w.Checks = testkit.NewChecker(w.API, w.Storage, w.Clock)
+	w.Checks.Stores = w.Machine.Stores
 	must(w.API.Seed(testkit.NamespaceObject(), testkit.SnapshotClass(), testkit.GroupClass(), testkit.StorageClass(),
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemNamespace}}))
 	for _, c := range claims {
@@ -104,13 +107,14 @@ func New(at time.Time, claims ...string) *World {
 
 // Copy is the same cluster at the same instant, without an operator. It goes its own way from here.
 func (w *World) Copy() *World {
-	c := &World{Clock: clocktesting.NewFakePassiveClock(w.Clock.Now()), Settings: w.Settings, Hooks: slices.Clone(w.Hooks), Rehearses: w.Rehearses,
+	c := &World{Clock: clocktesting.NewFakePassiveClock(w.Clock.Now()), Settings: w.Settings, Hooks: slices.Clone(w.Hooks), Rehearses: w.Rehearses, Copies: w.Copies,
 		Later: slices.Clone(w.Later), Unreadable: maps.Clone(w.Unreadable)}
 	c.API = w.API.Copy(c.Clock)
 	c.User = c.API.Client(nil)
 	c.Storage = w.Storage.Copy(c.API.Client(nil), c.Clock)
 	c.Machine = w.Machine.Copy(c.API.Client(nil), c.Clock)
 	c.Checks = w.Checks.Copy(c.API, c.Storage, c.Clock)
+	c.Checks.Stores = c.Machine.Stores
 	return c
 }
 
@@ -232,7 +236,7 @@ func (w *World) stepStorage() (err error) {
 		do(w)
 	}
 	came := func(t time.Time) bool { return !t.IsZero() && !t.After(w.Clock.Now()) }
-	if version := w.API.Version(); version != w.storageSeen || came(w.storageNext) || came(w.machineNext) {
+	if version := w.API.Moved(); version != w.storageSeen || came(w.storageNext) || came(w.machineNext) {
 		w.storageSeen = version
 		if w.storageNext, err = w.Storage.Step(context.Background()); err == nil && w.Rehearses {
 			w.machineNext, err = w.Machine.Step(context.Background())

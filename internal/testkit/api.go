@@ -24,9 +24,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
 // state is every object at one version. It is never changed in place, so that the past can be kept and a world be copied.
@@ -45,6 +49,7 @@ type API struct {
 	now     state
 	past    []state // the newest last; now is not among them
 	version int64
+	moved   int64 // version of the newest write of what is not the operator's own
 	births  map[string]int
 	owned   map[string][]string // fields of a status, by kind, name and the manager that applied them
 	news    []Change
@@ -75,7 +80,7 @@ func NewAPI(scheme *runtime.Scheme, now clock.PassiveClock) *API {
 func (a *API) Copy(now clock.PassiveClock) *API {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return &API{Admit: a.Admit, scheme: a.scheme, clock: now, indexes: a.indexes, now: maps.Clone(a.now), version: a.version,
+	return &API{Admit: a.Admit, scheme: a.scheme, clock: now, indexes: a.indexes, now: maps.Clone(a.now), version: a.version, moved: a.moved,
 		births: maps.Clone(a.births), owned: maps.Clone(a.owned)}
 }
 
@@ -102,6 +107,14 @@ func (a *API) Version() int64 {
 	return a.version
 }
 
+// Moved is the version of the newest write that the rest of a cluster may have to do with: what the operator writes of its own is
+// none of its business.
+func (a *API) Moved() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.moved
+}
+
 func resourceOf(kind schema.GroupVersionKind) schema.GroupResource {
 	plural, _ := meta.UnsafeGuessKindToResource(kind)
 	return plural.GroupResource()
@@ -120,6 +133,9 @@ func (a *API) put(kind schema.GroupVersionKind, key client.ObjectKey, obj client
 		a.past = slices.Delete(a.past, 0, len(a.past)-mostPast)
 	}
 	a.version++
+	if kind.Group != api.GroupVersion.Group && kind.Kind != "ConfigMap" && kind.Kind != "Secret" {
+		a.moved = a.version
+	}
 	before := a.now[kind][key]
 	objects := make(map[client.ObjectKey]client.Object, len(a.now[kind])+1)
 	maps.Copy(objects, a.now[kind])
@@ -189,9 +205,13 @@ func (a *API) list(from state, into client.ObjectList, opts []client.ListOption)
 			found[key] = obj
 		}
 	}
-	var out []runtime.Object
+	copied := func(obj client.Object) runtime.Object { return obj.DeepCopyObject() }
+	if ptr.Deref(o.UnsafeDisableDeepCopy, false) {
+		copied = func(obj client.Object) runtime.Object { return obj }
+	}
+	out := make([]runtime.Object, 0, len(found))
 	for _, key := range sorted(found) {
-		out = append(out, found[key].DeepCopyObject())
+		out = append(out, copied(found[key]))
 	}
 	if u, ok := into.(*unstructured.UnstructuredList); ok {
 		u.Items = nil
@@ -232,7 +252,7 @@ func (a *API) hasFields(kind schema.GroupVersionKind, obj client.Object, o clien
 	return true, nil
 }
 
-// typed makes an object of a kind from JSON. It is how every write gets in, so that times lose their fractions as they do on the wire.
+// typed makes an object of a kind from JSON.
 func (a *API) typed(kind schema.GroupVersionKind, raw []byte) (client.Object, error) {
 	if !a.scheme.Recognizes(kind) {
 		u := &unstructured.Unstructured{}
@@ -349,10 +369,7 @@ func (a *API) change(kind schema.GroupVersionKind, key client.ObjectKey, statusO
 	if err != nil {
 		return nil, err
 	}
-	after, err := asMap(obj)
-	if err != nil {
-		return nil, err
-	}
+	after := runtime.DeepCopyJSON(before)
 	edit(after)
 	if err := locked(kind, obj, after); err != nil {
 		return nil, err
@@ -425,21 +442,43 @@ func hasStatus(kind string) bool {
 		"PersistentVolume", "VolumeGroupSnapshot", "VolumeGroupSnapshotContent", "Restore", "RestoreDrill", "ClusterBackupPolicy", "Pod", "Repository"}, kind)
 }
 
+// asMap is an object as it is on the wire. An unstructured one goes the long way: whoever made it may have put in what no wire brings.
 func asMap(obj client.Object) (map[string]any, error) {
+	if _, is := obj.(runtime.Unstructured); !is {
+		return runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	}
 	raw, err := json.Marshal(obj)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]any{}
-	return out, json.Unmarshal(raw, &out)
+	return decoded(raw)
 }
 
+// decoded reads JSON, with whole numbers where they are.
+func decoded(raw []byte) (map[string]any, error) {
+	out := map[string]any{}
+	return out, utiljson.Unmarshal(raw, &out)
+}
+
+// fromMap makes an object of a kind of what came over the wire. It is how every write gets in, so that times lose their fractions.
 func (a *API) fromMap(kind schema.GroupVersionKind, body map[string]any) (client.Object, error) {
-	raw, err := json.Marshal(body)
+	if !a.scheme.Recognizes(kind) {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		return a.typed(kind, raw)
+	}
+	obj, err := a.scheme.New(kind)
 	if err != nil {
 		return nil, err
 	}
-	return a.typed(kind, raw)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(body, obj); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	out := obj.(client.Object)
+	out.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	return out, nil
 }
 
 // merge is a JSON merge patch (RFC 7386).

@@ -154,8 +154,8 @@ func (c *Client) patch(verb Verb, obj client.Object, patch client.Patch) error {
 	if err != nil {
 		return err
 	}
-	body := map[string]any{}
-	if err := json.Unmarshal(raw, &body); err != nil {
+	body, err := decoded(raw)
+	if err != nil {
 		return err
 	}
 	call := Call{Verb: verb, Kind: kind.Kind, Key: client.ObjectKeyFromObject(obj), Body: body}
@@ -190,8 +190,8 @@ func (s statusClient) Apply(_ context.Context, obj runtime.ApplyConfiguration, o
 	if err != nil {
 		return err
 	}
-	body := map[string]any{}
-	if err := json.Unmarshal(raw, &body); err != nil {
+	body, err := decoded(raw)
+	if err != nil {
 		return err
 	}
 	group, _ := body["apiVersion"].(string)

@@ -31,6 +31,8 @@ type Checker struct {
 	Lossy bool
 	// Released stops the checks for leaks: snapshots were let go of on purpose, with their namespace.
 	Released bool
+	// Stores are what repositories really hold, by bucket.
+	Stores map[string]*Store
 	// Changes are what was written of findings that people are to be told of.
 	Changes []FindingChange
 	// Notes are what a scenario wants to remember of the meantime.
@@ -44,20 +46,21 @@ type Checker struct {
 	marks   map[string]time.Time // by policy UID: highest lastSlot
 	made    map[types.UID]bool   // what the operator created
 	said    map[types.UID]*api.BackupPolicyStatus
-	told    int // writes of policies' statuses so far
+	damage  map[types.UID]bool // by repository: damage was on record
+	told    int                // writes of policies' statuses so far
 }
 
 // NewChecker watches over an API server and a storage system.
 func NewChecker(a *API, s *Storage, now clock.PassiveClock) *Checker {
 	return &Checker{api: a, storage: s, clock: now,
-		best: map[string]int{}, slots: map[string]time.Time{}, marks: map[string]time.Time{}, made: map[types.UID]bool{}, said: map[types.UID]*api.BackupPolicyStatus{}}
+		best: map[string]int{}, slots: map[string]time.Time{}, marks: map[string]time.Time{}, made: map[types.UID]bool{}, said: map[types.UID]*api.BackupPolicyStatus{}, damage: map[types.UID]bool{}}
 }
 
 // Copy is a checker with the same memory over another world.
 func (k *Checker) Copy(a *API, s *Storage, now clock.PassiveClock) *Checker {
 	c := NewChecker(a, s, now)
 	c.best, c.slots, c.marks, c.made = maps.Clone(k.best), maps.Clone(k.slots), maps.Clone(k.marks), maps.Clone(k.made)
-	c.said = maps.Clone(k.said)
+	c.said, c.damage = maps.Clone(k.said), maps.Clone(k.damage)
 	c.Lossy, c.Released = k.Lossy, k.Released
 	return c
 }
@@ -266,6 +269,7 @@ func (k *Checker) deletesPoint(f facts, c Call) {
 			if isCopied(p) {
 				k.broken(6, "%s: it is being copied", c)
 			}
+			k.prunesDamaged(c, p)
 			return
 		}
 	}
@@ -294,6 +298,7 @@ func (k *Checker) After(c Call, err error) {
 	k.forward(f)
 	k.smallWritten(f, c)
 	k.afterDrill(c)
+	k.afterOrder(c)
 	k.tells(c)
 	if c.Verb == Create && c.Kind == "RecoveryPoint" {
 		for i := range f.points {
@@ -491,6 +496,7 @@ func (k *Checker) AtRest() {
 	f := k.look()
 	k.oneEffect()
 	k.noThrowaways()
+	k.copiesAtRest(f)
 	if !k.Lossy {
 		for i := range f.points {
 			k.noPhantom(f, f.points[i])

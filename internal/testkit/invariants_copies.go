@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/order"
 )
 
 const (
@@ -62,9 +64,47 @@ func (k *Checker) copiesWhole(p *api.RecoveryPoint) {
 			k.broken(2, "copy %s of point %s is complete with %d of its volumes", c.Name, p.Name, len(c.Volumes))
 		}
 	}
-	if byCopies(p) && len(wholeCopies(p)) == 0 {
+	if byCopies(p) && len(wholeCopies(p)) == 0 && p.DeletionTimestamp.IsZero() {
 		k.broken(2, "point %s is complete, without snapshots and without a complete copy", p.Name)
 	}
+	if k.Stores == nil {
+		return
+	}
+	for i := range p.Status.Copies {
+		if c := &p.Status.Copies[i]; c.State == api.CopyComplete && !k.inStore(p, c) {
+			k.broken(2, "copy %s of point %s is complete, and its repository does not hold it", c.Name, p.Name)
+		}
+	}
+}
+
+// inStore says whether the repository that a copy was written to holds a record of every volume, with what was read for it.
+// Whether that can still be read back is another matter, and found by verification.
+func (k *Checker) inStore(p *api.RecoveryPoint, c *api.CopyRecord) bool {
+	s := k.storeOf(c.RepositoryID)
+	return s != nil && !slices.ContainsFunc(c.Volumes, func(v api.CopiedVolume) bool {
+		return !slices.ContainsFunc(s.volumes(), func(at order.Volume) bool {
+			r := s.Records[at]
+			return at.PointUID == capturedAs(p) && r.Claim == v.Claim && r.Digest == v.Digest
+		})
+	})
+}
+
+// capturedAs is the UID by which repositories know a point: that of the time when it was captured.
+func capturedAs(p *api.RecoveryPoint) string {
+	if p.Status.Origin != nil {
+		return p.Status.Origin.PointUID
+	}
+	return string(p.UID)
+}
+
+// storeOf is the store with the repository of an ID; nil when there is none.
+func (k *Checker) storeOf(id string) *Store {
+	for _, s := range k.Stores {
+		if s.ID == id && id != "" {
+			return s
+		}
+	}
+	return nil
 }
 
 // letsGo checks what is about to be written of the parts of a point that retention lets go: each was shown before, and without it
@@ -79,6 +119,7 @@ func (k *Checker) letsGo(f facts, c Call) {
 		if !wasLetGo(p, part) {
 			k.partShown(f, c, p, part)
 			k.partSpare(c, p, part)
+			k.prunesDamaged(c, p)
 		}
 	}
 }
@@ -137,5 +178,31 @@ func (k *Checker) letsBytesGo(c Call, p *api.RecoveryPoint) {
 		k.broken(6, "%s: the point is being copied", c)
 	case !byCopies(p):
 		k.broken(6, "%s: the point does not say that it lives on in its copies", c)
+	case k.Stores != nil && !slices.ContainsFunc(p.Status.Copies, func(r api.CopyRecord) bool { return k.readable(p, &r) }):
+		k.broken(6, "%s: no repository holds a copy of them that is known to be readable", c)
+	}
+}
+
+// readable says whether a complete copy is in its repository, and nobody was told that the repository is damaged.
+func (k *Checker) readable(p *api.RecoveryPoint, c *api.CopyRecord) bool {
+	return slices.Contains(wholeCopies(p), c.Name) && k.inStore(p, c) && k.damaged(p.Namespace, c.Repository) == nil
+}
+
+// damaged is what is on record of the damage of a repository.
+func (k *Checker) damaged(namespace, name string) (d *api.RepositoryDamage) {
+	k.each(func(o client.Object) {
+		if r, is := o.(*api.Repository); is && r.Namespace == namespace && r.Name == name {
+			d = r.Status.Damage
+		}
+	})
+	return d
+}
+
+// prunesDamaged is invariant 6 while damage is on record: nothing that has a copy in the repository is pruned.
+func (k *Checker) prunesDamaged(c Call, p *api.RecoveryPoint) {
+	for i := range p.Status.Copies {
+		if name := p.Status.Copies[i].Repository; k.damaged(p.Namespace, name) != nil {
+			k.broken(6, "%s: repository %s is damaged", c, name)
+		}
 	}
 }

@@ -49,8 +49,12 @@ func (k *Checker) runOver(o client.Object) bool {
 		return r.Status.Verdict != ""
 	case *api.RecoveryPoint:
 		return !r.DeletionTimestamp.IsZero() || (r.Status.Fingerprint != nil && r.Status.Fingerprint.State != api.FingerprintRecording)
+	case *api.Repository:
+		return !k.taskUnderWay(r, o.GetName())
+	case *api.Restore:
+		return r.Status.FinishedAt != nil || !r.DeletionTimestamp.IsZero()
 	}
-	return true
+	return !k.beingCopied(o)
 }
 
 // throwsAway is invariant 14: a run removes what the operator created for it, and nothing else, once it is over.
@@ -58,6 +62,7 @@ func (k *Checker) throwsAway(c Call) {
 	o := k.byUID(c.UID)
 	switch {
 	case o == nil:
+	case k.made[c.UID] && k.attemptOver(o):
 	case !k.made[c.UID] || o.GetLabels()[api.LabelRunUID] == "" || o.GetAnnotations()[api.AnnotationExpires] == "":
 		k.broken(14, "%s: it was not made to be thrown away", c)
 	case !k.runOver(o):
@@ -99,7 +104,7 @@ func (k *Checker) afterDrill(c Call) {
 	}
 	switch o := o.(type) {
 	case *corev1.Pod:
-		if o.Labels[api.LabelRunKind] == "RestoreDrill" && !k.isolated(o) {
+		if _, moves := orderOf(o); o.Labels[api.LabelRunKind] == "RestoreDrill" && !moves && !k.isolated(o) {
 			k.broken(14, "%s: no NetworkPolicy is there", c)
 		}
 	case *api.RestoreDrill:
@@ -128,7 +133,8 @@ func (k *Checker) afterDrill(c Call) {
 func (k *Checker) selectsNoThrowaways(b *api.BackupPolicy) {
 	n := int32(0)
 	k.each(func(o client.Object) {
-		if _, ok := o.(*corev1.PersistentVolumeClaim); ok && o.GetNamespace() == b.Namespace && !k.made[o.GetUID()] {
+		thrown := k.made[o.GetUID()] && o.GetAnnotations()[api.AnnotationExpires] != ""
+		if _, ok := o.(*corev1.PersistentVolumeClaim); ok && o.GetNamespace() == b.Namespace && !thrown {
 			n++
 		}
 	})

@@ -49,19 +49,26 @@ var speaksAgainst = map[string]map[string][]string{
 	api.ConditionProven: {
 		api.ReasonNeverProven: {"points", "drills"}, api.ReasonDrillFailed: {"drills"}, api.ReasonProofExpired: {"drills"}, api.ReasonProofTooShallow: {"drills"},
 	},
+	api.ConditionIndependent: {
+		api.ReasonNoIndependentCopy: {"copies", "stack", "selection"}, api.ReasonCopyLate: {"copies", "stack", "selection"},
+	},
 }
 
 // maySpeakAgainst are the kinds that do so at times: an obstacle that hides another one, a recovery that is not only nearly too slow.
 var maySpeakAgainst = map[string][]string{
 	api.ConditionProtected: {api.ReasonInvalidSchedule, api.ReasonNamespaceTerminating},
 	api.ConditionProven:    {api.ReasonRecoveryTooSlow},
+	// Two places that are the same speak against it, or are only said to be.
+	api.ConditionIndependent: {api.ReasonDomainCollapse},
 }
 
 // leavesUnknown are the conditions that cannot be judged without a fact.
 var leavesUnknown = map[string][]string{
-	"selection": {api.ConditionReady, api.ConditionProtected},
-	"points":    {api.ConditionProtected, api.ConditionProven},
+	"selection": {api.ConditionReady, api.ConditionProtected, api.ConditionIndependent},
+	"points":    {api.ConditionProtected, api.ConditionProven, api.ConditionIndependent},
 	"drills":    {api.ConditionProven},
+	"copies":    {api.ConditionIndependent},
+	"stack":     {api.ConditionReady, api.ConditionIndependent},
 }
 
 // holdsEverything are the facts without which nothing expires; empty stands for all of them.

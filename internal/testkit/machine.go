@@ -47,29 +47,42 @@ const (
 )
 
 // Machine is the part of a cluster that makes claims from snapshots, runs pods and reclaims volumes. It works on any
-// client.Client, and remembers nothing: all that happens follows from objects, their ages and the fates.
+// client.Client, and remembers nothing but what lies in its stores: all else follows from objects, their ages and the fates.
 type Machine struct {
 	Client client.Client
 	Clock  clock.PassiveClock
-	Fates  map[string]Fate // by captured claim for readers, by image for checks
+	Fates  map[string]Fate // by captured claim for readers, by image for checks, by task for what speaks to a repository
 
 	// Files is how many files a captured claim holds, if not three.
 	Files map[string]int64
+	// Once is the fate of the next pod only that does a task with a repository.
+	Once map[string]Fate
+	// Stores are what pods that speak to repositories come to, by bucket.
+	Stores map[string]*Store
 }
 
 // NewMachine is a machine on which all goes well.
 func NewMachine(c client.Client, now clock.PassiveClock) *Machine {
-	return &Machine{Client: c, Clock: now, Fates: map[string]Fate{}, Files: map[string]int64{}}
+	return &Machine{Client: c, Clock: now, Fates: map[string]Fate{}, Files: map[string]int64{}, Once: map[string]Fate{}, Stores: map[string]*Store{}}
 }
 
 // Copy is a machine with the same fates on another API server.
 func (m *Machine) Copy(c client.Client, now clock.PassiveClock) *Machine {
-	return &Machine{Client: c, Clock: now, Fates: maps.Clone(m.Fates), Files: maps.Clone(m.Files)}
+	out := &Machine{Client: c, Clock: now, Fates: maps.Clone(m.Fates), Files: maps.Clone(m.Files), Once: maps.Clone(m.Once), Stores: map[string]*Store{}}
+	for bucket, s := range m.Stores {
+		out.Stores[bucket] = s.Copy()
+	}
+	return out
 }
 
 // StorageClass is the class of the claims of builders.
 func StorageClass() *storagev1.StorageClass {
 	return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: Class}, Provisioner: Driver, ReclaimPolicy: ptr.To(corev1.PersistentVolumeReclaimDelete)}
+}
+
+// OtherClass is a class that shares nothing with the class of the claims.
+func OtherClass() *storagev1.StorageClass {
+	return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "array-b"}, Provisioner: "b.csi.lifeboat.test", ReclaimPolicy: ptr.To(corev1.PersistentVolumeReclaimDelete)}
 }
 
 // Step does all that can be done now. It returns when there is more to do; the zero time for when nothing is awaited.
@@ -100,7 +113,7 @@ func (m *Machine) claims(ctx context.Context) (next time.Time, err error) {
 	}
 	for i := range list.Items {
 		c := &list.Items[i]
-		if c.Spec.DataSource == nil {
+		if c.Spec.DataSource == nil && c.Labels[api.LabelRunUID] == "" {
 			continue // it was always there
 		}
 		var at time.Time
@@ -148,12 +161,12 @@ func (m *Machine) provision(ctx context.Context, c *corev1.PersistentVolumeClaim
 		return at, nil
 	}
 	var class storagev1.StorageClass
-	var snapshot snapshotv1.VolumeSnapshot
-	for _, err := range []error{
-		m.Client.Get(ctx, client.ObjectKey{Name: *c.Spec.StorageClassName}, &class),
-		m.Client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: c.Spec.DataSource.Name}, &snapshot),
-	} {
-		if err != nil {
+	if err := m.Client.Get(ctx, client.ObjectKey{Name: *c.Spec.StorageClassName}, &class); err != nil {
+		return time.Time{}, client.IgnoreNotFound(err)
+	}
+	if from := c.Spec.DataSource; from != nil { // else it is made empty
+		var snapshot snapshotv1.VolumeSnapshot
+		if err := m.Client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: from.Name}, &snapshot); err != nil {
 			return time.Time{}, client.IgnoreNotFound(err)
 		}
 	}
@@ -233,9 +246,13 @@ func (m *Machine) pod(ctx context.Context, p *corev1.Pod) (time.Time, error) {
 	if err != nil || !bound {
 		return time.Time{}, err
 	}
-	fate := m.Fates[source]
+	order, moves := orderOf(p)
 	reader := p.Spec.Containers[0].Name == "reader"
-	if !reader {
+	fate := m.Fates[source]
+	switch {
+	case moves:
+		fate = m.Fates[taskOf(order)]
+	case !reader:
 		fate = m.Fates[p.Spec.Containers[0].Image]
 	}
 	if p.Status.StartTime == nil {
@@ -263,12 +280,18 @@ func (m *Machine) pod(ctx context.Context, p *corev1.Pod) (time.Time, error) {
 	if ok, at := m.due(p.Status.StartTime.Add(runTime)); !ok || fate == Hangs {
 		return at, nil
 	}
+	if moves {
+		return time.Time{}, m.endMover(ctx, p, order, source)
+	}
 	return time.Time{}, m.end(ctx, p, fate, source, reader)
 }
 
-// claimOf is the captured claim from whose snapshot the first volume of a pod was made, and whether all of its claims are bound.
+// claimOf is the captured claim from whose snapshot, or copy, the first volume of a pod was made, and whether all of its claims are bound.
 func (m *Machine) claimOf(ctx context.Context, p *corev1.Pod) (source string, bound bool, err error) {
-	for i, v := range p.Spec.Volumes {
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim == nil {
+			continue
+		}
 		var c corev1.PersistentVolumeClaim
 		if err := m.Client.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: v.PersistentVolumeClaim.ClaimName}, &c); err != nil {
 			return "", false, client.IgnoreNotFound(err)
@@ -276,12 +299,27 @@ func (m *Machine) claimOf(ctx context.Context, p *corev1.Pod) (source string, bo
 		if c.Status.Phase != corev1.ClaimBound {
 			return "", false, nil
 		}
-		var s snapshotv1.VolumeSnapshot
-		if err := m.Client.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: c.Spec.DataSource.Name}, &s); i == 0 && err == nil {
-			source = s.Annotations[api.AnnotationClaim]
+		if source == "" {
+			source = m.contentOf(ctx, &c)
 		}
 	}
 	return source, true, nil
+}
+
+// contentOf is the captured claim whose content a volume holds; empty when it holds nothing yet.
+func (m *Machine) contentOf(ctx context.Context, c *corev1.PersistentVolumeClaim) string {
+	if c.Spec.DataSource == nil {
+		var v corev1.PersistentVolume
+		if m.Client.Get(ctx, client.ObjectKey{Name: c.Spec.VolumeName}, &v) != nil {
+			return ""
+		}
+		return v.Annotations[annotationHolds]
+	}
+	var s snapshotv1.VolumeSnapshot
+	if m.Client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: c.Spec.DataSource.Name}, &s) != nil {
+		return ""
+	}
+	return s.Annotations[api.AnnotationClaim]
 }
 
 func (m *Machine) end(ctx context.Context, p *corev1.Pod, fate Fate, source string, reader bool) error {
@@ -292,28 +330,38 @@ func (m *Machine) end(ctx context.Context, p *corev1.Pod, fate Fate, source stri
 		p.Status.Phase, ended.Reason, ended.ExitCode = corev1.PodFailed, "Error", 1
 	case Lost:
 		p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted"
-	case Differs, Hangs, NoImage:
+	case Differs, Hangs, NoImage, Starves, LostAfter:
 	}
 	if reader && fate != EndsBadly && fate != Lost {
 		ended.Message = m.readerTells(fate, source)
 	}
+	return m.terminated(ctx, p, ended)
+}
+
+func (m *Machine) terminated(ctx context.Context, p *corev1.Pod, ended corev1.ContainerStateTerminated) error {
 	p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: p.Spec.Containers[0].Name, Image: p.Spec.Containers[0].Image,
 		ImageID: p.Spec.Containers[0].Image + "@" + digestOf(p.Spec.Containers[0].Image), State: corev1.ContainerState{Terminated: &ended}}}
 	return m.Client.Status().Update(ctx, p)
 }
 
-func (m *Machine) readerTells(fate Fate, source string) string {
+// volume is what is read in a volume that holds the content of a claim.
+func (m *Machine) volume(source string) result.Volume {
 	v := result.Volume{Name: "volume", Digest: digestOf(source), Files: 3, Bytes: 30}
 	if n, is := m.Files[source]; is {
 		v.Digest, v.Files, v.Bytes = digestOf(fmt.Sprint(source, n)), n, 10*n
 	}
+	return v
+}
+
+func (m *Machine) readerTells(fate Fate, source string) string {
+	v := m.volume(source)
 	told := result.Result{}
 	switch fate {
 	case Differs:
 		v.Digest = digestOf(source + ", with a byte flipped")
 	case Unreadable:
 		v.Digest, v.Unreadable, told.Error = "", 1, "permission denied"
-	case EndsBadly, Lost, Hangs, NoImage:
+	case EndsBadly, Lost, Hangs, NoImage, Starves, LostAfter:
 	}
 	told.Volumes = []result.Volume{v}
 	raw, err := result.Encode(told)

@@ -38,7 +38,15 @@ type keeper struct {
 }
 
 // spent is what a program took.
-type spent struct{ seconds, mebibytes float64 }
+type spent struct {
+	seconds   float64
+	processor float64 // seconds of it, in the program and in the kernel
+	mebibytes float64
+}
+
+func (s spent) String() string {
+	return fmt.Sprintf("%.2f s, %.2f s of a processor, %.0f MiB", s.seconds, s.processor, s.mebibytes)
+}
 
 // copies measures copying and restoring many small files and a large one, beside the kopia command, restic and cp. All run as
 // programs of their own, on trees in the page cache, until what they wrote is on the disk. kopia compresses as the mover does.
@@ -122,7 +130,7 @@ func (b *bench) copiesOf(ctx context.Context, dir, what, tree string, keepers []
 					return fmt.Errorf("%s: %w", k.name, err)
 				}
 				found[k.name+name] = append(found[k.name+name], s)
-				progress("copy of %s, %s: %s %.2f s, %.0f MiB", what, name, k.name, s.seconds, s.mebibytes)
+				progress("copy of %s, %s: %s %s", what, name, k.name, s)
 			}
 			// The newest file has been there for a while when the next copy comes, as with most volumes.
 			time.Sleep(settling)
@@ -156,7 +164,7 @@ func (b *bench) restoresOf(ctx context.Context, dir, what, tree string, keepers 
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
 		found[k.name+"restore"] = append(found[k.name+"restore"], s)
-		progress("restore of %s: %s %.2f s, %.0f MiB", what, k.name, s.seconds, s.mebibytes)
+		progress("restore of %s: %s %s", what, k.name, s)
 	}
 	return os.RemoveAll(filepath.Join(dir, "restored"))
 }
@@ -181,7 +189,8 @@ func run1(c *exec.Cmd, err error, folder string) (spent, error) {
 		return spent{}, err
 	}
 	usage := c.ProcessState.SysUsage().(*syscall.Rusage)
-	return spent{time.Since(begun).Seconds(), float64(usage.Maxrss) / 1024}, nil
+	used := c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	return spent{time.Since(begun).Seconds(), used.Seconds(), float64(usage.Maxrss) / 1024}, nil
 }
 
 // change gives one file of a hundred another content; of fewer, the one there is a longer one.
@@ -215,22 +224,31 @@ func change(tree string, random *rand.Rand) error {
 	return nil
 }
 
+// tellCopies reports the mover, and below it what the peers need, each beside the same floor.
 func (b *bench) tellCopies(what string, found map[string][]spent, keepers []keeper) {
-	seconds := func(key string) float64 { return medianOf(found[key], func(s spent) float64 { return s.seconds }) }
-	memory := func(key string) float64 { return medianOf(found[key], func(s spent) float64 { return s.mebibytes }) }
-	for _, stage := range stages {
-		b.report.add(row{ID: "P8", What: fmt.Sprintf("copy of %s, %s; floor: kopia", what, stage), Value: seconds("mover" + stage), Floor: seconds("kopia" + stage), Unit: "s", Goal: 1})
-		b.report.add(row{ID: "P8", What: "memory of it", Value: memory("mover" + stage), Floor: memory("kopia" + stage), Unit: "MiB"})
-		if len(keepers) > 2 {
-			b.report.add(row{ID: "P8", What: "restic", Value: seconds("restic" + stage), Floor: seconds("kopia" + stage), Unit: "s"})
+	tell := func(id, what, stage, floor string, goal float64, all []keeper) {
+		for n, k := range all {
+			s, f := found[k.name+stage], found[floor+stage]
+			name, most := k.name+", ", 0.0
+			if n == 0 {
+				name, most = "", goal
+			}
+			if k.name != floor {
+				b.report.add(row{ID: id, What: name + what, Value: medianOf(s, spent.wall), Floor: medianOf(f, spent.wall), Unit: "s", Goal: most})
+				b.report.add(row{ID: id, What: name + "processor time", Value: medianOf(s, spent.work), Floor: medianOf(f, spent.work), Unit: "s"})
+				b.report.add(row{ID: id, What: name + "memory", Value: medianOf(s, spent.memory), Floor: medianOf(f, spent.memory), Unit: "MiB"})
+			}
 		}
 	}
-	b.report.add(row{ID: "P9", What: "restore of " + what + ", verified while writing; floor: cp -a", Value: seconds("moverrestore"), Floor: seconds("cprestore"), Unit: "s", Goal: 1.5})
-	b.report.add(row{ID: "P9", What: "memory of it; floor: kopia", Value: memory("moverrestore"), Floor: memory("kopiarestore"), Unit: "MiB"})
-	for _, k := range keepers[1:] {
-		b.report.add(row{ID: "P9", What: k.name, Value: seconds(k.name + "restore"), Floor: seconds("cprestore"), Unit: "s"})
+	for _, stage := range stages {
+		tell("P8", fmt.Sprintf("copy of %s, %s; floor: kopia", what, stage), stage, "kopia", 1, keepers)
 	}
+	tell("P9", "restore of "+what+", verified while writing; floor: cp -a", "restore", "cp", 1.5, keepers)
 }
+
+func (s spent) wall() float64   { return s.seconds }
+func (s spent) work() float64   { return s.processor }
+func (s spent) memory() float64 { return s.mebibytes }
 
 func medianOf(all []spent, of func(spent) float64) float64 {
 	var values []float64

@@ -61,7 +61,7 @@ func templateCases() []testCase {
 // selectorCases are those of a label selector at a path.
 func selectorCases(field string) []testCase {
 	requirement := field + ".matchExpressions[0]"
-	values := refusal{requirement, "values must be given for In and NotIn, and left out for Exists and DoesNotExist"}
+	values := refusal{requirement, "values must be given for operator In and NotIn, and left out for operator Exists and DoesNotExist"}
 	expression := func(e map[string]any, want ...refusal) testCase {
 		return sets(field, map[string]any{"matchExpressions": []any{e}}, want...)
 	}

@@ -63,7 +63,7 @@ func volumeCases() []testCase {
 		claim       = field + ".claims[0]"
 		requirement = field + ".selector.matchExpressions[0]"
 	)
-	values := refusal{requirement, "values must be given for In and NotIn, and left out for Exists and DoesNotExist"}
+	values := refusal{requirement, "values must be given for operator In and NotIn, and left out for operator Exists and DoesNotExist"}
 	return []testCase{
 		{name: "no volumes", mutate: func(o *object) { o.drop(field) }, wantErrors: []refusal{{field, "Required value"}}},
 		volumes(map[string]any{"selector": map[string]any{}}),
@@ -193,7 +193,7 @@ func hookCases() []testCase {
 		put("command", []any{}, refusal{list + "[0].command", "should have at least 1 items"}),
 		put("container", strings.Repeat("a", 64), refusal{list + "[0].container", "may not be more than 63 bytes"}),
 		put("selector", map[string]any{"matchExpressions": []any{map[string]any{"key": "app", "operator": "In"}}},
-			refusal{list + "[0].selector.matchExpressions[0]", "values must be given for In and NotIn, and left out for Exists and DoesNotExist"}),
+			refusal{list + "[0].selector.matchExpressions[0]", "values must be given for operator In and NotIn, and left out for operator Exists and DoesNotExist"}),
 		sets(list, []any{withHook(func(map[string]any) {}), withHook(func(map[string]any) {})}, refusal{list + "[1]", "Duplicate value"}),
 		sets(list, many, refusal{list, "must have at most 16 items"}),
 	}

@@ -119,10 +119,10 @@ func inPlaceCases() []testCase {
 	return []testCase{
 		inPlace("spec.keepOldFor", "24h"),
 		inPlace("spec.volumes", []any{map[string]any{"claim": "contacts", "size": "20Gi"}}),
-		inPlace("spec.namePattern", "{claim}-old", refusal{"spec.namePattern", "namePattern names new claims; in place the claims keep their names, so leave it out"}),
-		inPlace("spec.labels", map[string]any{"a": "b"}, refusal{"spec.labels", "labels are put on new claims; in place the claims keep their labels, so leave it out"}),
-		inPlace("spec.storageClassName", "array-a", refusal{"spec.storageClassName", "in place the claims keep their storage class; leave storageClassName out"}),
-		inPlace("spec.volumes", []any{map[string]any{"claim": "contacts", "as": "x"}}, refusal{"spec.volumes", "volumes[].as names a new claim; in place the claims keep their names, so leave it out"}),
+		inPlace("spec.namePattern", "{claim}-old", refusal{"spec.namePattern", "namePattern names new claims; with inPlace the claims keep their names, so leave it out"}),
+		inPlace("spec.labels", map[string]any{"a": "b"}, refusal{"spec.labels", "labels are put on new claims; with inPlace the claims keep their labels, so leave it out"}),
+		inPlace("spec.storageClassName", "array-a", refusal{"spec.storageClassName", "with inPlace the claims keep their storage class; leave storageClassName out"}),
+		inPlace("spec.volumes", []any{map[string]any{"claim": "contacts", "as": "x"}}, refusal{"spec.volumes", "volumes[].as names a new claim; with inPlace the claims keep their names, so leave it out"}),
 		sets("spec.keepOldFor", "24h", refusal{"spec.keepOldFor", "keepOldFor says how long the replaced volumes are kept; it needs inPlace: true"}),
 	}
 }

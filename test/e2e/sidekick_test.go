@@ -163,13 +163,19 @@ func broughtBackInAnotherCluster(t *testing.T, with opener, saved string) {
 		r.Import, r.Password = true, &api.SecretReference{Name: "escrow"}
 	})
 	s.repositoryIs("offsite", api.ConditionReady, metav1.ConditionTrue, api.ReasonRepositoryReady, 2*time.Minute)
-	s.point("good", "imported", 2*time.Minute, func(p *api.RecoveryPoint) string {
-		if !meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionComplete) || p.Status.Origin == nil || len(p.Status.Copies) != 1 {
-			return fmt.Sprintf("%+v", p.Status)
+	var p *api.RecoveryPoint
+	s.await("the point to be imported", 2*time.Minute, func() string {
+		points := s.points()
+		if len(points) != 1 || !meta.IsStatusConditionTrue(points[0].Status.Conditions, api.ConditionComplete) {
+			return fmt.Sprintf("%d points: %+v", len(points), points)
 		}
+		p = &points[0]
 		return ""
 	})
-	s.restored("back", ofPoint("good", fromCopy, ontoClass(storageB.class)))
+	if o := p.Status.Origin; o == nil || o.PointName != "good" || len(p.Status.Copies) != 1 {
+		t.Fatalf("the point does not say where it is from: %+v", p.Status)
+	}
+	s.restored("back", ofPoint(p.Name, fromCopy, ontoClass(storageB.class)))
 	s.radicale("sync", "data-sync-0-back")
 	if found := s.contacts("sync"); found != saved {
 		t.Errorf("the client had saved\n%s\nand finds\n%s", saved, found)

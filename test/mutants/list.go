@@ -164,7 +164,7 @@ var seeded = []mutant{
 	{"maintenance and verification at once", oneWriter, "internal/core/plan/repository.go", `if t.alone() && (underWay(p.status.Maintenance) || underWay(p.status.Verification)) {`, `if t.alone() && underWay(p.status.Maintenance) && underWay(p.status.Verification) {`, "TestMaintenanceAndVerificationTakeTurns"},
 	{"a pod is made before its run is on record", slots, "internal/core/plan/repository.go", `if !underWay(run) || !recordedRun(o, t, run) || o.pod(t, run) != nil {`, `if !underWay(run) || o.pod(t, run) != nil {`, "TestRepositoryIsMade"},
 	{"a repository is made where one was", copies, "internal/core/plan/repository.go", `return r.Status.UniqueID == "" && r.Spec.UniqueID == "" && !r.Spec.Import`, `return r.Spec.UniqueID == "" && !r.Spec.Import`, "TestRepositoryForAMonth"},
-	{"another repository is believed", identity, "internal/core/plan/repository_judge.go", `case d.UniqueID != "" && meant != "" && d.UniqueID != meant:`, `case d.UniqueID != "" && meant != "" && d.UniqueID == "":`, "TestAnotherRepositoryIsRefused"},
+	{"another repository is believed", identity, "internal/core/plan/repository_result.go", `case meant != "" && r.UniqueID != "" && r.UniqueID != meant:`, `case meant != "" && r.UniqueID != "" && r.UniqueID == "":`, "TestAnotherRepositoryIsRefused"},
 
 	// What is written to the cluster.
 	{"names change from one try to the next", names, "internal/core/names/names.go", `"point", policyUID, slot.UTC().Format(time.RFC3339Nano))`, `"point", policyUID, time.Now().UTC().Format(time.RFC3339Nano))`, "TestGolden"},

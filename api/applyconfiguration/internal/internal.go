@@ -594,6 +594,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: finishedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: full
+      type:
+        scalar: boolean
     - name: message
       type:
         scalar: string
@@ -676,6 +679,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DamagedPoint
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: policy
+      type:
+        scalar: string
+    - name: uid
+      type:
+        scalar: string
 - name: com.github.lifeboat-dev.lifeboat.api.v1alpha1.Dossier
   map:
     fields:
@@ -1565,9 +1583,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: copies
       type:
         scalar: numeric
+    - name: found
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: healing
       type:
         scalar: boolean
+    - name: pointCount
+      type:
+        scalar: numeric
+    - name: points
+      type:
+        list:
+          elementType:
+            namedType: com.github.lifeboat-dev.lifeboat.api.v1alpha1.DamagedPoint
+          elementRelationship: associative
+          keys:
+          - uid
     - name: since
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

@@ -90,15 +90,18 @@ func (q *query) location(u *url.URL) (order.Repository, error) {
 		return order.Repository{Azure: &order.Azure{Account: u.Host, Container: container, Prefix: asPrefix(prefix), Domain: q.text("domain")}}, nil
 	case "sftp":
 		port, err := strconv.Atoi(cmp.Or(u.Port(), "22"))
-		if err != nil || u.Hostname() == "" || u.User.Username() == "" {
-			return order.Repository{}, errors.New("needs a user and a host: sftp://USER@HOST/PATH")
+		if err != nil || port < 1 || port > 65535 || u.Hostname() == "" || u.User.Username() == "" || path == "" {
+			return order.Repository{}, errors.New("needs a user, a host and a path: sftp://USER@HOST[:PORT]/PATH")
 		}
 		return order.Repository{SFTP: &order.SFTP{Host: u.Hostname(), Port: port, User: u.User.Username(), Path: u.Path}}, nil
 	case "https", "http":
 		q.values = nil
+		if u.Hostname() == "" {
+			return order.Repository{}, errors.New("needs a host: https://HOST/PATH")
+		}
 		return order.Repository{WebDAV: &order.WebDAV{URL: u.String()}}, nil
 	case "file":
-		if u.Host != "" || !filepath.IsAbs(u.Path) {
+		if u.Host != "" || !filepath.IsAbs(u.Path) || strings.ContainsRune(u.Path, 0) {
 			return order.Repository{}, errors.New("needs an absolute path, behind three slashes: file:///PATH")
 		}
 		return order.Repository{Filesystem: &order.Filesystem{Path: filepath.Clean(u.Path)}}, nil

@@ -81,7 +81,7 @@ func of(parts ...string) Domain {
 		if p == "" {
 			break
 		}
-		out = append(out, p[:min(len(p), mostPart)])
+		out = append(out, strings.TrimRight(p[:min(len(p), mostPart)], "-._:")) // where it is cut, it must not end in what no part ends in
 	}
 	return strings.Join(out, "/")
 }

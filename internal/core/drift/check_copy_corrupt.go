@@ -3,6 +3,8 @@
 package drift
 
 import (
+	"fmt"
+
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
@@ -22,11 +24,22 @@ var checkCopyCorrupt = check{
 			}
 			p.find(Finding{Finding: api.Finding{
 				Kind: api.ReasonCopyCorrupt, Severity: api.SeverityCritical, Subject: "repository/" + r.Name, Since: at(r.Corrupt),
-				Message: "the verification of repository " + r.Name + " found damage; nothing is pruned meanwhile",
+				Message: "the verification of repository " + r.Name + " found damage" + r.lost() + "; nothing is pruned meanwhile",
 				Remedy:  remedy + "; kubectl describe repository " + r.Name + " tells how much",
 			}})
 		}
 	},
+}
+
+// lost says which copies a damaged repository cannot give back, to be put behind that it is damaged.
+func (r *Repository) lost() string {
+	switch {
+	case r.DamagedCount == 0:
+		return ""
+	case r.DamagedCount == 1:
+		return ": it cannot give back all of the copy of recovery point " + Some(r.Damaged)
+	}
+	return fmt.Sprintf(": it cannot give back all of the copies of %d recovery points: %s", r.DamagedCount, SomeOf(r.Damaged, r.DamagedCount))
 }
 
 // repositories are those into which copies are promised.

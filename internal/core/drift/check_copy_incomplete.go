@@ -39,8 +39,10 @@ var checkCopyIncomplete = check{
 				}
 				first = c
 			}
+			subject := "repository/" + repository
 			p.find(Finding{Finding: api.Finding{
-				Kind: api.ReasonCopyIncomplete, Severity: api.SeverityHigh, Subject: "repository/" + repository, Since: at(first.EndedAt),
+				Kind: api.ReasonCopyIncomplete, Severity: api.SeverityHigh, Subject: subject,
+				Since:   p.sinceBefore(api.ReasonCopyIncomplete, subject, at(first.EndedAt)), // one that is tried again does not say when it ended first
 				Message: "the copy of recovery point " + newest.Point + " in repository " + repository + " ended early, and does not count",
 				Remedy:  "kubectl describe rp " + newest.Point + " tells why it ended; the next copy that is whole clears this",
 			}})

@@ -372,12 +372,16 @@ func HoldsPruning(found []Finding) bool {
 }
 
 // Some names a few of many.
-func Some(names []string) string {
+func Some(names []string) string { return SomeOf(names, len(names)) }
+
+// SomeOf names a few of so many, not all of which have a name.
+func SomeOf(names []string, all int) string {
 	const most = 3
-	if len(names) <= most {
-		return strings.Join(names, ", ")
+	shown := names[:min(len(names), most)]
+	if len(shown) == all {
+		return strings.Join(shown, ", ")
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	return fmt.Sprintf("%s and %d more", strings.Join(shown, ", "), all-len(shown))
 }
 
 // day is 24 hours.

@@ -40,6 +40,8 @@ type Repository struct {
 	Lost         bool      // what was found in its place is not the repository that copies were made in
 	Corrupt      time.Time // when verification found damage; zero while there is none
 	Healing      bool      // what is damaged was set aside, so that copies made since do without it
+	Damaged      []string  // the points whose copies were found damaged, as far as they are named
+	DamagedCount int       // how many there are
 	Made         time.Time // when the Repository was created
 	Verified     time.Time // when all of it was last read back; zero before the first time
 	VerifyWithin time.Duration

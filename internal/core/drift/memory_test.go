@@ -47,6 +47,14 @@ func TestWhatWentDoesNotMakeItYounger(t *testing.T) {
 				o.Drills = append(o.Drills, drill(name, api.VerdictInconclusive, api.ReasonUnschedulable, time.Duration(i-10)*time.Minute))
 			}
 		}, high},
+		"the copy that ended early is tried again": {api.ReasonCopyIncomplete, "repository/vault", func(o *Observed) {
+			withCopies(o)
+			copies(func(i *Independence) {
+				for n := range i.Copies {
+					i.Copies[n].Complete, i.Copies[n].EndedAt = false, noon
+				}
+			})(o)
+		}, high},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := healthy()

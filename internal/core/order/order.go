@@ -127,11 +127,14 @@ type Probe struct {
 // Copy copies one volume, mounted at VolumeDir.
 type Copy struct {
 	Volume
-	Claim  string          `json:"claim"`
-	Block  bool            `json:"block,omitempty"`
-	Strict bool            `json:"strict,omitempty"` // fail when something cannot be carried
-	Size   int64           `json:"size"`             // of the volume, in bytes
-	Record json.RawMessage `json:"record"`           // what is written beside the data: a Record
+	Claim  string `json:"claim"`
+	Block  bool   `json:"block,omitempty"`
+	Strict bool   `json:"strict,omitempty"` // fail when something cannot be carried
+	// Full has every byte read and sent anew where the repository does not have it: neither a copy of this very volume that is there
+	// already, nor what the last one left, is relied on.
+	Full   bool            `json:"full,omitempty"`
+	Size   int64           `json:"size"`   // of the volume, in bytes
+	Record json.RawMessage `json:"record"` // what is written beside the data: a Record
 }
 
 // Restore writes a copy into the empty volume that is mounted at VolumeDir.
@@ -153,7 +156,10 @@ type Verify struct {
 }
 
 // Maintain tidies the repository up.
-type Maintain struct{}
+type Maintain struct {
+	// Keep has nothing removed: locks are renewed, and no more. It is set while damage is known.
+	Keep bool `json:"keep,omitempty"`
+}
 
 // Note writes a document beside the data: evidence of a drill, or a dossier.
 type Note struct {
@@ -216,6 +222,9 @@ func Decode(raw []byte) (Order, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil {
 		return Order{}, fmt.Errorf("the order cannot be read: %w", err)
+	}
+	if len(bytes.TrimSpace(raw[d.InputOffset():])) > 0 {
+		return Order{}, errors.New("the order cannot be read: something follows it")
 	}
 	if o.Version != Version {
 		return Order{}, fmt.Errorf("the order is of version %d, and this mover knows version %d: operator and mover must be of one release", o.Version, Version)

@@ -196,17 +196,29 @@ func writingOf(b bringing) *api.VolumeWriting {
 	return &w
 }
 
-// writerToFind is the pod that a claim should have, and that was not seen; empty when there is none. Whoever looks only at a cache
-// may have missed it, and a claim without its writer is begun anew.
-func writerToFind(o Brought, s Source, as string, w *api.VolumeWriting) string {
+// ToFind is what was not seen of a volume that comes from a copy, and is to be looked for live. Whoever looks only at a cache may
+// have missed it, and a claim without its writer, or a writer without its claim, is begun anew.
+type ToFind struct {
+	Claims, Pods []string
+}
+
+// add adds what should be there of a volume: the writer of a claim that is bound, and the claim of a writer.
+func (f *ToFind) add(o Brought, s Source, as string, w *api.VolumeWriting) {
+	if s.Copy == nil {
+		return
+	}
 	attempt := 0
 	if w != nil {
 		attempt = int(w.Attempt)
 	}
 	name := names.Writer(s.Claim, o.RunUID, s.ClaimUID, attempt)
-	claim := o.Claims[as]
-	if _, seen := o.Pods[name]; seen || s.Copy == nil || claim.RunUID != o.RunUID || !claim.Bound || claim.Attempt != attempt {
-		return ""
+	claim, isClaim := o.Claims[as]
+	pod, isPod := o.Pods[name]
+	mine := claim.RunUID == o.RunUID && claim.Attempt == attempt
+	switch {
+	case isPod && pod.RunUID == o.RunUID && (!isClaim || (claim.RunUID == o.RunUID && claim.Attempt < attempt)):
+		f.Claims = append(f.Claims, as)
+	case !isPod && mine && claim.Bound:
+		f.Pods = append(f.Pods, name)
 	}
-	return name
 }

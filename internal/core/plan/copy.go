@@ -123,6 +123,7 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 		case r.State == api.CopyCopying:
 			p.carryOn(o, &r, now)
 		default:
+			p.judgeByVerification(o, &r, now)
 			p.doubt(o, &r, now)
 			p.tidy(o, &r, now)
 		}
@@ -241,13 +242,14 @@ func (p *CopyPlan) beginOne(o CopyObserved, t api.CopyTarget, now time.Time) {
 	r := api.CopyRecord{
 		Name: t.Name, Repository: repository.Name, RepositoryID: repository.Status.UniqueID, State: api.CopyCopying,
 		StartedAt: seconds(now), Deadline: seconds(now.Add(copyTimeout(t))), Mover: o.Policy.Spec.Mover.DeepCopy(), Fidelity: cmp.Or(t.Fidelity, api.FidelityReport),
+		Full: o.full(repository, was),
 	}
 	if was == nil {
 		p.Copies = append(p.Copies, r)
 		return
 	}
 	r.Attempt = was.Attempt + 1
-	if was.RepositoryID == r.RepositoryID {
+	if was.RepositoryID == r.RepositoryID && !doubtful(was.Reason) && (was.Full || !r.Full) {
 		r.Volumes = was.Volumes
 	}
 	*was = r
@@ -282,7 +284,10 @@ func (p *CopyPlan) mustWait(o CopyObserved, t api.CopyTarget, was *api.CopyRecor
 	if n := int(o.Point.Status.Capture.Volumes) * len(o.Policy.Spec.Copies); n > mostCopied || tooMany(o.Point) != nil {
 		return &Problem{api.ReasonTooManyVolumes, fmt.Sprintf("volumes times targets may be %d at most, and are %d; split the policy", mostCopied, n)}
 	}
-	if was != nil {
+	if bad := inTheWay(repository, was); bad != nil {
+		return bad
+	}
+	if was != nil && !corrupted(was) {
 		if at := retryAt(was, repository); now.Before(at) {
 			p.wakeAt(at)
 			return &Problem{was.Reason, was.Message}

@@ -43,7 +43,9 @@ func startRemoving(r *api.CopyRecord, now time.Time) {
 // remove carries the removal of a copy on, and says whether nothing of it is left.
 func (p *CopyPlan) remove(o CopyObserved, r *api.CopyRecord, now time.Time) bool {
 	if r.State != api.CopyRemoving {
-		startRemoving(r, now)
+		if o.staysByDamage(r) == nil {
+			startRemoving(r, now)
+		}
 		return false
 	}
 	if done := p.removed(o, r); done != nil {
@@ -106,6 +108,9 @@ func (p *CopyPlan) forget(o CopyObserved, r *api.CopyRecord, now time.Time) {
 		return
 	}
 	to, access, bad := reach(o, r)
+	if bad == nil && len(brought.Pods) == 0 {
+		bad = o.staysByDamage(r)
+	}
 	if bad != nil {
 		p.notRemoved(r, *bad, now)
 		return

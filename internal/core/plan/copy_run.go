@@ -233,18 +233,17 @@ func (c copying) judgeCopier(o CopyObserved, r *api.CopyRecord, pod BroughtPod, 
 }
 
 // outcome says why a pod that ended did not do what it had to, in the repository that is meant; nil when it did.
-func (p BroughtPod) outcome(id string) *Problem {
-	ended := &Problem{api.ReasonMoverFailed, fmt.Sprintf("the pod ended with exit code %d", p.ExitCode)}
-	if p.Told == nil {
-		return ended
+func (p BroughtPod) outcome(meant string) *Problem {
+	switch {
+	case p.Told == nil && p.Phase == PodLost:
+		return &Problem{api.ReasonPodLost, "the pod was lost: it was evicted, ran out of memory, or its node went"}
+	case p.Told == nil:
+		return &Problem{api.ReasonMoverFailed, fmt.Sprintf("the pod ended with exit code %d and told nothing", p.ExitCode)}
 	}
-	if bad := p.Told.problem(id); bad != nil {
+	if bad := p.Told.problem(meant); bad != nil || p.Phase == PodSucceeded {
 		return bad
 	}
-	if p.Phase != PodSucceeded {
-		return ended
-	}
-	return nil
+	return &Problem{api.ReasonMoverFailed, fmt.Sprintf("the pod ended with exit code %d", p.ExitCode)}
 }
 
 // ContentOf is what the volumes of a point held: the fingerprint that was recorded at the capture, or else what was read for a
@@ -286,7 +285,7 @@ func copyOrder(o CopyObserved, r *api.CopyRecord, s Source, size int64, to order
 	}
 	return order.Encode(order.Order{Repository: to, Copy: &order.Copy{
 		Volume: order.Volume{PointUID: string(o.Point.UID), ClaimUID: s.ClaimUID},
-		Claim:  s.Claim, Block: s.Mode == modeBlock, Strict: r.Fidelity == api.FidelityStrict, Size: size, Record: record,
+		Claim:  s.Claim, Block: s.Mode == modeBlock, Strict: r.Fidelity == api.FidelityStrict, Full: r.Full, Size: size, Record: record,
 	}})
 }
 

@@ -321,7 +321,7 @@ func TestCopyRuns(t *testing.T) {
 		{"it told of a copy and ended badly", "Failed 0 MoverFailed", 0, []copyMod{logs, of("data", PodFailed, wholeOf("data"))}},
 		{"it spoke to another repository", "Failed 0 RepositoryIDMismatch", 0, []copyMod{logs, of("data", PodSucceeded,
 			relates(RepositoryResult{UniqueID: elseID, Copied: &CopyResult{Fingerprint: printOf("data")}}))}},
-		{"it spoke to no repository", "Failed 0 RepositoryIDMismatch", 0, []copyMod{logs, of("data", PodSucceeded,
+		{"it spoke to no repository", "Failed 0 MoverFailed", 0, []copyMod{logs, of("data", PodSucceeded,
 			relates(RepositoryResult{Copied: &CopyResult{Fingerprint: printOf("data")}}))}},
 		{"it could not read all", "Failed 0 ReadFailed", 0, []copyMod{logs, of("data", PodSucceeded,
 			relates(RepositoryResult{UniqueID: vaultID, Copied: &CopyResult{Fingerprint: printOf("data"), Unreadable: 1}}))}},

@@ -37,16 +37,14 @@ func (o DrillObserved) frozenSources() []Source {
 	return CopySources(point, run.Copy, o.Vaults)
 }
 
-// WritersToFind are pods that the claims of a drill should have, and that were not seen: they are to be looked for live.
-func (o DrillObserved) WritersToFind() (out []string) {
+// ToFind is what the volumes of a drill should have, and what was not seen.
+func (o DrillObserved) ToFind() (out ToFind) {
 	writing := map[string]*api.VolumeWriting{}
 	for _, v := range o.Drill.Status.Volumes {
 		writing[v.Claim] = v.Writing
 	}
 	for _, s := range o.frozenSources() {
-		if name := writerToFind(o.Brought, s, names.Throwaway(s.Claim, string(o.Drill.UID), s.ClaimUID), writing[s.Claim]); name != "" {
-			out = append(out, name)
-		}
+		out.add(o.Brought, s, names.Throwaway(s.Claim, string(o.Drill.UID), s.ClaimUID), writing[s.Claim])
 	}
 	return out
 }
@@ -78,7 +76,7 @@ func drillEligible(o DrillObserved, points []*api.RecoveryPoint, required api.Pr
 // copiesEligible are the points with a complete copy that can be had. What a copy holds was recorded with it, so that each can be
 // compared.
 func copiesEligible(o DrillObserved, points []*api.RecoveryPoint) (out []*api.RecoveryPoint, none Problem) {
-	none = Problem{api.ReasonNoCompleteCopy, "no recovery point of the policy has a complete copy"}
+	none = Problem{api.ReasonNoCompleteCopy, "the drill is from: Copy, and no recovery point of the policy has a complete copy"}
 	for _, p := range oldestFirst(points) {
 		if !p.DeletionTimestamp.IsZero() {
 			continue

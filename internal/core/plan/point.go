@@ -17,9 +17,10 @@ import (
 // PointObserved is everything the decision about a recovery point may depend on.
 type PointObserved struct {
 	Point                *api.RecoveryPoint
-	Policy               *api.BackupPolicy    // nil when it does not exist, or is another one of that name
-	Siblings             []*api.RecoveryPoint // every point that names the policy, this one included
-	Claims               []Claim              // those of the namespace
+	Policy               *api.BackupPolicy          // nil when it does not exist, or is another one of that name
+	Siblings             []*api.RecoveryPoint       // every point that names the policy, this one included
+	Repositories         map[string]*api.Repository // those of the namespace, by name; read where something may be deleted
+	Claims               []Claim                    // those of the namespace
 	Workload             *Workload
 	Fresh                *api.RecoveryPoint // this point on a live look; read where its snapshots are let go
 	Snapshots            []Snapshot         // of this point

@@ -34,7 +34,11 @@ func (p *PointPlan) planDeletion(o PointObserved, now time.Time) {
 		p.Finalizer = FinalizerRelease
 		return
 	}
-	if why := Held(o.Point, o.Policy, o.Siblings); why != "" {
+	why := Held(o.Point, o.Policy, o.Siblings)
+	if why == "" && restorablePoint(o.Point) {
+		why = heldByDamage(o.Policy, o.Siblings, o.Repositories)
+	}
+	if why != "" {
 		p.state(o, now, keptConditions(o.Point, conditions.Stalled(api.ReasonDeletionHeld, why))...)
 		p.noteOnce(o, api.ReasonDeletionHeld, why)
 		return

@@ -45,7 +45,7 @@ func (p *PointPlan) planRelease(o PointObserved, now time.Time) (taken bool) {
 		if !LettingGo(q) || o.Fresh == nil || !LettingGo(o.Fresh) || o.NamespaceTerminating {
 			return false
 		}
-		if BySnapshots(q) && HeldPart(q, PartSnapshots, o.Policy, o.Siblings) != "" {
+		if BySnapshots(q) && (HeldPart(q, PartSnapshots, o.Policy, o.Siblings) != "" || damagedFor(o.Policy, o.Siblings, o.Repositories) != nil) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -109,6 +110,12 @@ func ForPolicy(o PolicyObserved, now time.Time) PolicyPlan {
 func ForDeletedPolicy(o PolicyObserved) PolicyPlan {
 	p := PolicyPlan{Finalizer: FinalizerRelease, Status: o.Policy.Status}
 	if o.Policy.Spec.OnDelete != api.OnDeletePrune || o.NamespaceTerminating || o.Withdrawn {
+		return p
+	}
+	if copiesInDoubt(o, ours(o)) {
+		p.Finalizer = ""
+		why := cmp.Or(heldByDamage(o.Policy, ours(o), o.Repositories), "the repositories with the copies of its points cannot be read")
+		p.Notes = append(p.Notes, Note{Warning: true, Reason: api.ReasonDeletionHeld, Message: why + "; to let the policy go and keep its points, set spec.onDelete to Retain"})
 		return p
 	}
 	for _, q := range ours(o) {

@@ -112,7 +112,13 @@ func released(p *api.RecoveryPoint, part string) bool {
 // dueInto are the points that are to be copied to one target. Points are given oldest first.
 func dueInto(b *api.BackupPolicy, t *api.CopyTarget, points []*api.RecoveryPoint, now time.Time) []*api.RecoveryPoint {
 	if t.Cron != "" {
-		return dueAtSlot(b, t, points, now)
+		out := anewInto(t.Name, points)
+		for _, p := range dueAtSlot(b, t, points, now) {
+			if !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+		return out
 	}
 	var out []*api.RecoveryPoint
 	var among []*api.RecoveryPoint

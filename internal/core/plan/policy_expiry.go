@@ -90,7 +90,7 @@ func mayExpire(o PolicyObserved, f facts) bool {
 	if o.Policy.Spec.Suspend || o.NamespaceTerminating || !o.Cluster.Snapshots || f.selection.Problem != nil || f.calendarErr != nil {
 		return false
 	}
-	if copiesInDoubt(o, f) {
+	if copiesInDoubt(o, f.points) {
 		return false
 	}
 	for _, p := range f.points {
@@ -102,18 +102,8 @@ func mayExpire(o PolicyObserved, f facts) bool {
 }
 
 // copiesInDoubt says whether copies are in play and nobody knows what they are worth: they cannot be read, or a repository is damaged.
-func copiesInDoubt(o PolicyObserved, f facts) bool {
-	if !copiesInPlay(o.Policy, f.points) {
-		return false
-	}
-	if o.Unread[drift.FactCopies] != "" {
-		return true
-	}
-	damaged := func(name string) bool { r := o.Repositories[name]; return r != nil && r.Status.Damage != nil }
-	return slices.ContainsFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return damaged(t.Repository.Name) }) ||
-		slices.ContainsFunc(f.points, func(p *api.RecoveryPoint) bool {
-			return slices.ContainsFunc(p.Status.Copies, func(c api.CopyRecord) bool { return damaged(c.Repository) })
-		})
+func copiesInDoubt(o PolicyObserved, points []*api.RecoveryPoint) bool {
+	return copiesInPlay(o.Policy, points) && (o.Unread[drift.FactCopies] != "" || damagedFor(o.Policy, points, o.Repositories) != nil)
 }
 
 // expiring lists what nothing keeps, soonest first. It keeps the time it was first shown with, unless an edit of the retention puts it off.

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -42,10 +43,15 @@ type protection struct {
 	until time.Time // zero when no complete point holds it
 }
 
+var errNeverDue = errors.New("cron is never due; check the day of the month against the month")
+
 func policyFacts(o PolicyObserved, now time.Time) facts {
 	b := o.Policy
 	f := facts{points: ours(o), jitter: schedule.Jitter(string(b.UID), duration(b.Spec.Schedule.Jitter, 0))}
 	f.calendar, f.calendarErr = schedule.Parse(b.Spec.Schedule.Cron, b.Spec.Schedule.TimeZone)
+	if f.calendarErr == nil && f.calendar.Next(b.CreationTimestamp.Time).IsZero() {
+		f.calendarErr = errNeverDue // or the data of the points there are would have been due to be renewed in the year 1
+	}
 	if d := b.Spec.Drill; d != nil {
 		f.drillCalendar, f.drillErr = schedule.Parse(d.Cron, b.Spec.Schedule.TimeZone)
 	}

@@ -80,7 +80,7 @@ func observedRepository(r *api.Repository) drift.Repository {
 		out.Verified = at.Time
 	}
 	if d := r.Status.Damage; d != nil {
-		out.Corrupt, out.Healing = d.Since.Time, d.Healing
+		out.Corrupt, out.Healing, out.Damaged, out.DamagedCount = d.Since.Time, d.Healing, damagedNames(d), int(d.PointCount)
 	}
 	return out
 }

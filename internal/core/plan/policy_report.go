@@ -105,8 +105,6 @@ func notReady(o PolicyObserved, f facts) *Problem {
 	switch {
 	case f.calendarErr != nil:
 		return &Problem{api.ReasonInvalidSchedule, "spec.schedule: " + f.calendarErr.Error()}
-	case f.calendar.Next(o.Policy.CreationTimestamp.Time).IsZero():
-		return &Problem{api.ReasonInvalidSchedule, "spec.schedule.cron is never due; check the day of the month against the month"}
 	case o.NamespaceTerminating:
 		return &Problem{api.ReasonNamespaceTerminating, "the namespace is being deleted"}
 	case f.selection.Problem != nil:

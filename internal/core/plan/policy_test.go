@@ -331,6 +331,21 @@ func TestProtectedTurnsOnTime(t *testing.T) {
 	}
 }
 
+// TestNeverDueKeepsItsWord is of a schedule that was edited into one that is never due: the points there are have an age, and no
+// objective that could be counted in slots.
+func TestNeverDueKeepsItsWord(t *testing.T) {
+	o := seenPolicy(nil, func(b *api.BackupPolicy) { b.Spec.Schedule.Cron = "0 0 31 2 *" })
+	o.Points = []*api.RecoveryPoint{testkit.Point(noon.Add(-time.Hour), []string{"data"})}
+	for i := range o.Claims {
+		o.Claims[i].UID = testkit.ClaimUID(o.Claims[i].Name)
+	}
+	got := ForPolicy(o, noon)
+	c := meta.FindStatusCondition(got.Status.Conditions, api.ConditionProtected)
+	if c == nil || c.Status == metav1.ConditionTrue || strings.Contains(c.Message, "may be -") || !strings.Contains(c.Message, "cron is never due") {
+		t.Errorf("Protected is %v", c)
+	}
+}
+
 func TestReady(t *testing.T) {
 	withSnapshot := func(s api.SnapshotOptions) testkit.Mod[api.BackupPolicy] {
 		return func(b *api.BackupPolicy) { b.Spec.Snapshot = &s }

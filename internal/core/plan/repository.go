@@ -85,7 +85,7 @@ func ForRepository(o RepositoryObserved, now time.Time) RepositoryPlan {
 	}
 	if !r.DeletionTimestamp.IsZero() || o.NamespaceTerminating {
 		p.settled = true
-		p.removePods(o)
+		p.removePods(o, now)
 		return p
 	}
 	where, access, bad := AccessTo(r, o.Allowed)
@@ -97,7 +97,7 @@ func ForRepository(o RepositoryObserved, now time.Time) RepositoryPlan {
 	if p.blocked = bad; bad != nil {
 		p.generation = r.Generation
 		p.stop(*bad, now)
-		p.removePods(o)
+		p.removePods(o, now)
 		return p
 	}
 	for _, t := range repositoryTasks {
@@ -112,7 +112,7 @@ func ForRepository(o RepositoryObserved, now time.Time) RepositoryPlan {
 		p.begin(o, t, now)
 		p.orderPod(o, t, where, access, now)
 	}
-	p.removePods(o)
+	p.removePods(o, now)
 	p.wakeForAge(r, now)
 	return p
 }
@@ -273,15 +273,16 @@ func orderFor(r *api.Repository, t RepositoryTask, where order.Repository) order
 	case TaskImport:
 		out.Probe = &order.Probe{Catalogue: true}
 	case TaskMaintain:
-		out.Maintain = &order.Maintain{}
+		out.Maintain = &order.Maintain{Keep: r.Status.Damage != nil}
 	case TaskVerify:
 		out.Verify = &order.Verify{Heal: true}
 	}
 	return out
 }
 
-// removePods removes the pods of what is not under way.
-func (p *RepositoryPlan) removePods(o RepositoryObserved) {
+// removePods removes the pods of what is not under way. It is looked again whether they went: who is told of a conflict takes them
+// for gone, and nothing else may happen for a day.
+func (p *RepositoryPlan) removePods(o RepositoryObserved, now time.Time) {
 	wanted := map[string]bool{}
 	for _, t := range repositoryTasks {
 		if run := *p.runOf(t); underWay(run) && !p.settled {
@@ -291,6 +292,7 @@ func (p *RepositoryPlan) removePods(o RepositoryObserved) {
 	for _, q := range o.Pods {
 		if !wanted[q.Name] && !q.Deleting {
 			p.Remove = append(p.Remove, Leftover{Target: q.Target, Kind: "Pod"})
+			p.wakeAt(now.Add(waitAgain))
 		}
 	}
 }

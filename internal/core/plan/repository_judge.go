@@ -15,6 +15,9 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 )
 
+// mostDamaged is how many points with a damaged copy a repository names.
+const mostDamaged = 50
+
 // sayAfter is for how long a pod may wait before it is said what for: most pods wait for a moment.
 const sayAfter = time.Minute
 
@@ -105,9 +108,9 @@ func missedDeadline(t RepositoryTask, o RepositoryObserved, pod *TaskPod, now ti
 
 // record writes down how a run ended.
 func (p *RepositoryPlan) record(o RepositoryObserved, t RepositoryTask, pod TaskPod, now time.Time) {
-	if bad := p.failure(o, pod); bad != nil {
-		if t == TaskVerify && pod.Told != nil && pod.Told.Verify != nil {
-			p.damaged(*pod.Told.Verify, now)
+	if bad := pod.outcome(cmp.Or(p.status.UniqueID, o.Repository.Spec.UniqueID)); bad != nil {
+		if t == TaskVerify {
+			p.brokenOff(pod.Told, *bad, now)
 		}
 		p.end(t, *bad, now)
 		return
@@ -123,28 +126,6 @@ func (p *RepositoryPlan) record(o RepositoryObserved, t RepositoryTask, pod Task
 	case TaskVerify:
 		p.verified(*pod.Told, now)
 	}
-}
-
-// failure says why a pod that ended brought nothing; nil when all went well. A pod that tells of another repository than the
-// one that is meant has done nothing for this one, whatever it says.
-func (p *RepositoryPlan) failure(o RepositoryObserved, pod TaskPod) *Problem {
-	d := pod.Told
-	meant := cmp.Or(p.status.UniqueID, o.Repository.Spec.UniqueID)
-	switch {
-	case d == nil && pod.Phase == PodLost:
-		return &Problem{api.ReasonPodLost, "the pod was lost: it was evicted, ran out of memory, or its node went"}
-	case d == nil:
-		return &Problem{api.ReasonMoverFailed, fmt.Sprintf("the pod ended with exit code %d and told nothing", pod.ExitCode)}
-	case d.UniqueID != "" && meant != "" && d.UniqueID != meant:
-		return &Problem{api.ReasonRepositoryIDMismatch, fmt.Sprintf("another repository was found than the one that is meant, %s; nothing was written to it", meant)}
-	case d.Reason != "" && slices.Contains(repositoryFailures, d.Reason):
-		return &Problem{d.Reason, cmp.Or(d.Error, "the pod told no more")}
-	case d.Reason != "":
-		return &Problem{api.ReasonMoverFailed, cmp.Or(d.Error, "the pod told no more")}
-	case d.UniqueID == "":
-		return &Problem{api.ReasonMoverFailed, "the pod did not tell which repository it opened"}
-	}
-	return nil
 }
 
 // probed records a repository that could be opened, and pins it the first time.
@@ -187,15 +168,27 @@ func (p *RepositoryPlan) verified(d RepositoryResult, now time.Time) {
 
 // damaged records what cannot be read back. Since when is that of the first time it was seen.
 func (p *RepositoryPlan) damaged(v VerifyDone, now time.Time) {
-	if v.Contents == 0 && v.Damaged == 0 {
-		return
-	}
-	since := metav1.NewTime(now.UTC().Truncate(time.Second))
+	d := api.RepositoryDamage{Found: seconds(now), Contents: v.Contents, Copies: v.Damaged, Healing: v.Healing}
+	d.Since = d.Found
 	if was := p.status.Damage; was != nil {
-		since = was.Since
+		d.Since = was.Since
 	}
-	p.status.Damage = &api.RepositoryDamage{Since: since, Contents: v.Contents, Copies: v.Damaged, Healing: v.Healing}
+	d.Points = v.Points[:min(len(v.Points), mostDamaged)]
+	d.PointCount = max(v.DamagedPoints, int64(len(d.Points)))
+	p.status.Damage = &d
 	p.status.Verification.Bytes = v.Bytes
+}
+
+// brokenOff records what a verification found that did not come to its end. One that ends because of damage has found some, whether or
+// not it could say what. What is known already stays as it is: this one has not looked at all.
+func (p *RepositoryPlan) brokenOff(told *RepositoryResult, why Problem, now time.Time) {
+	v := VerifyDone{}
+	if told != nil && told.Verify != nil && why.Reason != api.ReasonRepositoryIDMismatch {
+		v = *told.Verify
+	}
+	if p.status.Damage == nil && (v.Contents+v.Damaged > 0 || why.Reason == api.ReasonCopyCorrupt) {
+		p.damaged(v, now)
+	}
 }
 
 // well ends a run that went well.

@@ -12,6 +12,7 @@ import (
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
+	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
 )
 
 // Report is the repository's status once the plan was carried out, and what is to be told of it.
@@ -99,6 +100,12 @@ func (p *RepositoryPlan) whyNot() string {
 
 func damageMessage(d api.RepositoryDamage) string {
 	what := fmt.Sprintf("%d pieces of data cannot be read back, and %d copies of volumes need one of them", d.Contents, d.Copies)
+	if d.PointCount > 0 {
+		what += fmt.Sprintf(", of %d recovery points: %s", d.PointCount, drift.SomeOf(damagedNames(&d), int(d.PointCount)))
+	}
+	if d.Contents+d.Copies == 0 {
+		what = "it cannot be read as far as it takes to tell what is damaged"
+	}
 	if d.Healing {
 		return what + "; they were set aside, so that the next copies bring anew what the source still has"
 	}

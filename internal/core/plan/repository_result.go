@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -34,10 +35,12 @@ type ProbeDone struct {
 
 // VerifyDone is what reading back found.
 type VerifyDone struct {
-	Bytes    int64
-	Contents int64 // that cannot be read
-	Damaged  int64 // copies that need one of them
-	Healing  bool
+	Bytes         int64
+	Contents      int64 // that cannot be read
+	Damaged       int64 // copies that need one of them
+	DamagedPoints int64 // their points, of which Points are some
+	Points        []api.DamagedPoint
+	Healing       bool
 }
 
 // WriteResult is a volume that a copy was written into.
@@ -57,28 +60,27 @@ type CopyResult struct {
 // interrupted is what a pod tells that was asked to end. It failed of nothing.
 const interrupted = "Interrupted"
 
-// repositoryFailures are what a pod can tell of a repository.
-var repositoryFailures = []string{
+// knownFailures are what a pod can tell of a repository, and of a volume. What it tells beside them is not understood.
+var knownFailures = []string{
 	api.ReasonRepositoryUnreachable, api.ReasonCredentialsRefused, api.ReasonPasswordWrong, api.ReasonRepositoryMissing,
 	api.ReasonRepositoryExists, api.ReasonRepositoryIDMismatch, api.ReasonRepositoryFull, api.ReasonCopyCorrupt, api.ReasonClockSkew,
+	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonPathNotFound, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
 }
 
-// knownFailures are what a pod can tell that has a volume as well. What it tells beside them is not understood.
-var knownFailures = slices.Concat(repositoryFailures, []string{
-	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonPathNotFound, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
-})
-
-// problem is what went wrong, in a word that people find a runbook for; nil when all went well in the repository that was meant.
-func (r RepositoryResult) problem(id string) *Problem {
+// problem is what went wrong, in a word that people find a runbook for; nil when all went well in the repository that is meant, or
+// in any while none is yet. What was told of another one says nothing of this one, whatever it is.
+func (r RepositoryResult) problem(meant string) *Problem {
 	switch {
-	case r.Reason == "" && r.UniqueID == id:
-		return nil
-	case r.Reason == "":
-		return &Problem{api.ReasonRepositoryIDMismatch, "another repository was found than the one that is pinned"}
-	case !slices.Contains(knownFailures, r.Reason):
+	case meant != "" && r.UniqueID != "" && r.UniqueID != meant:
+		return &Problem{api.ReasonRepositoryIDMismatch, fmt.Sprintf("another repository was found than the one that is meant, %s; nothing was written to it", meant)}
+	case r.Reason != "" && slices.Contains(knownFailures, r.Reason):
+		return &Problem{r.Reason, cmp.Or(r.Error, "the log of the pod says more")}
+	case r.Reason != "":
 		return &Problem{api.ReasonMoverFailed, cmp.Or(r.Error, "it told no reason that is known")}
+	case r.UniqueID == "":
+		return &Problem{api.ReasonMoverFailed, "the pod did not tell which repository it opened"}
 	}
-	return &Problem{r.Reason, cmp.Or(r.Error, "the log of the pod says more")}
+	return nil
 }
 
 // whole says whether the copy of a volume was told with all that makes one.

@@ -644,6 +644,9 @@ func TestRepositoryGoes(t *testing.T) {
 		if len(p.Remove) != 1 || len(p.Pods) > 0 || !equality.Semantic.DeepEqual(before, s.status()) {
 			t.Errorf("%s: it does %+v", name, p)
 		}
+		if p.Wake.IsZero() || p.Wake.After(s.now.Add(waitAgain)) {
+			t.Errorf("%s: whether the pod went is looked at again at %s", name, p.Wake)
+		}
 	}
 }
 

@@ -127,6 +127,10 @@ func CopySources(p *api.RecoveryPoint, name string, v Vaults) []Source {
 		c = p.Status.Copies[i]
 		bad = nil
 	}
+	return sourcesIn(p, c, v, bad)
+}
+
+func sourcesIn(p *api.RecoveryPoint, c api.CopyRecord, v Vaults, bad *Problem) []Source {
 	var out []Source
 	for _, r := range p.Status.Volumes {
 		out = append(out, copySource(p, c, r, v, bad))

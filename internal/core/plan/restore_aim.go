@@ -23,19 +23,19 @@ func PointToRestore(r *api.Restore, points []*api.RecoveryPoint) (*api.RecoveryP
 		return pointOf(points, run.RecoveryPoint.UID), nil
 	}
 	if ref := r.Spec.RecoveryPoint; ref != nil {
-		return namedPoint(ref.Name, points)
+		return namedPoint(ref.Name, r.Spec, points)
 	}
 	return newestPoint(r.Spec, points)
 }
 
-func namedPoint(name string, points []*api.RecoveryPoint) (*api.RecoveryPoint, *Problem) {
+func namedPoint(name string, spec api.RestoreSpec, points []*api.RecoveryPoint) (*api.RecoveryPoint, *Problem) {
 	i := slices.IndexFunc(points, func(p *api.RecoveryPoint) bool { return p.Name == name })
 	switch {
 	case i < 0:
 		return nil, &Problem{api.ReasonPointNotFound, fmt.Sprintf("spec.recoveryPoint.name: there is no RecoveryPoint %q in this namespace", name)}
 	case !points[i].DeletionTimestamp.IsZero():
 		return nil, &Problem{api.ReasonPointNotFound, fmt.Sprintf("recovery point %s is being deleted; choose another", name)}
-	case !counts(points[i]):
+	case !counts(points[i]) && len(inParts(points[i], spec)) == 0:
 		return nil, &Problem{api.ReasonPointNotComplete, fmt.Sprintf("recovery point %s is not complete, and has no complete copy; choose another, or restore its captured volumes by hand", name)}
 	}
 	return points[i], nil
@@ -89,12 +89,33 @@ func provenPoint(p *api.RecoveryPoint) bool {
 	return len(p.Status.Proofs) > 0 || meta.IsStatusConditionTrue(p.Status.Conditions, api.ConditionProven)
 }
 
+// asksForCopy is the field by which a restore says that only a copy will do.
+func asksForCopy(spec api.RestoreSpec) string {
+	switch {
+	case spec.Copy != "":
+		return "spec.copy"
+	case len(spec.Paths) > 0:
+		return "spec.paths"
+	}
+	return "spec.from"
+}
+
+func ofName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of the name %q", name)
+}
+
 func noPoint(spec api.RestoreSpec, named, counting int) *Problem {
 	standing := "complete"
 	if spec.Latest == api.StandingProven {
 		standing = "proven"
 	}
 	switch {
+	case copyAlone(spec) && counting == 0 && named > 0:
+		return &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("%s asks for a copy, and none of the %d recovery points of policy %s is %s and has a complete one%s",
+			asksForCopy(spec), named, spec.Policy.Name, standing, ofName(spec.Copy))}
 	case named == 0:
 		return &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("spec.policy.name: no recovery point in this namespace is of a policy %q", spec.Policy.Name)}
 	case counting == 0:
@@ -129,7 +150,7 @@ func aims(o RestoreObserved) (x aimed, bad *Problem) {
 		return x, bad
 	}
 	if x.from == api.FromCopy {
-		o.Sources = CopySources(x.point, x.copy, o.Vaults)
+		o.Sources = o.copySources(x.point, x.copy)
 	}
 	x.all, bad = aimAll(o, x.point)
 	return x, bad

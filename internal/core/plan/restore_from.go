@@ -21,11 +21,27 @@ func (o RestoreObserved) frozenSources() []Source {
 	if point == nil {
 		return nil
 	}
-	return CopySources(point, run.Copy, o.Vaults)
+	return o.copySources(point, run.Copy)
 }
 
-// WritersToFind are pods that the claims of a restore should have, and that were not seen: they are to be looked for live.
-func (o RestoreObserved) WritersToFind() (out []string) {
+// inParts is the copy that was found damaged and that a restore names together with paths: what of it can be read comes back.
+func inParts(p *api.RecoveryPoint, spec api.RestoreSpec) []api.CopyRecord {
+	if spec.Copy == "" || len(spec.Paths) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(copiesNamed(p.Status.Copies, spec.Copy), func(c api.CopyRecord) bool { return !corrupted(&c) || !wholeCopy(p, c) })
+}
+
+// copySources are the volumes of a point as a copy of it holds them.
+func (o RestoreObserved) copySources(p *api.RecoveryPoint, name string) []Source {
+	if parts := inParts(p, o.Restore.Spec); len(parts) > 0 {
+		return sourcesIn(p, parts[0], o.Vaults, nil)
+	}
+	return CopySources(p, name, o.Vaults)
+}
+
+// ToFind is what the volumes of a restore should have, and what was not seen.
+func (o RestoreObserved) ToFind() (out ToFind) {
 	sources := o.frozenSources()
 	for _, v := range o.Restore.Status.Volumes {
 		i := slices.IndexFunc(sources, func(s Source) bool { return s.Claim == v.Claim })
@@ -36,9 +52,7 @@ func (o RestoreObserved) WritersToFind() (out []string) {
 		if o.Restore.Spec.InPlace {
 			as = names.Throwaway(v.Claim, string(o.Restore.UID), sources[i].ClaimUID)
 		}
-		if name := writerToFind(o.Brought, sources[i], as, v.Writing); name != "" {
-			out = append(out, name)
-		}
+		out.add(o.Brought, sources[i], as, v.Writing)
 	}
 	return out
 }
@@ -73,7 +87,7 @@ func (o RestoreObserved) chooseFrom(point *api.RecoveryPoint) (api.RestoreSource
 	if spec.From == api.FromSnapshot || (!copyAlone(spec) && unfit == nil) {
 		return api.FromSnapshot, "", unlessSeen(unfit)
 	}
-	named := copiesNamed(copies, spec.Copy)
+	named := append(copiesNamed(copies, spec.Copy), inParts(point, spec)...)
 	switch {
 	case len(named) > 0:
 	case spec.Copy != "":

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -337,19 +338,36 @@ func TestRestoreBeginsWritingAgain(t *testing.T) {
 	}
 }
 
-// TestRestoreWritersToFind: a claim that is bound and whose writer was not seen has it looked for, before it is begun anew.
-func TestRestoreWritersToFind(t *testing.T) {
+// TestRestoreToFind: a claim that is bound and whose writer was not seen has it looked for, and a writer whose claim was not seen, or
+// only that of an attempt before, has that looked for, before either is begun anew.
+func TestRestoreToFind(t *testing.T) {
 	o := begun(t, withCopies, asks(func(s *api.RestoreSpec) { s.From = api.FromCopy }))
-	if got := o.WritersToFind(); len(got) > 0 {
-		t.Errorf("nothing is there, and %v are looked for", got)
-	}
-	o.Brought.Claims["data-monday"] = BroughtClaim{RunUID: "run", Bound: true}
 	name := names.Writer("data", "run", testkit.ClaimUID("data"), 0)
-	if got := o.WritersToFind(); !slices.Equal(got, []string{name}) {
-		t.Errorf("looked for are %v", got)
-	}
-	o.Brought.Pods = map[string]BroughtPod{name: {RunUID: "run"}}
-	if got := o.WritersToFind(); len(got) > 0 {
-		t.Errorf("it was seen, and %v are looked for", got)
+	second := names.Writer("data", "run", testkit.ClaimUID("data"), 1)
+	claim := func(c BroughtClaim) map[string]BroughtClaim { return map[string]BroughtClaim{"data-monday": c} }
+	pod := func(name, run string) map[string]BroughtPod { return map[string]BroughtPod{name: {RunUID: run}} }
+	for what, c := range map[string]struct {
+		claims  map[string]BroughtClaim
+		pods    map[string]BroughtPod
+		attempt int32
+		want    ToFind
+	}{
+		"nothing is there":                     {},
+		"a claim is bound":                     {claims: claim(BroughtClaim{RunUID: "run", Bound: true}), want: ToFind{Pods: []string{name}}},
+		"a claim is not bound":                 {claims: claim(BroughtClaim{RunUID: "run"})},
+		"somebody else's claim":                {claims: claim(BroughtClaim{RunUID: "other", Bound: true}), pods: pod(name, "run")},
+		"both were seen":                       {claims: claim(BroughtClaim{RunUID: "run", Bound: true}), pods: pod(name, "run")},
+		"a writer alone":                       {pods: pod(name, "run"), want: ToFind{Claims: []string{"data-monday"}}},
+		"somebody else's writer alone":         {pods: pod(name, "other")},
+		"a writer and the claim of one before": {claims: claim(BroughtClaim{RunUID: "run", Bound: true}), pods: pod(second, "run"), attempt: 1, want: ToFind{Claims: []string{"data-monday"}}},
+		"the claim of one before alone":        {claims: claim(BroughtClaim{RunUID: "run", Bound: true}), attempt: 1},
+	} {
+		o.Brought.Claims, o.Brought.Pods = c.claims, c.pods
+		for i := range o.Restore.Status.Volumes {
+			o.Restore.Status.Volumes[i].Writing = &api.VolumeWriting{Attempt: c.attempt}
+		}
+		if got := o.ToFind(); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s, and %+v is looked for, want %+v", what, got, c.want)
+		}
 	}
 }

@@ -84,6 +84,8 @@ func TestRestoreRefusals(t *testing.T) {
 		"a point on its way out":       {[]func(*RestoreObserved){func(o *RestoreObserved) { testkit.Going(o.Points[0]) }}, api.ReasonPointNotFound, "being deleted"},
 		"no point of the policy":       {[]func(*RestoreObserved){asks(ofPolicy), func(o *RestoreObserved) { o.Points = nil }}, api.ReasonNoEligiblePoint, `of a policy "web"`},
 		"no complete point":            {[]func(*RestoreObserved){asks(ofPolicy), func(o *RestoreObserved) { testkit.Incomplete(o.Points[0]) }}, api.ReasonNoEligiblePoint, "none of the 1 recovery points of policy web is complete"},
+		"no copy to take a part from":  {[]func(*RestoreObserved){asks(ofPolicy), asks(func(s *api.RestoreSpec) { s.Paths = []string{"etc"} })}, api.ReasonNoEligiblePoint, "spec.paths asks for a copy, and none of the 1 recovery points"},
+		"no copy of that name":         {[]func(*RestoreObserved){asks(ofPolicy), asks(func(s *api.RestoreSpec) { s.Copy = "vault" })}, api.ReasonNoEligiblePoint, `spec.copy asks for a copy, and none of the 1 recovery points of policy web is complete and has a complete one of the name "vault"`},
 		"no proven point":              {[]func(*RestoreObserved){asks(ofPolicy), asks(func(s *api.RestoreSpec) { s.Latest = api.StandingProven })}, api.ReasonNoEligiblePoint, "is proven"},
 		"none so old":                  {[]func(*RestoreObserved){asks(ofPolicy), asks(func(s *api.RestoreSpec) { s.AsOf = timePtr(hour(4)) })}, api.ReasonNoEligiblePoint, "or before"},
 		"two of one moment":            {[]func(*RestoreObserved){asks(ofPolicy), func(o *RestoreObserved) { o.Points = append(o.Points, restorePoint("same", 5, "data")) }}, api.ReasonNoEligiblePoint, "from the same moment"},

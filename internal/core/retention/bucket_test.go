@@ -150,3 +150,22 @@ func TestBucketsBeginFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestTimeBegins: on and before the first day of 1970 the numbers of buckets go on as they do after it.
+func TestTimeBegins(t *testing.T) {
+	for at, want := range map[string]Buckets{
+		"1969-12-21T23:59:59Z": {-241, -11, -2, 1969*12 + 12, 1969},
+		"1969-12-31T22:59:59Z": {-2, -1, 0, 1969*12 + 12, 1969},
+		"1969-12-31T23:59:59Z": {-1, -1, 0, 1969*12 + 12, 1969},
+		"1970-01-01T00:00:00Z": {0, 0, 0, 1970*12 + 1, 1970},
+		"1970-01-05T00:00:00Z": {96, 4, 1, 1970*12 + 1, 1970},
+	} {
+		instant, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := NewClock(nil).Buckets(instant); got != want {
+			t.Errorf("%s is in %v, want %v", at, got, want)
+		}
+	}
+}

@@ -364,3 +364,19 @@ func TestSetKeys(t *testing.T) {
 		seen[key] = set
 	}
 }
+
+// TestManySets: however many sets of lineages there are, each point is judged among those that share a lineage with it.
+func TestManySets(t *testing.T) {
+	now := time.Date(2026, 3, 12, 11, 0, 0, 0, time.UTC)
+	for n := 1; n <= 70; n++ {
+		points := make([]Point, n)
+		for i := range points {
+			points[i] = Point{ID: fmt.Sprintf("p%02d", i), At: now.Add(-time.Duration(i) * time.Hour), Complete: true, Lineages: []string{fmt.Sprintf("l%02d", i)}}
+		}
+		for i, v := range Decide(points, nil, Rules{}, now) {
+			if len(v.Why) != 1 || v.Why[0].Rule != OnlyLineage {
+				t.Fatalf("of %d, number %d is kept for %v", n, i, v.Why)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -85,12 +86,23 @@ type Verify struct {
 	Bytes    int64 `json:"bytes"`    // read
 	Contents int64 `json:"contents"` // that cannot be read
 	Damaged  int64 `json:"damaged"`  // copies that need one of them
-	Healing  bool  `json:"healing,omitempty"`
-	// Points are the UIDs of points with a damaged copy, at most MostDamaged.
-	Points []string `json:"points,omitempty"`
+	// Healing says that all that cannot be read is set aside, so that it is taken again when it comes.
+	Healing bool `json:"healing,omitempty"`
+	// DamagedPoints is how many points have a damaged copy. Points are those with the newest copies, at most MostDamaged.
+	DamagedPoints int64     `json:"damagedPoints,omitempty"`
+	Points        []Damaged `json:"points,omitempty"`
 }
 
-// MostDamaged is how many damaged points are named at a time: the rest is named by the next verification.
+// Damaged is a point with a copy that cannot be read, as its record names it. Where the record cannot be read either, its UID is
+// all that is known; and so it is where the names of all do not fit into a termination log.
+type Damaged struct {
+	UID       string `json:"uid"`
+	Namespace string `json:"ns,omitempty"`
+	Policy    string `json:"policy,omitempty"`
+	Point     string `json:"point,omitempty"`
+}
+
+// MostDamaged is how many damaged points are named at a time: the rest is named once these are healed, or gone.
 const MostDamaged = 50
 
 // Maintain is what tidying up did.
@@ -98,12 +110,21 @@ type Maintain struct {
 	Freed int64 `json:"freed"` // bytes, beside what later runs free
 }
 
-// EncodeDone writes a result for the termination log. A long error is cut.
+// EncodeDone writes a result for the termination log. A long error is cut, and of damaged points that do not fit, the last bear no
+// names.
 func EncodeDone(d Done) ([]byte, error) {
 	if len(d.Error) > longestError {
 		d.Error = strings.ToValidUTF8(d.Error[:longestError-len("…")], "") + "…"
 	}
 	raw, err := json.Marshal(d)
+	if v := d.Verify; err == nil && len(raw) > MaxSize && v != nil {
+		cut := *v
+		cut.Points, d.Verify = slices.Clone(v.Points), &cut
+		for i := len(cut.Points) - 1; i >= 0 && err == nil && len(raw) > MaxSize; i-- {
+			cut.Points[i] = Damaged{UID: cut.Points[i].UID}
+			raw, err = json.Marshal(d)
+		}
+	}
 	if err == nil && len(raw) > MaxSize {
 		err = fmt.Errorf("the result takes %d bytes, and a termination log has %d", len(raw), MaxSize)
 	}
@@ -118,7 +139,7 @@ func DecodeDone(raw []byte) (Done, error) {
 	if err := decoder.Decode(&d); err != nil {
 		return Done{}, fmt.Errorf("the termination log is no result of the mover: %w", err)
 	}
-	if decoder.More() {
+	if follows(decoder, raw) {
 		return Done{}, fmt.Errorf("the termination log is no result of the mover: something follows it")
 	}
 	return d, nil

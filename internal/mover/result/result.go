@@ -80,11 +80,16 @@ func Decode(raw []byte) (Result, error) {
 	if err := d.Decode(&r); err != nil {
 		return Result{}, fmt.Errorf("the termination log is no result of the mover: %w", err)
 	}
-	if d.More() {
+	if follows(d, raw) {
 		return Result{}, fmt.Errorf("the termination log is no result of the mover: something follows it")
 	}
 	if r.Volumes == nil {
 		return Result{}, fmt.Errorf("the termination log is no result of the mover: it has no volumes")
 	}
 	return r, nil
+}
+
+// follows tells whether something stands behind what was read. More does not: it takes a bracket too many for an end.
+func follows(d *json.Decoder, raw []byte) bool {
+	return len(bytes.TrimSpace(raw[d.InputOffset():])) > 0
 }

@@ -32,6 +32,8 @@ type CopyRecordApplyConfiguration struct {
 	Deadline *v1.Time `json:"deadline,omitempty"`
 	// finishedAt is when this run ended.
 	FinishedAt *v1.Time `json:"finishedAt,omitempty"`
+	// full says that this run reads every byte and relies on nothing that the repository held before, because damage was found there.
+	Full *bool `json:"full,omitempty"`
 	// mover are the options of the pods.
 	Mover *MoverOptionsApplyConfiguration `json:"mover,omitempty"`
 	// fidelity is what becomes of what cannot be carried.
@@ -133,6 +135,14 @@ func (b *CopyRecordApplyConfiguration) WithDeadline(value v1.Time) *CopyRecordAp
 // If called multiple times, the FinishedAt field is set to the value of the last call.
 func (b *CopyRecordApplyConfiguration) WithFinishedAt(value v1.Time) *CopyRecordApplyConfiguration {
 	b.FinishedAt = &value
+	return b
+}
+
+// WithFull sets the Full field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Full field is set to the value of the last call.
+func (b *CopyRecordApplyConfiguration) WithFull(value bool) *CopyRecordApplyConfiguration {
+	b.Full = &value
 	return b
 }
 

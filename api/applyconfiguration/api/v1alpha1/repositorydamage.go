@@ -11,14 +11,21 @@ import (
 //
 // RepositoryDamage is what a repository cannot give back.
 type RepositoryDamageApplyConfiguration struct {
-	// since is when it was found.
+	// since is when it was found first.
 	Since *v1.Time `json:"since,omitempty"`
+	// found is when it was found last. What the rest says is from then: copies that were begun since are not meant.
+	Found *v1.Time `json:"found,omitempty"`
 	// contents is how many pieces of data cannot be read.
 	Contents *int64 `json:"contents,omitempty"`
 	// copies is how many copies of volumes need one of them.
 	Copies *int64 `json:"copies,omitempty"`
 	// healing says that what is damaged was set aside, so that the next copy brings it anew where the source still has it.
 	Healing *bool `json:"healing,omitempty"`
+	// pointCount is how many recovery points have such a copy, of whichever cluster.
+	PointCount *int64 `json:"pointCount,omitempty"`
+	// points are those with the newest copies, as their records name them; at most 50. The others are named once these are healed, or
+	// gone.
+	Points []DamagedPointApplyConfiguration `json:"points,omitempty"`
 }
 
 // RepositoryDamageApplyConfiguration constructs a declarative configuration of the RepositoryDamage type for use with
@@ -32,6 +39,14 @@ func RepositoryDamage() *RepositoryDamageApplyConfiguration {
 // If called multiple times, the Since field is set to the value of the last call.
 func (b *RepositoryDamageApplyConfiguration) WithSince(value v1.Time) *RepositoryDamageApplyConfiguration {
 	b.Since = &value
+	return b
+}
+
+// WithFound sets the Found field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Found field is set to the value of the last call.
+func (b *RepositoryDamageApplyConfiguration) WithFound(value v1.Time) *RepositoryDamageApplyConfiguration {
+	b.Found = &value
 	return b
 }
 
@@ -56,5 +71,26 @@ func (b *RepositoryDamageApplyConfiguration) WithCopies(value int64) *Repository
 // If called multiple times, the Healing field is set to the value of the last call.
 func (b *RepositoryDamageApplyConfiguration) WithHealing(value bool) *RepositoryDamageApplyConfiguration {
 	b.Healing = &value
+	return b
+}
+
+// WithPointCount sets the PointCount field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PointCount field is set to the value of the last call.
+func (b *RepositoryDamageApplyConfiguration) WithPointCount(value int64) *RepositoryDamageApplyConfiguration {
+	b.PointCount = &value
+	return b
+}
+
+// WithPoints adds the given value to the Points field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Points field.
+func (b *RepositoryDamageApplyConfiguration) WithPoints(values ...*DamagedPointApplyConfiguration) *RepositoryDamageApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithPoints")
+		}
+		b.Points = append(b.Points, *values[i])
+	}
 	return b
 }
