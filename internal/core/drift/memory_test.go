@@ -112,3 +112,18 @@ func TestNothingReadAtAllClearsNothing(t *testing.T) {
 		t.Errorf("it is told %+v", changes)
 	}
 }
+
+// TestWorstFirst: whatever the order in which they were found.
+func TestWorstFirst(t *testing.T) {
+	worst := []api.Severity{api.SeverityCritical, api.SeverityHigh, api.SeverityMedium, api.SeverityLow, api.SeverityPending}
+	var found []Finding
+	for _, i := range []int{2, 4, 0, 3, 1} {
+		found = append(found, Finding{Finding: api.Finding{Kind: string(rune('z' - i)), Severity: worst[i]}})
+	}
+	sortFindings(found)
+	for i := range found {
+		if found[i].Severity != worst[i] {
+			t.Errorf("place %d has %s, want %s", i, found[i].Severity, worst[i])
+		}
+	}
+}

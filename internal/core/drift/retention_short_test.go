@@ -199,3 +199,19 @@ func TestRetentionShortSince(t *testing.T) {
 		}
 	}
 }
+
+// TestOnePointIsTheLeast: without a minimum, and without a rule that keeps anything, one point is promised all the same.
+func TestOnePointIsTheLeast(t *testing.T) {
+	s := shelf{cron: "0 * * * *", zone: "UTC", since: time.Date(2018, 2, 19, 0, 30, 0, 0, time.UTC)}
+	s.now = s.since.Add(5 * hour)
+	short := func() bool {
+		return slices.ContainsFunc(Evaluate(s.observed(), s.now).Findings, func(f Finding) bool { return f.Kind == api.ReasonRetentionShort })
+	}
+	if !short() {
+		t.Error("there is no point, and that is not found")
+	}
+	s.points = []*api.RecoveryPoint{testkit.Point(s.since.Add(hour/2), threeClaims)}
+	if short() {
+		t.Error("there is one, and it is said to be too few")
+	}
+}

@@ -78,6 +78,7 @@ func TestBring(t *testing.T) {
 		{"it ended well and told no digest", mods{bound, pod(0, PodSucceeded, result(ReadResult{}))}, "failed ReadFailed"},
 		{"it told a digest and ended badly", mods{bound, pod(0, PodFailed, good)}, "failed ReadFailed"},
 		{"some files are unreadable", mods{bound, pod(0, PodFailed, result(ReadResult{Unreadable: 2}))}, "failed ReadFailed"},
+		{"one file is unreadable, and it ended well", mods{bound, pod(0, PodSucceeded, result(ReadResult{Fingerprint: printOf("data"), Unreadable: 1}))}, "failed ReadFailed"},
 		{"some files are unreadable, and it ended well", mods{bound, pod(0, PodSucceeded, result(ReadResult{Fingerprint: printOf("data"), Unreadable: 2}))}, "failed ReadFailed"},
 		{"the disk says no", mods{bound, pod(0, PodFailed, result(ReadResult{Error: "input/output error"}))}, "failed ReadFailed"},
 		{"it was lost", mods{bound, pod(0, PodLost)}, "pod, waits RestorePending"},

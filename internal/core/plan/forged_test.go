@@ -9,7 +9,31 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
+
+// A snapshot is a point's only under the one name that its identity gives it, or as a member of the point's own group.
+func TestForgedSnapshotIsNotBelieved(t *testing.T) {
+	p := &api.RecoveryPoint{Status: api.RecoveryPointStatus{GroupSnapshot: "group", Capture: &api.Capture{PolicyUID: "policy", Run: "run"}}}
+	genuine := Snapshot{Name: names.Snapshot("data", "policy", "claim", "run"), Claim: "data", ClaimUID: "claim"}
+	for name, c := range map[string]struct {
+		forge func(*Snapshot)
+		ours  bool
+	}{
+		"as it was made":    {func(*Snapshot) {}, true},
+		"of another name":   {func(s *Snapshot) { s.Name = "mine" }, false},
+		"of another claim":  {func(s *Snapshot) { s.ClaimUID = "another" }, false},
+		"of our group":      {func(s *Snapshot) { s.Name, s.Group = "member", "group" }, true},
+		"of another group":  {func(s *Snapshot) { s.Name, s.Group = "member", "another" }, false},
+		"of no group named": {func(s *Snapshot) { s.Name, s.Group = "member", "" }, false},
+	} {
+		s := genuine
+		c.forge(&s)
+		if ours := len(Genuine(p, []Snapshot{s})) == 1; ours != c.ours {
+			t.Errorf("one %s is believed: %t", name, ours)
+		}
+	}
+}
 
 // A point with a slot that a user made up holds up neither other points of the policy nor its schedule.
 func TestForgedSlotHoldsNothingUp(t *testing.T) {

@@ -110,6 +110,9 @@ func TestWhatAPointWaitsFor(t *testing.T) {
 		{"nothing", func(*PointObserved) {}, api.ReasonCapturing},
 		{"a finished point is no hindrance", sibling(hour(11)), api.ReasonCapturing},
 		{"one that is being captured", sibling(noon.Add(-5*time.Minute), testkit.Capturing), api.ReasonWaitingForOtherPoint},
+		{"one that is being captured, and was asked for afterwards", func(o *PointObserved) {
+			sibling(noon.Add(time.Minute), testkit.Capturing)(o)
+		}, api.ReasonWaitingForOtherPoint},
 		{"one that is stuck is no hindrance past its deadline", sibling(hour(11), testkit.Capturing), api.ReasonCapturing},
 		{"one that was asked for before", sibling(noon.Add(-time.Minute), waiting), api.ReasonWaitingForOtherPoint},
 		{"one that was asked for afterwards", sibling(noon.Add(time.Minute), waiting), api.ReasonCapturing},
@@ -134,6 +137,15 @@ func TestWhatAPointWaitsFor(t *testing.T) {
 				t.Error("it started all the same")
 			}
 		})
+	}
+}
+
+// TestPointFinalizerComesFirst: nothing is written down, and so nothing made, before the finalizer is there that removes it.
+func TestPointFinalizerComesFirst(t *testing.T) {
+	o := seenPoint(func(o *PointObserved) { o.Point.Finalizers = nil })
+	p := ForPoint(o, noon)
+	if p.Finalizer != FinalizerAdd || len(p.Create) > 0 || p.status.Capture != nil {
+		t.Errorf("it does %+v", p)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
@@ -142,4 +143,17 @@ func TestLawAnOutageCostsNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatAnIncompletePointHolds: what was captured, and not what failed. Those volumes that are not on record are well.
+func TestWhatAnIncompletePointHolds(t *testing.T) {
+	p := testkit.Point(noon, []string{"a", "b", "c", "d"}, testkit.Incomplete)
+	for claim, state := range map[string]api.VolumeState{"a": api.VolumeCaptured, "b": api.VolumeFailed, "c": api.VolumePending} {
+		p.Status.Volumes = append(p.Status.Volumes, api.VolumeRecord{Claim: claim, ClaimUID: testkit.ClaimUID(claim), State: state})
+	}
+	got := retentionPoints([]*api.RecoveryPoint{p}, Complete)[0].Lineages
+	want := names.Members(names.ClaimSet([]string{testkit.ClaimUID("a"), testkit.ClaimUID("d")}))
+	if !slices.Equal(got, want) {
+		t.Errorf("it holds %v, want %v", got, want)
+	}
 }

@@ -74,6 +74,8 @@ func TestTake(t *testing.T) {
 		}), noon.Add(2 * time.Minute), "", 1},
 		{"a schedule that cannot be understood", seenPolicy(hourly(7, 11), func(b *api.BackupPolicy) { b.Spec.Schedule.Cron = "99 99 * * *" }), noon.Add(time.Second), "", 0},
 		{"a slot that somebody wrote on a point of their own", seenPolicy([]*api.RecoveryPoint{testkit.Point(hour(11), both), forged(hour(20))}), noon.Add(time.Second), "12:00", 0},
+		{"a slot that somebody wrote on a point that was captured", seenPolicy(append(hourly(7, 11), renamed(noon))), noon.Add(time.Second), "12:00", 0},
+		{"the namespace goes", func() PolicyObserved { o := seenPolicy(hourly(7, 11)); o.NamespaceTerminating = true; return o }(), noon.Add(time.Second), "", 0},
 		{"a point of a namesake that was deleted", seenPolicy(append(hourly(7, 11), testkit.Point(noon, both, ofOther))), noon.Add(time.Second), "12:00", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,6 +103,13 @@ func TestTake(t *testing.T) {
 func forged(slot time.Time) *api.RecoveryPoint {
 	p := testkit.Point(slot, both, testkit.Capturing)
 	p.Name, p.Status, p.CreationTimestamp = "mine", api.RecoveryPointStatus{}, metav1.NewTime(hour(7))
+	return p
+}
+
+// renamed is a point of a name of its own that bears a slot.
+func renamed(slot time.Time) *api.RecoveryPoint {
+	p := testkit.Point(slot, both)
+	p.Name = "mine"
 	return p
 }
 
@@ -158,6 +167,11 @@ func TestExpiry(t *testing.T) {
 	}{
 		{"what nothing keeps is shown before it goes", seenPolicy(hourly(9, 12)), at, []string{"09:00"}, nil},
 		{"and goes once it was shown", settled(seenPolicy(hourly(9, 12)), at), at.Add(time.Second), []string{"09:00"}, []string{"09:00"}},
+		{"but not when it was another of that name", func() PolicyObserved {
+			o := settled(seenPolicy(hourly(9, 12)), at)
+			o.Policy.Status.Expiring[0].UID = "another"
+			return o
+		}(), at.Add(time.Second), []string{"09:00"}, nil},
 		{"an edit is shown at once", edit(seenPolicy(hourly(10, 12))), at.Add(time.Second), []string{"10:00", "11:00"}, nil},
 		{"and waits", settled(edit(seenPolicy(hourly(10, 12))), at.Add(time.Second)), at.Add(59 * time.Minute), []string{"10:00", "11:00"}, nil},
 		{"and is applied after the grace period", settled(edit(seenPolicy(hourly(10, 12))), at.Add(time.Second)), at.Add(62 * time.Minute), []string{"10:00", "11:00"}, []string{"10:00", "11:00"}},
@@ -275,6 +289,9 @@ func TestProtected(t *testing.T) {
 		{"two slots may pass without an objective", seenPolicy(hourly(11, 11)), "True/ObjectiveMet"},
 		{"three may not", seenPolicy(hourly(9, 9)), "False/ObjectiveMissed"},
 		{"an incomplete point protects nothing", seenPolicy([]*api.RecoveryPoint{testkit.Point(noon, both, testkit.Incomplete)}), "False/NeverSucceeded"},
+		{"nor does one of which something was captured, and older ones count", seenPolicy([]*api.RecoveryPoint{testkit.Point(hour(11), both), testkit.Point(noon, both, testkit.Incomplete, func(p *api.RecoveryPoint) {
+			p.Status.PointInTime = metaTime(noon)
+		})}, rpo(31*time.Minute)), "False/ObjectiveMissed"},
 		{"one claim is in no point", seenPolicy([]*api.RecoveryPoint{testkit.Point(noon, []string{"data"})}), "False/VolumeNotCaptured"},
 		{"a claim that was made anew is another", func() PolicyObserved {
 			o := seenPolicy(hourly(12, 12))

@@ -611,6 +611,25 @@ func TestOneThatMustBeAlone(t *testing.T) {
 	}
 }
 
+// TestMaintenanceAndVerificationTakeTurns: asked for both, it begins one, and the other once that has ended.
+func TestMaintenanceAndVerificationTakeTurns(t *testing.T) {
+	s := ashore(t)
+	s.until(noon.Add(time.Hour))
+	s.answers = func(order.Order) (RepositoryResult, bool) { return RepositoryResult{}, false }
+	for _, asked := range []string{api.AnnotationMaintainRequested, api.AnnotationVerifyRequested} {
+		s.o.Repository.Annotations[asked] = s.now.Format(time.RFC3339)
+	}
+	for range 5 {
+		s.pass()
+		if underWay(s.status().Maintenance) && underWay(s.status().Verification) {
+			t.Fatal("both are under way")
+		}
+	}
+	if !underWay(s.status().Maintenance) && !underWay(s.status().Verification) {
+		t.Error("neither is under way")
+	}
+}
+
 func TestRepositoryGoes(t *testing.T) {
 	for name, mod := range map[string]func(*RepositoryObserved){
 		"deleted":   func(o *RepositoryObserved) { o.Repository.DeletionTimestamp = metaTime(noon) },

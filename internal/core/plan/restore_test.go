@@ -323,6 +323,7 @@ func TestSafetyPointComesFirst(t *testing.T) {
 	}{
 		"complete":             {func(*api.RecoveryPoint) {}, true},
 		"of somebody else":     {func(q *api.RecoveryPoint) { q.Labels = nil }, false},
+		"of another restore":   {func(q *api.RecoveryPoint) { q.Labels[api.LabelRunUID] = "another" }, false},
 		"failed":               {testkit.Incomplete, false},
 		"without a claim":      {func(q *api.RecoveryPoint) { q.Status.Volumes = q.Status.Volumes[:1] }, false},
 		"of another claim":     {func(q *api.RecoveryPoint) { q.Status.Volumes[0].ClaimUID = "former" }, false},

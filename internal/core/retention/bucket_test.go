@@ -73,6 +73,33 @@ func TestWallClockThatRemembersTooMuch(t *testing.T) {
 	}
 }
 
+// TestWallClockTurnsWithItsZone: at the very second at which a zone changes a clock that was asked before answers as one that was not.
+func TestWallClockTurnsWithItsZone(t *testing.T) {
+	for _, zone := range []string{"America/Sao_Paulo", "Asia/Beirut", "Australia/Lord_Howe", "Europe/Berlin"} { // in the first two at midnight
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		turns := 0
+		for at := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2020; turns++ {
+			_, turn := at.In(loc).ZoneBounds()
+			if turn.IsZero() {
+				break
+			}
+			c := NewClock(loc)
+			for _, s := range []time.Duration{-2, -1, 0, 1, 0, -1} {
+				if asked := turn.Add(s * time.Second); !agrees(c, asked) {
+					t.Errorf("in %s at %s the clock says %v", loc, asked.In(loc), c.Buckets(asked))
+				}
+			}
+			at = turn
+		}
+		if turns < 10 {
+			t.Errorf("%s turned %d times", loc, turns)
+		}
+	}
+}
+
 // begins says whether a bucket of an instant begins where a clock says: it is in it, and a second earlier is not.
 func begins(c *Clock, begin func(Rule, int64) time.Time, rule Rule, at time.Time) error {
 	own := c.Buckets(at)
@@ -120,6 +147,25 @@ func TestBucketsBeginFaults(t *testing.T) {
 	} {
 		if begins(c, begin, Daily, at) == nil {
 			t.Errorf("a beginning %s is not found out", name)
+		}
+	}
+}
+
+// TestTimeBegins: on and before the first day of 1970 the numbers of buckets go on as they do after it.
+func TestTimeBegins(t *testing.T) {
+	for at, want := range map[string]Buckets{
+		"1969-12-21T23:59:59Z": {-241, -11, -2, 1969*12 + 12, 1969},
+		"1969-12-31T22:59:59Z": {-2, -1, 0, 1969*12 + 12, 1969},
+		"1969-12-31T23:59:59Z": {-1, -1, 0, 1969*12 + 12, 1969},
+		"1970-01-01T00:00:00Z": {0, 0, 0, 1970*12 + 1, 1970},
+		"1970-01-05T00:00:00Z": {96, 4, 1, 1970*12 + 1, 1970},
+	} {
+		instant, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := NewClock(nil).Buckets(instant); got != want {
+			t.Errorf("%s is in %v, want %v", at, got, want)
 		}
 	}
 }

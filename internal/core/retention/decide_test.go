@@ -351,3 +351,32 @@ func TestSuperseded(t *testing.T) {
 		})
 	}
 }
+
+// TestSetKeys: no two sets of lineages have the same key, wherever their letters are cut.
+func TestSetKeys(t *testing.T) {
+	sets := [][]string{nil, {""}, {"", ""}, {"a"}, {"ab"}, {"a", "b"}, {"b", "a"}, {"a\x00b"}, {"a", "\x00b"}, {"a\x00", "b"}, {"\x01a"}, {"\x01", "a"}, {"a\x01b"}}
+	seen := map[string][]string{}
+	for _, set := range sets {
+		key := setKey(set)
+		if other, is := seen[key]; is {
+			t.Errorf("%q and %q share a key", set, other)
+		}
+		seen[key] = set
+	}
+}
+
+// TestManySets: however many sets of lineages there are, each point is judged among those that share a lineage with it.
+func TestManySets(t *testing.T) {
+	now := time.Date(2026, 3, 12, 11, 0, 0, 0, time.UTC)
+	for n := 1; n <= 70; n++ {
+		points := make([]Point, n)
+		for i := range points {
+			points[i] = Point{ID: fmt.Sprintf("p%02d", i), At: now.Add(-time.Duration(i) * time.Hour), Complete: true, Lineages: []string{fmt.Sprintf("l%02d", i)}}
+		}
+		for i, v := range Decide(points, nil, Rules{}, now) {
+			if len(v.Why) != 1 || v.Why[0].Rule != OnlyLineage {
+				t.Fatalf("of %d, number %d is kept for %v", n, i, v.Why)
+			}
+		}
+	}
+}
