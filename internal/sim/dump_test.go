@@ -52,6 +52,8 @@ func timeless(v any) any {
 				v[key] = "T"
 			case key == api.AnnotationEvidenceDigest, key == "digest" && refers:
 				v[key] = "S"
+			case key == "full": // whether damage was known when a copy was ordered
+				delete(v, key)
 			case key == "message" && isText:
 				v[key] = moment.ReplaceAllString(text, "T")
 			default:

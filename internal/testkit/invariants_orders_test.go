@@ -9,6 +9,7 @@ import (
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v6/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
@@ -61,6 +62,7 @@ func (h *harbour) has(name string, state api.CopyState) {
 func (h *harbour) letsGo() {
 	h.has("offsite", api.CopyComplete)
 	letGo("snapshots")(h.point)
+	meta.SetStatusCondition(&h.point.Status.Conditions, metav1.Condition{Type: api.ConditionComplete, Status: metav1.ConditionTrue, Reason: api.ReasonCopiesOnly})
 	h.others = append(h.others, h.snapshot())
 }
 

@@ -142,7 +142,7 @@ func (o CopyObserved) full(in *api.Repository, was *api.CopyRecord) bool {
 
 // inTheWay says why a copy is not made anew yet: the library would take what is damaged for stored.
 func inTheWay(in *api.Repository, was *api.CopyRecord) *Problem {
-	if d := in.Status.Damage; d != nil && !d.Healing && was != nil && was.Reason == api.ReasonCopyCorrupt {
+	if d := in.Status.Damage; d != nil && !d.Healing && was != nil && toMakeAnew(was) {
 		return &Problem{api.ReasonCopyCorrupt, fmt.Sprintf("what is damaged in repository %s could not be set aside yet, so that a copy made now would need it too", in.Name)}
 	}
 	return nil

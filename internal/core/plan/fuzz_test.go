@@ -11,7 +11,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/dump"
+	"k8s.io/utils/dump"
 	"pgregory.net/rapid"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"

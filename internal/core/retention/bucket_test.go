@@ -87,8 +87,8 @@ func TestWallClockTurnsWithItsZone(t *testing.T) {
 				break
 			}
 			c := NewClock(loc)
-			for _, s := range []time.Duration{-2, -1, 0, 1, 0, -1} {
-				if asked := turn.Add(s * time.Second); !agrees(c, asked) {
+			for _, s := range []time.Duration{-2 * time.Second, -time.Second, 0, time.Second, 0, -time.Second} {
+				if asked := turn.Add(s); !agrees(c, asked) {
 					t.Errorf("in %s at %s the clock says %v", loc, asked.In(loc), c.Buckets(asked))
 				}
 			}

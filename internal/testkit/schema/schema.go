@@ -113,7 +113,7 @@ func (d *Definition) admit(before, object map[string]any) (map[string]any, field
 // misshapen says whether what was said keeps the API server from asking the rules.
 func misshapen(errs field.ErrorList) bool {
 	for _, e := range errs {
-		switch e.Type {
+		switch e.Type { //nolint:exhaustive // of all others the rules are asked
 		case field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid, field.ErrorTypeNotSupported:
 			return true
 		}
