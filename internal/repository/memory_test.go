@@ -102,8 +102,7 @@ func (m *memory) PutBlob(_ context.Context, id blob.ID, data blob.Bytes, o blob.
 	}
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.blobs[id], m.times[id] = whole.Bytes(), time.Now().Add(m.ahead)
-	m.blobs[id], m.times[id], m.put[id] = whole.Bytes(), time.Now(), o.RetentionMode
+	m.blobs[id], m.times[id], m.put[id] = whole.Bytes(), time.Now().Add(m.ahead), o.RetentionMode
 	if o.GetModTime != nil {
 		*o.GetModTime = m.times[id]
 	}
