@@ -109,7 +109,8 @@ func TestDamageIsHealed(t *testing.T) {
 	_, repository := w.copying()
 	old := w.complete("sync", "old")
 	w.await(old, api.ConditionCopied, metav1.ConditionTrue, api.ReasonCopied)
-	w.complete("sync", "new")
+	fresh := w.complete("sync", "new")
+	w.await(fresh, api.ConditionCopied, metav1.ConditionTrue, api.ReasonCopied)
 	time.Sleep(1100 * time.Millisecond) // a second counts as a moment: it must be copied before it is verified
 	verify := func(of ...result.Damaged) {
 		s.set(func(s *store) { s.rotten = of })
