@@ -28,7 +28,7 @@ export MAKEFLAGS="--no-print-directory -- KUBECONFIG=$KUBECONFIG"
 
 readonly checksums='cd /data && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum'
 
-writer="" service="" point="" moment="" radicale="" prefix="" lost_at=0 cards_then=0
+writer="" service="" point="" moment="" drill="" radicale="" prefix="" lost_at=0 cards_then=0
 work=$(mktemp -d)
 readonly work
 trap leave EXIT
@@ -57,7 +57,8 @@ main() {
 	notice
 	copy_elsewhere
 	lose_the_storage
-	lose_everything
+	bring_back_by_hand
+	lose_the_cluster
 	say_goodbye
 }
 
@@ -258,20 +259,24 @@ rehearse() {
 	await "the fingerprint of $point" 90 has_fingerprint "$point"
 	run kubectl get rp -n sync "$point" -o 'jsonpath={.status.fingerprint.volumes[0]}{"\n"}'
 	say "Nobody needs to wait for the night:"
-	show kubectl create -f hack/demo/manifests/drill-now.yaml
-	local drill
-	drill=$(kubectl create -f "$demo/manifests/drill-now.yaml" -o name)
-	await "the drill to end, and all that it made to be gone" 180 kubectl wait -n sync "$drill" --for=condition=CleanedUp --timeout=1s
-	run kubectl get drill -n sync "${drill##*/}" -o wide
+	drill_now
 	run kubectl get drill -n sync "${drill##*/}" \
 		-o 'jsonpath={range .status.phases[*]}{.name}{"\t"}{.state}{"\t"}{.startedAt}{"\t"}{.finishedAt}{"\n"}{end}'
-	[[ $(kubectl get -n sync "$drill" -o 'jsonpath={.status.verdict} {.status.level}') == "Passed Answering" ]] ||
-		fail "the drill did not pass" "$(kubectl get -n sync "$drill" -o yaml)"
 	show kubectl wait bp/sync-store -n sync --for=condition=Proven
 	kubectl wait bp/sync-store -n sync --for=condition=Proven --timeout=30s | indent
 	run kubectl get bp -n sync -o wide
 	proved "the restore was rehearsed in $(kubectl get -n sync "$drill" -o 'jsonpath={.status.recoveryTime}'), as deep as a client that reads a contact"
 	verify_evidence
+}
+
+# drill_now rehearses the restore, sets drill to what was ordered, and checks that it passed as deep as the policy's checks go.
+drill_now() {
+	show kubectl create -f hack/demo/manifests/drill-now.yaml
+	drill=$(kubectl create -f "$demo/manifests/drill-now.yaml" -o name)
+	await "the drill to end, and all that it made to be gone" 180 kubectl wait -n sync "$drill" --for=condition=CleanedUp --timeout=1s
+	run kubectl get drill -n sync "${drill##*/}" -o wide
+	[[ $(kubectl get -n sync "$drill" -o 'jsonpath={.status.verdict} {.status.level}') == "Passed Answering" ]] ||
+		fail "the drill did not pass" "$(kubectl get -n sync "$drill" -o yaml)"
 }
 
 # verify_evidence checks the signatures and the chain of what the drills of this policy showed.

@@ -14,7 +14,7 @@ copy_elsewhere() {
 	prefix="demo-$(date +%s)/"
 	keep_keys
 	run cat hack/demo/manifests/repository.yaml
-	make_repository
+	repository | kubectl apply -f - | indent
 	await "the repository" 120 kubectl wait -n sync repo/offsite --for=condition=Ready --timeout=1s
 	run kubectl get repo -n sync offsite -o wide
 	say "Nobody but the holder of its password can read it. This is what goes into a safe:"
@@ -29,13 +29,7 @@ copy_elsewhere() {
 	run kubectl get rp -n sync "$point" -o 'jsonpath={.status.copies[0]}{"\n"}'
 	await "the policy to be independent" 60 kubectl wait bp/sync-store -n sync --for=condition=Independent --timeout=1s
 	say "A copy that was never brought back is a hope. So it is rehearsed: from the bucket, on to array-b."
-	show kubectl create -f hack/demo/manifests/drill-now.yaml
-	local drill
-	drill=$(kubectl create -f "$demo/manifests/drill-now.yaml" -o name)
-	await "the drill to end, and all that it made to be gone" 240 kubectl wait -n sync "$drill" --for=condition=CleanedUp --timeout=1s
-	run kubectl get drill -n sync "${drill##*/}" -o wide
-	[[ $(kubectl get -n sync "$drill" -o 'jsonpath={.status.verdict} {.status.level}') == "Passed Answering" ]] ||
-		fail "the drill did not pass" "$(kubectl get -n sync "$drill" -o yaml)"
+	drill_now
 	await "the proof to be independent" 30 proven_independently
 	run kubectl get bp -n sync -o wide
 	proved "a client read a contact from data that came out of the bucket, on a storage system that shares nothing with array-a"
@@ -47,10 +41,8 @@ keep_keys() {
 	kubectl create secret generic -n sync offsite-ca --from-file=ca.crt="$STORE_CA" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
 }
 
-# make_repository declares the repository where this demo keeps its copies.
-make_repository() {
-	sed -e "s|ENDPOINT|$STORE_ENDPOINT|" -e "s|PREFIX|$prefix|" "$demo/manifests/repository.yaml" | kubectl apply -f - | indent
-}
+# repository prints the Repository where this demo keeps its copies.
+repository() { sed -e "s|ENDPOINT|$STORE_ENDPOINT|" -e "s|PREFIX|$prefix|" "$demo/manifests/repository.yaml"; }
 
 is_copied() { [[ $(kubectl get rp -n sync "$1" -o 'jsonpath={.status.copies[0].state}') == Complete ]]; }
 proven_independently() { [[ $(kubectl get bp -n sync sync-store -o 'jsonpath={.status.lastProof.independent}') == true ]]; }
@@ -105,7 +97,7 @@ compare_cards() {
 	diff "$work/cards" "$work/rescued" | head -n 20 | indent || fail "the client does not find what was saved"
 }
 
-lose_everything() {
+bring_back_by_hand() {
 	chapter "No cluster at all"
 	say "A bucket, its password, and one program that needs nothing else:"
 	make lifeboat-mover
@@ -121,7 +113,9 @@ lose_everything() {
 	[[ $held == "$(cd "$work/byhand/data-sync-0" && find . -name '*.vcf' -exec sha256sum {} + | LC_ALL=C sort)" ]] ||
 		fail "what was restored by hand differs from what the rescued service has"
 	proved "every file of a contact is the same, without asking any cluster"
+}
 
+lose_the_cluster() {
 	chapter "An empty cluster"
 	say "Now the cluster goes too, with array-b and everything that was restored on to it. The bucket is all that is left."
 	show "cluster down --keep-objects"
@@ -138,7 +132,7 @@ lose_everything() {
 	keep_keys
 	say "The same Repository, and two lines more: its password, and import: true."
 	kubectl create -f - -o name <<-END | indent
-		$(sed -e "s|ENDPOINT|$STORE_ENDPOINT|" -e "s|PREFIX|$prefix|" "$demo/manifests/repository.yaml")
+		$(repository)
 		  password: {name: offsite-password}
 		  import: true
 	END
