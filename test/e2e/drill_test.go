@@ -332,29 +332,9 @@ func TestDrillOfASyncService(t *testing.T) {
 	t.Parallel()
 	loadImage(t, "radicale")
 	s := newSpace(t)
-	s.claim("data-sync-0", storageA)
-	s.volume("data-sync-0")
-	s.pod("sync", "data-sync-0", as(10001), func(p *corev1.Pod) {
-		c := &p.Spec.Containers[0]
-		c.Image = "lifeboat.test/radicale:latest"
-		c.Command = []string{"radicale", "--config=", "--server-hosts=127.0.0.1:5232", "--auth-type=none", "--storage-filesystem-folder=/data"}
-	})
-	s.await("the service to take a contact", time.Minute, func() string {
-		_, err := s.kubectlTry("exec", "sync", "--", "python3", "-c", `
-import base64, urllib.request as u
-def ask(method, path, body, kind):
-    r = u.Request("http://127.0.0.1:5232" + path, data=body.encode(), method=method, headers={
-        "Authorization": "Basic " + base64.b64encode(b"nadia:any").decode(), "Content-Type": kind})
-    return u.urlopen(r).read()
-try:
-    ask("MKCOL", "/nadia/contacts/", """<?xml version="1.0"?><mkcol xmlns="DAV:" xmlns:CR="urn:ietf:params:xml:ns:carddav"><set><prop>
-<resourcetype><collection/><CR:addressbook/></resourcetype></prop></set></mkcol>""", "application/xml")
-except u.HTTPError as e:
-    if e.code != 405 and e.code != 409: raise
-ask("PUT", "/nadia/contacts/mara.vcf", "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:mara\r\nFN:Mara Lindqvist\r\nN:Lindqvist;Mara;;;\r\nEND:VCARD\r\n", "text/vcard")
-`)
-		return problem(err)
-	})
+	s.claims(storageA, "data-sync-0")
+	s.radicale("sync", "data-sync-0")
+	s.saveContacts("sync", 1)
 	s.policy("sync-store", drilled(), readAs(10001))
 	s.kubectl("patch", "bp", "sync-store", "--type=merge", "--patch-file", filepath.Join(repository, "hack/demo/manifests/drill.yaml"))
 	s.fingerprinted("first", "sync-store")
