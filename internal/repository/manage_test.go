@@ -96,16 +96,7 @@ func TestMaintenanceLeavesDamageAside(t *testing.T) {
 }
 
 func TestLocksAreRenewedThoughSomethingIsDamaged(t *testing.T) {
-	m := newMemory()
-	o := Options{Secrets: Secrets{Password: "secret-password"}, ConfigDir: t.TempDir(), uncached: true}
-	o.Location.LockMode, o.Location.LockPeriod = "Governance", 48*time.Hour
-	r, _, err := createIn(t.Context(), m, o, "user-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	m, o := inMemory(t, locked)
 	packs := twoSessions(t, m, o, firstVolume)
 	m.flip(packs[0])
 	verifyMemory(t, m, o, true)
@@ -126,16 +117,7 @@ func TestLocksAreRenewedThoughSomethingIsDamaged(t *testing.T) {
 // What keeps removes nothing, however old it is and whoever needs it: what is damaged may be mended by what is the same elsewhere.
 // Locks are renewed all the same, and damage is no reason to end.
 func TestMaintenanceThatKeeps(t *testing.T) {
-	m := newMemory()
-	o := Options{Secrets: Secrets{Password: "secret-password"}, ConfigDir: t.TempDir(), uncached: true}
-	o.Location.LockMode, o.Location.LockPeriod = "Governance", 48*time.Hour
-	r, _, err := createIn(t.Context(), m, o, "user-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	m, o := inMemory(t, locked)
 	twoSessions(t, m, o, firstVolume)
 	packs := twoSessions(t, m, o, order.Volume{PointUID: "point-2", ClaimUID: "claim-9"})
 	withMemory(t, m, o, func(ctx context.Context, r *opened) {

@@ -127,10 +127,16 @@ func (m *memory) ConnectionInfo() blob.ConnectionInfo { return blob.ConnectionIn
 
 func (m *memory) DisplayName() string { return "memory" }
 
+// locked has what is written be locked for two days.
+func locked(o *Options) { o.Location.LockMode, o.Location.LockPeriod = "Governance", 48*time.Hour }
+
 // inMemory is a new repository in memory, and how to open it.
-func inMemory(t *testing.T) (*memory, Options) {
+func inMemory(t *testing.T, mods ...func(*Options)) (*memory, Options) {
 	t.Helper()
 	m, o := newMemory(), Options{Secrets: Secrets{Password: "secret-password"}, ConfigDir: t.TempDir(), uncached: true}
+	for _, mod := range mods {
+		mod(&o)
+	}
 	r, _, err := createIn(t.Context(), m, o, "user-1")
 	if err != nil {
 		t.Fatal(err)

@@ -12,24 +12,31 @@ import (
 	"github.com/lifeboat-dev/lifeboat/test/apiserver"
 )
 
-// Whoever has commands run, in hooks or checks, must be allowed to run them anyway. A drill that leaves the checks to the
-// policy needs nothing more, and whoever may create pods may have both.
-func TestAdmission(t *testing.T) {
+// admitting has the API server keep to admission policies while the test runs. What it returns runs kubectl, which must succeed.
+func admitting(t *testing.T, policies ...string) (must func(args ...string)) {
+	t.Helper()
 	root, err := apiserver.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	must := func(args ...string) {
+	must = func(args ...string) {
 		t.Helper()
 		if out, err := kubectl(t.Context(), args...); err != nil {
 			t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
 		}
 	}
-	for _, name := range []string{"hooks.yaml", "checks.yaml", "cluster.yaml"} {
+	for _, name := range policies {
 		file := filepath.Join(root, "config/admission", name)
 		must("apply", "-f", file)
 		t.Cleanup(func() { _, _ = kubectl(t.Context(), "delete", "-f", file) })
 	}
+	return must
+}
+
+// Whoever has commands run, in hooks or checks, must be allowed to run them anyway. A drill that leaves the checks to the
+// policy needs nothing more, and whoever may create pods may have both.
+func TestAdmission(t *testing.T) {
+	must := admitting(t, "hooks.yaml", "checks.yaml", "cluster.yaml")
 	must("create", "role", "policies", "--verb=create,patch,get", "--resource=backuppolicies.lifeboat.dev,restoredrills.lifeboat.dev")
 	must("create", "role", "pods", "--verb=create", "--resource=pods,pods/exec")
 	must("create", "rolebinding", "policies", "--role=policies", "--user=owner", "--user=author")

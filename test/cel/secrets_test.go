@@ -12,7 +12,6 @@ import (
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/test/apiserver"
 )
 
 // secretFields are the paths of all fields of a Repository that name a Secret, as the types have them: a field that is new and that
@@ -37,19 +36,7 @@ func secretFields(t reflect.Type, at string) (out []string) {
 // Whoever writes a Repository must be allowed to read each Secret that it names: else they could have those of others sent to a
 // server of theirs.
 func TestSecretsOfRepositories(t *testing.T) {
-	root, err := apiserver.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	must := func(args ...string) {
-		t.Helper()
-		if out, err := kubectl(t.Context(), args...); err != nil {
-			t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
-		}
-	}
-	file := filepath.Join(root, "config/admission/secrets.yaml")
-	must("apply", "-f", file)
-	t.Cleanup(func() { _, _ = kubectl(t.Context(), "delete", "-f", file) })
+	must := admitting(t, "secrets.yaml")
 	must("create", "role", "repositories", "--verb=create,patch,get", "--resource=repositories.lifeboat.dev")
 	must("create", "role", "one-secret", "--verb=get", "--resource=secrets", "--resource-name=mine")
 	must("create", "role", "all-secrets", "--verb=get", "--resource=secrets")

@@ -411,15 +411,6 @@ func TestCopyIsComplete(t *testing.T) {
 
 // TestCopyIsDoubted: a complete copy is no longer one when its repository is another, or when it is not what was captured.
 func TestCopyIsDoubted(t *testing.T) {
-	complete := func(mods ...copyMod) CopyObserved {
-		o, _ := inHand(copiedWell).next(noon)
-		o.Brought["offsite"] = Brought{}
-		o, _ = o.next(noon)
-		for _, m := range mods {
-			m(&o)
-		}
-		return o
-	}
 	for _, c := range []struct {
 		name, want string
 		mod        copyMod
@@ -449,7 +440,7 @@ func TestCopyIsDoubted(t *testing.T) {
 		{"the fingerprint is equal", "Complete 0", func(o *CopyObserved) { recorded(o.Point) }},
 		{"the policy is gone", "Complete 0", func(o *CopyObserved) { o.Policy = nil }},
 	} {
-		p := ForCopy(complete(c.mod), noon.Add(time.Hour))
+		p := ForCopy(stored(c.mod), noon.Add(time.Hour))
 		if got := said(p); got != c.want {
 			t.Errorf("%s: it is %q, want %q", c.name, got, c.want)
 		}
