@@ -118,11 +118,7 @@ func (r *Reader) repositoriesOf(ctx context.Context, from client.Reader, namespa
 	if err := from.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list repositories: %w", err)
 	}
-	out := make(map[string]*api.Repository, len(list.Items))
-	for i := range list.Items {
-		out[list.Items[i].Name] = &list.Items[i]
-	}
-	return out, nil
+	return plan.ByName(list.Items), nil
 }
 
 // fsTypeParameter is where a storage class names the file system of its volumes, whoever the driver is.

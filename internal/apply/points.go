@@ -75,11 +75,7 @@ func (w *Writer) refuse(ctx context.Context, policy *api.BackupPolicy, point *ap
 		if err := w.Live.List(ctx, &list, client.InNamespace(point.Namespace)); err != nil {
 			return fmt.Errorf("look at the repositories of %s: %w", point.Name, err)
 		}
-		repositories := make(map[string]*api.Repository, len(list.Items))
-		for i := range list.Items {
-			repositories[list.Items[i].Name] = &list.Items[i]
-		}
-		why = plan.HeldByDamage(policy, siblings, repositories)
+		why = plan.HeldByDamage(policy, siblings, plan.ByName(list.Items))
 	}
 	if why == "" {
 		return nil

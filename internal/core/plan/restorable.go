@@ -60,6 +60,15 @@ type Vaults struct {
 	Allowed      Allowed
 }
 
+// ByName has the repositories of a namespace by their names.
+func ByName(all []api.Repository) map[string]*api.Repository {
+	out := make(map[string]*api.Repository, len(all))
+	for i := range all {
+		out[all[i].Name] = &all[i]
+	}
+	return out
+}
+
 // reach says why a copy cannot be had now; nil when its repository can be reached, and is the one that was written to.
 func (v Vaults) reach(c api.CopyRecord) *Problem {
 	r := v.Repositories[c.Repository]
