@@ -136,7 +136,7 @@ func (s *setup) policies() (controller.Controller, error) {
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(s.policiesBeside), builder.WithPredicates(afterStart, specChanged)).
 		Watches(&storagev1.StorageClass{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies), builder.WithPredicates(afterStart)).
 		Watches(&storagev1.CSIDriver{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies), builder.WithPredicates(afterStart)).
-		Watches(&storagev1.CSINode{}, handler.EnqueueRequestsFromMapFunc(s.policiesWhenDriversChange())).
+		Watches(&storagev1.CSINode{}, handler.EnqueueRequestsFromMapFunc(s.policiesWhenDriversChange()), builder.WithPredicates(afterStart)).
 		Watches(&appsv1.DaemonSet{}, handler.EnqueueRequestsFromMapFunc(s.allPolicies), builder.WithPredicates(afterStart, runsDriver)).
 		WatchesRawSource(source.Channel(s.wakePolicies, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(s.beats, &handler.EnqueueRequestForObject{})).
