@@ -388,8 +388,7 @@ func TestTheComparisonFindsFaults(t *testing.T) {
 	}
 	cron, often := mutation("spec.schedule.cron", `"*/7 * * * *"`)
 	class, wrong := mutation("spec.snapshot.groupClassName", `"`+schema.Nowhere+`"`)
-	nameless := class
-	nameless.Path, nameless.What = "spec.manifest", `"Keep"`
+	nameless := schema.Mutation{Path: "spec.manifest", What: `"Keep"`}
 	for name, c := range map[string]struct {
 		m             schema.Mutation
 		edited, fresh *edition
