@@ -93,7 +93,7 @@ func unused(r right) (reason string) {
 var eventAgain = right{"events.k8s.io", "events", "patch"}
 
 // listed are the resources that are also listed live.
-var listed = map[string]bool{"recoverypoints": true, "persistentvolumeclaims": true, "pods": true, "networkpolicies": true, "configmaps": true}
+var listed = map[string]bool{"recoverypoints": true, "persistentvolumeclaims": true, "pods": true, "networkpolicies": true, "configmaps": true, "repositories": true}
 
 // verifyRole is called once all tests have run: nothing was forbidden, no right is left over, and no law was broken.
 func verifyRole() error {
