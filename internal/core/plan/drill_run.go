@@ -276,7 +276,7 @@ func (p *DrillPlan) judgeCheck(o DrillObserved, c api.Check, r *api.CheckResult,
 	case !now.Before(until) && (!is || pod.Phase == PodPending):
 		end(api.CheckNotRun, "it did not get to run in time: "+waitMessage(pod))
 	case !now.Before(until):
-		end(api.CheckTimedOut, "it did not end in time")
+		end(api.CheckTimedOut, "it did not end in time; its timeout is "+duration(c.Timeout, defaultCheckTimeout).String())
 	case !is && o.Brought.Isolated:
 		p.Check = &CheckOrder{Name: names.CheckPod(c.Name, string(o.Drill.UID)), Check: c, Mover: run.Mover, Volumes: checkVolumes(volumes), Throw: throwAt(run)}
 	}

@@ -108,9 +108,9 @@ func ofName(name string) string {
 }
 
 func noPoint(spec api.RestoreSpec, named, counting int) *Problem {
-	standing := "complete"
+	standing, asked := "complete", ""
 	if spec.Latest == api.StandingProven {
-		standing = "proven"
+		standing, asked = "proven", "spec.latest asks for a proven point, and "
 	}
 	switch {
 	case copyAlone(spec) && counting == 0 && named > 0:
@@ -119,7 +119,7 @@ func noPoint(spec api.RestoreSpec, named, counting int) *Problem {
 	case named == 0:
 		return &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("spec.policy.name: no recovery point in this namespace is of a policy %q", spec.Policy.Name)}
 	case counting == 0:
-		return &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("none of the %d recovery points of policy %s is %s", named, spec.Policy.Name, standing)}
+		return &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("%snone of the %d recovery points of policy %s is %s", asked, named, spec.Policy.Name, standing)}
 	}
 	return &Problem{api.ReasonNoEligiblePoint, fmt.Sprintf("none of the %d %s recovery points of policy %s is from %s or before",
 		counting, standing, spec.Policy.Name, spec.AsOf.UTC().Format(time.RFC3339))}

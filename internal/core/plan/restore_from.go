@@ -93,7 +93,7 @@ func (o RestoreObserved) chooseFrom(point *api.RecoveryPoint) (api.RestoreSource
 	case spec.Copy != "":
 		return "", "", &Problem{api.ReasonNoCompleteCopy, fmt.Sprintf("spec.copy: recovery point %s has no complete copy %q; it has %s", point.Name, spec.Copy, copyNames(copies))}
 	case copyAlone(spec):
-		return "", "", &Problem{api.ReasonNoCompleteCopy, fmt.Sprintf("recovery point %s has no complete copy; choose another, or restore its snapshots", point.Name)}
+		return "", "", &Problem{api.ReasonNoCompleteCopy, fmt.Sprintf("%s asks for a copy, and recovery point %s has no complete copy; choose another, or restore its snapshots", asksForCopy(spec), point.Name)}
 	default:
 		return api.FromSnapshot, "", unlessSeen(unfit)
 	}

@@ -129,11 +129,11 @@ func namedClass(driver, name string, classes []Class) (string, *Problem) {
 		}
 		if k.Driver != driver {
 			return "", &Problem{api.ReasonClassForOtherDriver,
-				fmt.Sprintf("class %q is of driver %s and the volume of driver %s; name another class, or leave it out to use the driver's default", name, k.Driver, driver)}
+				fmt.Sprintf("spec.snapshot.className: class %q is of driver %s and the volume of driver %s; name another class, or leave it out to use the driver's default", name, k.Driver, driver)}
 		}
 		return name, nil
 	}
-	return "", &Problem{api.ReasonClassNotFound, fmt.Sprintf("class %q does not exist; create it, or leave it out to use the driver's default", name)}
+	return "", &Problem{api.ReasonClassNotFound, fmt.Sprintf("spec.snapshot.className: class %q does not exist; create it, or leave it out to use the driver's default", name)}
 }
 
 func defaultClass(driver string, classes []Class) (string, *Problem) {
