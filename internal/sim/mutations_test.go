@@ -127,20 +127,11 @@ type edition struct {
 
 // run has the operator work, and looks for what it must never do, whatever the policy says.
 func (e *edition) run() {
-	o := e.w.Start(nil, nil)
-	o.around = guarded(e.w.User, &e.broken)
-	for end := e.w.Clock.Now().Add(editFor); e.w.Clock.Now().Before(end); {
-		passes := e.w.Passes
-		if err := e.w.Run(time.Minute); err != nil {
-			e.broken = append(e.broken, err.Error())
-			return
-		}
-		if n := e.w.Passes - passes; n > mostPasses {
-			e.broken = append(e.broken, fmt.Sprintf("%d passes in one minute, at %s", n, e.w.Clock.Now()))
-			return
-		}
+	o := e.work(editFor)
+	if o == nil {
+		return
 	}
-	if d := e.w.Policy("web").Spec.Drill; d == nil || d.Cleanup == nil { // with it, throw-aways stay as long as was asked for
+	if !e.keepsThrowaways() {
 		e.w.Checks.AtRest()
 	}
 	if n, err := e.w.Writes(); err != nil || n > 0 {
@@ -151,6 +142,30 @@ func (e *edition) run() {
 			e.broken = append(e.broken, f)
 		}
 	}
+}
+
+// work has the operator work for a while, and counts what it does; nil when that is too much.
+func (e *edition) work(howLong time.Duration) *Operator {
+	o := e.w.Start(nil, nil)
+	o.around = guarded(e.w.User, &e.broken)
+	for end := e.w.Clock.Now().Add(howLong); e.w.Clock.Now().Before(end); {
+		passes := e.w.Passes
+		if err := e.w.Run(time.Minute); err != nil {
+			e.broken = append(e.broken, err.Error())
+			return nil
+		}
+		if n := e.w.Passes - passes; n > mostPasses {
+			e.broken = append(e.broken, fmt.Sprintf("%d passes in one minute, at %s", n, e.w.Clock.Now()))
+			return nil
+		}
+	}
+	return o
+}
+
+// keepsThrowaways says whether the policy, or a drill, asks for throw-aways to stay for a while.
+func (e *edition) keepsThrowaways() bool {
+	d := e.w.Policy("web").Spec.Drill
+	return (d != nil && d.Cleanup != nil) || slices.ContainsFunc(e.w.drills(), func(d api.RestoreDrill) bool { return d.Spec.Cleanup != nil })
 }
 
 // asAsked is what the invariants hold against a policy that asks for it.
@@ -191,6 +206,7 @@ var ofHistory = []string{api.ReasonObjectiveMissed, api.ReasonNeverSucceeded, ap
 //     the sentence of Proven always does, since a drill may rehearse one;
 //   - the condition Independent, which speaks of copies, and there are none here;
 //   - findings of history, and how loud the others are: that grows with the time for which they hold;
+//   - where not all are listed, all but the first of each kind: those of history take room from the others;
 //   - points, drills and snapshots of before, which drill rehearses which point, and counts of all of them;
 //   - instants at which something was written, and the mark of the newest slot that was looked at.
 func (e *edition) state(protected, proven bool) map[string]string {
@@ -211,7 +227,12 @@ func (e *edition) state(protected, proven bool) map[string]string {
 			}
 		}
 	}
+	cut, kinds := int(p.Status.FindingCounts.Total) > len(p.Status.Findings), map[string]bool{}
 	for _, f := range p.Status.Findings {
+		if cut && kinds[f.Kind] {
+			continue
+		}
+		kinds[f.Kind] = true
 		point, of := strings.CutPrefix(f.Subject, "rp/")
 		older := of && !slices.ContainsFunc(e.since(), func(q api.RecoveryPoint) bool { return q.Name == point })
 		if !slices.Contains(ofHistory, f.Kind) && !older {
@@ -299,7 +320,8 @@ func (b before) judge(m schema.Mutation, edited, fresh *edition) []string {
 			wrong = append(wrong, fmt.Sprintf("%s\n  fresh  %s\n  edited %s", k, was[k], is[k]))
 		}
 	}
-	lost := (b.captures && !fresh.captured() && !fresh.idle()) || (b.proves && !fresh.proven() && len(fresh.drills()) > 0)
+	// While nothing is due yet there is nothing that could be rehearsed either.
+	lost := !fresh.idle() && ((b.captures && !fresh.captured()) || (b.proves && !fresh.proven() && len(fresh.drills()) > 0))
 	if says := fresh.says(); lost && !m.Named(says) && m.Field() != "jitter" { // a point that comes as late as was asked for is no loss
 		wrong = append(wrong, fmt.Sprintf("what worked does not any more, and nothing that is said names %s:\n%s", m.Field(), says))
 	}

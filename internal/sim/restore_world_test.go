@@ -46,6 +46,7 @@ type restoreWorld struct {
 	api     *testkit.API
 	user    *testkit.Client
 	holds   map[string]string // PersistentVolume → what is in it
+	free    map[string]bool   // by claim: the replaced volume was kept for as long as was asked
 	restore *controllers.RestoreReconciler
 	sweep   *controllers.Sweeper
 	around  testkit.Around
@@ -60,7 +61,7 @@ type restoreWorld struct {
 // newRestoreWorld has two claims, captured in one complete point named "good", and a policy.
 func newRestoreWorld(t *testing.T, claims ...string) *restoreWorld {
 	t.Helper()
-	w := &restoreWorld{clock: clocktesting.NewFakePassiveClock(began.Add(time.Hour)), holds: map[string]string{}}
+	w := &restoreWorld{clock: clocktesting.NewFakePassiveClock(began.Add(time.Hour)), holds: map[string]string{}, free: map[string]bool{}}
 	w.api = testkit.NewAPI(scheme, w.clock)
 	must(controllers.Index(context.Background(), w.api))
 	w.user = w.api.Client(nil)
@@ -360,13 +361,18 @@ func (w *restoreWorld) look(c testkit.Call) {
 	}
 	x := w.get()
 	for _, name := range []string{"data", "logs"} {
-		old := w.volume("pv-" + name)
+		old, swap := w.volume("pv-"+name), swapOf(x, name)
+		if swap != nil && swap.KeepUntil != nil && !w.clock.Now().Before(swap.KeepUntil.Time) {
+			w.free[name] = true
+		}
+		if w.free[name] {
+			continue
+		}
 		if old == nil {
 			bad("the old volume of %s is gone", name)
 			continue
 		}
 		at := w.claim(name)
-		swap := swapOf(x, name)
 		switch {
 		case at != nil && at.DeletionTimestamp == nil && at.Spec.VolumeName == old.Name:
 		case at != nil && w.holds[at.Spec.VolumeName] == then:
@@ -406,7 +412,7 @@ func swapOf(x *api.Restore, claim string) *api.VolumeSwap {
 
 // copy is the same world at the same instant, with an operator that was just started.
 func (w *restoreWorld) copy() *restoreWorld {
-	c := &restoreWorld{clock: clocktesting.NewFakePassiveClock(w.clock.Now()), holds: maps.Clone(w.holds), log: slices.Clone(w.log), noSafety: w.noSafety, meanwhile: w.meanwhile}
+	c := &restoreWorld{clock: clocktesting.NewFakePassiveClock(w.clock.Now()), holds: maps.Clone(w.holds), free: maps.Clone(w.free), log: slices.Clone(w.log), noSafety: w.noSafety, meanwhile: w.meanwhile}
 	c.api = w.api.Copy(c.clock)
 	c.user = c.api.Client(nil)
 	c.start()
