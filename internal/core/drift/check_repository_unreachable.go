@@ -50,5 +50,10 @@ func (p *pass) forgotten(r *Repository) bool {
 func (p *pass) keptWithout() bool {
 	i := p.Independence
 	newest := i.newest(func(r *Repository) bool { return !p.forgotten(r) })
-	return newest != nil && (i.Within <= 0 || newest.PointInTime.Add(i.Within).After(p.now))
+	if newest == nil || i.Within <= 0 {
+		return newest != nil
+	}
+	until := newest.PointInTime.Add(i.Within)
+	p.wakeAt(until)
+	return until.After(p.now)
 }
