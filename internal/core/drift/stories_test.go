@@ -61,7 +61,7 @@ var coverage = []story{
 	{
 		kind: api.ReasonPartialPoint, name: "a claim that was there is not in it",
 		breaks: func(o *Observed) {
-			o.Points = append(o.Points[:3:3], testkit.Point(noon, []string{"data", "queue"}))
+			o.Points = append(slices.Clone(o.Points[:len(o.Points)-1]), testkit.Point(noon, []string{"data", "queue"}))
 		},
 		want:   want{subject: rp(0), severity: high, says: "lacks logs"},
 		clears: []change{slot(hour), func(o *Observed) { o.Volumes = slices.Delete(slices.Clone(o.Volumes), 1, 2) }},
