@@ -269,6 +269,15 @@ func whole(q *api.RecoveryPoint) {
 	*q = *testkit.Point(q.Status.PointInTime.Time, threeClaims)
 }
 
+// list has a policy name a repository. It is listed once, however often a story is told.
+func list(i *Independence, r Repository) {
+	if there := i.repository(r.Name); there != nil {
+		*there = r
+		return
+	}
+	i.Repositories = append(i.Repositories, r)
+}
+
 var independence = []story{
 	{
 		kind: api.ReasonNoIndependentCopy, name: "promised only now",
@@ -333,9 +342,7 @@ var independence = []story{
 	{
 		kind: api.ReasonRepositoryNotFound, name: "named and not there",
 		breaks: copies(func(i *Independence) {
-			if i.repository("attic") == nil { // a policy's repositories are listed once each, however often the story is told
-				i.Repositories = append(i.Repositories, Repository{Name: "attic", Field: "spec.copies[1].repository.name", Missing: true})
-			}
+			list(i, Repository{Name: "attic", Field: "spec.copies[1].repository.name", Missing: true})
 		}),
 		want:   want{subject: "repository/attic", severity: pending, says: "spec.copies[1].repository.name names Repository attic"},
 		louder: []louder{{5 * time.Minute, high}, {hour, critical}},
@@ -359,7 +366,7 @@ var independence = []story{
 		breaks: copies(func(i *Independence) {
 			second := i.Repositories[0]
 			second.Name = "attic"
-			i.Repositories = append(i.Repositories, second)
+			list(i, second)
 			i.Copies[0].Repository, i.Repositories[0].Unreachable = "attic", noon.Add(-hour)
 		}),
 		want:   want{subject: "repository/vault", severity: critical, since: -hour, says: "cannot be reached"},
