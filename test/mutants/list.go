@@ -62,7 +62,7 @@ var seeded = []mutant{
 	{"the last points of a lineage that is gone count beside the time rules", windows, "internal/core/retention/decide.go", `if c.active || slices.Max(quotas[:]) <= 0 {`, `if c.active {`, "TestDecide"},
 	{"an incomplete point stays for less than it should", counting, "internal/core/retention/superseded.go", `const incompletesKept = 3`, `const incompletesKept = 2`, "TestSuperseded"},
 	{"an incomplete point goes when it is as old as it may be, and not later", windows, "internal/core/retention/superseded.go", `now.Sub(p.At) < keepFor`, `now.Sub(p.At) <= keepFor`, "TestSuperseded"},
-	{"an older point supersedes", order, "internal/core/retention/superseded.go", `if !r.points[c].At.After(p.At) {`, `if r.points[c].At.Equal(p.At) {`, "TestSupersededLaws"},
+	{"an older point supersedes", order, "internal/core/retention/superseded.go", `if !r.points[c].At.After(p.At) {`, `if r.points[c].At.Equal(p.At) {`, "TestSuperseded"},
 	{"a point supersedes what it does not hold", counting, "internal/core/retention/superseded.go", `if n == len(set) || set[n] != member {`, `if n == len(set) {`, "TestSuperseded"},
 	{"points without claims are of a lineage that is gone", counting, "internal/core/retention/class.go", `selected := map[string]bool{nameless: true}`, `selected := map[string]bool{}`, "TestLaws"},
 	{"sets of lineages are joined without their lengths", counting, "internal/core/retention/class.go", `uint64(len(lineage))`, `uint64(0)`, "TestSetKeys"},

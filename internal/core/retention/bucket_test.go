@@ -105,7 +105,7 @@ func begins(c *Clock, begin func(Rule, int64) time.Time, rule Rule, at time.Time
 	own := c.Buckets(at)
 	is := begin(rule, own.Of(rule))
 	first, before := c.Buckets(is), c.Buckets(is.Add(-time.Second))
-	if is.After(at) || first.Of(rule) != own.Of(rule) || before.Of(rule) != own.Of(rule)-1 {
+	if is.After(at) || is.Nanosecond() != 0 || first.Of(rule) != own.Of(rule) || before.Of(rule) != own.Of(rule)-1 {
 		return fmt.Errorf("the %s bucket of %s is said to begin at %s", rule, at.In(c.loc), is.In(c.loc))
 	}
 	return nil

@@ -250,6 +250,7 @@ func TestReasonsAreReadable(t *testing.T) {
 	for reason, want := range map[Reason]string{
 		{Daily, 3}: "daily-3", {Hold, 0}: "hold", {NewestProven, 0}: "newest-proven", {OnlyLineage, 0}: "only-lineage",
 		{Unsuperseded, 0}: "unsuperseded", {Rule(99), 0}: "rule(99)",
+		{Rule(-1), 0}: "rule(-1)", {ruleCount, 0}: fmt.Sprintf("rule(%d)", ruleCount),
 	} {
 		if got := reason.String(); got != want {
 			t.Errorf("%#v reads %q, want %q", reason, got, want)
@@ -277,6 +278,12 @@ func TestSuperseded(t *testing.T) {
 		}},
 		{"two newer complete points with a part each", []row{
 			{"2026-03-10 10:00", "a b incomplete", "stays", "only it has both of one moment"},
+			{"2026-03-10 11:00", "a c", "", ""},
+			{"2026-03-10 12:00", "b", "", ""},
+		}},
+		{"two newer ones with a part each, and an older one with all", []row{
+			{"2026-03-10 09:00", "a b", "", ""},
+			{"2026-03-10 10:00", "a b incomplete", "stays", "what the older one holds is older"},
 			{"2026-03-10 11:00", "a c", "", ""},
 			{"2026-03-10 12:00", "b", "", ""},
 		}},
