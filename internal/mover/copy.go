@@ -231,7 +231,7 @@ func (c *copying) files(ctx context.Context, repo repository.Repository, w repos
 	t := newTree(ctx, w)
 	defer t.group.Wait()
 	lost, devices := int64(0), 0
-	how := manifest.Copying{Options: walked, Store: store{w}, Distrust: distrust, Salt: c.order.PointUID, Facts: noting{s.facts}}
+	how := manifest.Copying{Options: walked, Store: newStore(w), Distrust: distrust, Salt: c.order.PointUID, Facts: noting{s.facts}}
 	how.Visit = func(n *manifest.Node) error {
 		switch n.Type {
 		case manifest.Socket:
@@ -293,7 +293,7 @@ func (c *copying) before(ctx context.Context, repo repository.Repository, last r
 
 // block copies a volume without a file system, as a folder with one file.
 func (c *copying) block(ctx context.Context, w repository.Writer, walked manifest.Options, s *saved) (repository.ObjectID, repository.Summary, error) {
-	found, stored, err := manifest.CopyBlock(ctx, c.path, noting{s.manifest}, store{w}, walked)
+	found, stored, err := manifest.CopyBlock(ctx, c.path, noting{s.manifest}, newStore(w), walked)
 	if err != nil {
 		return "", repository.Summary{}, unreadable(ctx, err)
 	}
@@ -381,14 +381,32 @@ func (p *checkpoints) pass(ctx context.Context, now time.Time) error {
 	return err
 }
 
-// store keeps contents in a repository.
-type store struct{ to repository.Writer }
-
-func (s store) Create(ctx context.Context, name string, _ int64) (manifest.Content, error) {
-	return content{s.to.NewObject(ctx, !packed[strings.ToLower(path.Ext(name))])}, nil
+// store keeps contents in a repository. Parts of a large one are on their way to it while more is read.
+type store struct {
+	to   repository.Writer
+	help help
 }
 
-type content struct{ repository.ObjectWriter }
+func newStore(to repository.Writer) store { return store{to, newHelp(atOnce())} }
+
+func (s store) Create(ctx context.Context, name string, size int64) (manifest.Content, error) {
+	ahead := 0
+	if size >= manyParts {
+		ahead = s.help.take(atOnce())
+	}
+	return content{s.to.NewObject(ctx, !packed[strings.ToLower(path.Ext(name))], ahead), s.help, ahead}, nil
+}
+
+type content struct {
+	repository.ObjectWriter
+	help  help
+	ahead int
+}
+
+func (c content) Close() error {
+	defer c.help.giveBack(c.ahead)
+	return c.ObjectWriter.Close()
+}
 
 func (c content) Result() (string, error) {
 	id, err := c.ObjectWriter.Result()

@@ -184,7 +184,7 @@ func (w *objectWriter) Result() (repository.ObjectID, error) {
 
 func (w *objectWriter) Close() error { return nil }
 
-func (m *memory) NewObject(context.Context, bool) repository.ObjectWriter {
+func (m *memory) NewObject(context.Context, bool, int) repository.ObjectWriter {
 	return &objectWriter{in: m}
 }
 

@@ -240,7 +240,7 @@ func (r *Restoring) block(ctx context.Context, repo repository.Repository) error
 	if len(all) == 0 && size > 0 {
 		all = []repository.Part{{Object: id, Length: size}}
 	}
-	sum, err := r.inParts(ctx, repo, all, min(readers(), len(all)), func() put { return thin(f) })
+	sum, err := r.inParts(ctx, repo, all, min(atOnce(), len(all)), func() put { return thin(f) })
 	if err != nil {
 		return err
 	}

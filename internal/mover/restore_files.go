@@ -94,7 +94,7 @@ func (r *Restoring) files(ctx context.Context, repo repository.Repository, text 
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := &writing{Restoring: r, repo: repo, top: top, jobs: make(chan []job, waiting), links: map[string]*linked{}, wanted: wanted, help: newHelp(readers() - 1), cancel: cancel}
+	w := &writing{Restoring: r, repo: repo, top: top, jobs: make(chan []job, waiting), links: map[string]*linked{}, wanted: wanted, help: newHelp(atOnce() - 1), cancel: cancel}
 	var group sync.WaitGroup
 	workers := o.Workers
 	if workers == 0 {

@@ -10,22 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"sync"
 
 	"github.com/lifeboat-dev/lifeboat/internal/mover/manifest"
 	"github.com/lifeboat-dev/lifeboat/internal/repository"
 )
-
-const (
-	// manyParts is from which size on content is read in several parts at once.
-	manyParts = 16 << 20
-	// mostReaders is how many parts are read at once. Each is in memory, and takes some twenty MiB.
-	mostReaders = 6
-)
-
-// readers is how many parts are worth reading at once: a store takes its time, so that it is more than there are processors.
-func readers() int { return min(2*runtime.GOMAXPROCS(0), mostReaders) }
 
 // put writes a chunk where it belongs. A chunk ends at a multiple of holeSize, or with its part.
 type put func(chunk []byte, at int64) error
@@ -146,7 +135,7 @@ func chunks(ctx context.Context, from io.Reader, p repository.Part, buffer []byt
 // largeFile writes a file from its parts. A part that begins or ends in the middle of what may be a hole leaves its piece of it when
 // that is nothing but zeros.
 func (k *worker) largeFile(ctx context.Context, fd int, i *manifest.Item, all []repository.Part) (sum [sha256.Size]byte, err error) {
-	helpers := k.help.take(readers() - 1)
+	helpers := k.help.take(atOnce() - 1)
 	defer k.help.giveBack(helpers)
 	sum, err = k.inParts(ctx, k.repo, all, 1+helpers, func() put {
 		return func(chunk []byte, at int64) error {
@@ -163,32 +152,4 @@ func (k *worker) largeFile(ctx context.Context, fd int, i *manifest.Item, all []
 		return sum, fmt.Errorf("%q: %w", i.Path, err)
 	}
 	return sum, k.truncate(fd, i)
-}
-
-// help are readers that large files share: one alone gets all, and of many none gets much.
-type help chan struct{}
-
-func newHelp(n int) help {
-	h := make(help, n)
-	h.giveBack(n)
-	return h
-}
-
-// take takes as many as there are, up to n.
-func (h help) take(n int) (taken int) {
-	for taken < n {
-		select {
-		case <-h:
-			taken++
-		default:
-			return taken
-		}
-	}
-	return taken
-}
-
-func (h help) giveBack(n int) {
-	for range n {
-		h <- struct{}{}
-	}
 }

@@ -399,7 +399,7 @@ func TestARepositoryOfOthersIsNotTakenOver(t *testing.T) {
 			return err
 		},
 		"contents": func(ctx context.Context, w repo.RepositoryWriter) error {
-			out := (&writing{RepositoryWriter: w, in: &opened{life: ctx}}).NewObject(ctx, false)
+			out := (&writing{RepositoryWriter: w, in: &opened{life: ctx}}).NewObject(ctx, false, 0)
 			_, err := out.Write([]byte("of somebody"))
 			_, ended := out.Result()
 			return errors.Join(err, ended, out.Close())

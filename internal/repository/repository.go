@@ -140,8 +140,9 @@ const (
 
 // Writer writes to a repository. Its methods may be called side by side.
 type Writer interface {
-	// NewObject begins an object of content; compress says whether it is worth trying.
-	NewObject(ctx context.Context, compress bool) ObjectWriter
+	// NewObject begins an object of content; compress says whether it is worth trying, and ahead how many parts of it may be on
+	// their way to the store while more is written. That one of them did not get there, the result will say.
+	NewObject(ctx context.Context, compress bool, ahead int) ObjectWriter
 	// Folder writes a folder; summary is what is below it, itself not counted.
 	Folder(ctx context.Context, entries []Entry, summary Summary) (ObjectID, error)
 	// Flush makes what was written so far durable, so that the next attempt need not send it again.

@@ -75,7 +75,7 @@ func put(ctx context.Context, r Repository, v order.Volume, files map[string]str
 func putData(ctx context.Context, w Writer, v order.Volume, files map[string]string) (d data, err error) {
 	var entries []Entry
 	for name, text := range files {
-		o := w.NewObject(ctx, true)
+		o := w.NewObject(ctx, true, 0)
 		if _, err := o.Write([]byte(text)); err != nil {
 			return d, err
 		}
@@ -405,7 +405,7 @@ func TestPartsMakeUpTheirObject(t *testing.T) {
 		var ids [2]ObjectID
 		err := r.Write(ctx, "test", func(ctx context.Context, w Writer) error {
 			for n, text := range [][]byte{content, content[:1000]} {
-				o := w.NewObject(ctx, false)
+				o := w.NewObject(ctx, false, 0)
 				_, failed := o.Write(text)
 				id, err := o.Result()
 				if err := errors.Join(failed, err, o.Close()); err != nil {

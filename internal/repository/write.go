@@ -66,8 +66,8 @@ func (w objectWriter) Result() (ObjectID, error) {
 }
 
 // NewObject begins an object of content.
-func (w *writing) NewObject(ctx context.Context, compress bool) ObjectWriter {
-	o := object.WriterOptions{MetadataCompressor: compressor}
+func (w *writing) NewObject(ctx context.Context, compress bool, ahead int) ObjectWriter {
+	o := object.WriterOptions{MetadataCompressor: compressor, AsyncWrites: ahead}
 	if compress {
 		o.Compressor = compressor
 	}
@@ -183,7 +183,7 @@ func (w *writing) files(ctx context.Context, all map[string]io.Reader) (ObjectID
 	var s Summary
 	var entries []Entry
 	for name, from := range all {
-		o := w.NewObject(ctx, true)
+		o := w.NewObject(ctx, true, 0)
 		n, err := io.Copy(o, from)
 		if err != nil {
 			return "", s, fmt.Errorf("write %s: %w", name, err)
