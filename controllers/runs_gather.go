@@ -202,7 +202,19 @@ func broughtPod(p *corev1.Pod) plan.BroughtPod {
 			out.ExitCode = t.ExitCode
 		}
 	}
+	if out.Phase == plan.PodFailed && moverKilled(p, out) {
+		out.Phase = plan.PodLost
+	}
 	return out
+}
+
+// sigkilled is the exit code of a process that was killed.
+const sigkilled = 137
+
+// moverKilled says whether a mover was ended from outside, which is no word on what it had to do: it always tells how it ended, and
+// never ends with that code by itself. Of other programs nobody can know.
+func moverKilled(p *corev1.Pod, out plan.BroughtPod) bool {
+	return p.Labels[api.LabelReachesRepository] == "true" && out.ExitCode == sigkilled && out.Told == nil
 }
 
 // neverStarted says whether a container ended before its first instruction: that is the command's fault, not the data's.

@@ -127,6 +127,24 @@ func TestBroughtPod(t *testing.T) {
 	if p.Phase != plan.PodPending || p.Waits == nil || p.Waits.Reason != api.ReasonImageUnavailable {
 		t.Errorf("a container that never started: %+v", p)
 	}
+	mover := func(p *corev1.Pod) { p.Labels = map[string]string{api.LabelReachesRepository: "true"} }
+	tells := func(p *corev1.Pod) {
+		p.Status.ContainerStatuses[0].State.Terminated.Message = `{"reason":"WriteFailed"}`
+	}
+	for name, c := range map[string]struct {
+		pod  *corev1.Pod
+		want plan.PodPhase
+	}{
+		"a mover that was killed":             {aPod(corev1.PodFailed, terminated("Error", sigkilled), mover), plan.PodLost},
+		"a mover that told how it ended":      {aPod(corev1.PodFailed, terminated("Error", sigkilled), mover, tells), plan.PodFailed},
+		"a mover that ended badly":            {aPod(corev1.PodFailed, terminated("Error", 2), mover), plan.PodFailed},
+		"another program that ended so":       {aPod(corev1.PodFailed, terminated("Error", sigkilled)), plan.PodFailed},
+		"a mover that ended well all at once": {aPod(corev1.PodSucceeded, terminated("Completed", 0), mover), plan.PodSucceeded},
+	} {
+		if got := broughtPod(c.pod).Phase; got != c.want {
+			t.Errorf("%s is %s, want %s", name, got, c.want)
+		}
+	}
 	p = broughtPod(aPod(corev1.PodPending, sidecar(false, restartsOfAnApplication)))
 	if p.Phase != plan.PodFailed || p.ExitCode != 7 {
 		t.Errorf("an application that fails: %+v", p)

@@ -236,7 +236,7 @@ func (c copying) judgeCopier(o CopyObserved, r *api.CopyRecord, pod BroughtPod, 
 func (p BroughtPod) outcome(meant string) *Problem {
 	switch {
 	case p.Told == nil && p.Phase == PodLost:
-		return &Problem{api.ReasonPodLost, "the pod was lost: it was evicted, ran out of memory, or its node went"}
+		return &Problem{api.ReasonPodLost, "the pod was lost: it was evicted or killed, ran out of memory, or its node went"}
 	case p.Told == nil:
 		return &Problem{api.ReasonMoverFailed, fmt.Sprintf("the pod ended with exit code %d and told nothing", p.ExitCode)}
 	}
