@@ -109,8 +109,11 @@ func missedDeadline(t RepositoryTask, o RepositoryObserved, pod *TaskPod, now ti
 // record writes down how a run ended.
 func (p *RepositoryPlan) record(o RepositoryObserved, t RepositoryTask, pod TaskPod, now time.Time) {
 	if bad := pod.outcome(cmp.Or(p.status.UniqueID, o.Repository.Spec.UniqueID)); bad != nil {
-		if t == TaskVerify {
+		switch {
+		case t == TaskVerify:
 			p.brokenOff(pod.Told, *bad, now)
+		case bad.Reason == api.ReasonMutable:
+			p.locked = immutable(false, bad.Message)
 		}
 		p.end(t, *bad, now)
 		return

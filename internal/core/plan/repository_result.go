@@ -65,6 +65,7 @@ var knownFailures = []string{
 	api.ReasonRepositoryUnreachable, api.ReasonCredentialsRefused, api.ReasonPasswordWrong, api.ReasonRepositoryMissing,
 	api.ReasonRepositoryExists, api.ReasonRepositoryIDMismatch, api.ReasonRepositoryFull, api.ReasonCopyCorrupt, api.ReasonClockSkew,
 	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonPathNotFound, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
+	api.ReasonMutable,
 }
 
 // problem is what went wrong, in a word that people find a runbook for; nil when all went well in the repository that is meant, or

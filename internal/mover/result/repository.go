@@ -40,6 +40,7 @@ const (
 	FailureExists       = "RepositoryExists"      // there is a repository, or something else, where one was to be made
 	FailureOther        = "RepositoryIDMismatch"  // it is another repository than the one that is pinned
 	FailureFull         = "RepositoryFull"        // the store takes no more
+	FailureUnlocked     = "Mutable"               // the bucket takes nothing with a lock
 	FailureDamaged      = "CopyCorrupt"           // what the repository holds cannot be read back, or is not what it should be
 	FailureClock        = "ClockSkew"             // the clocks are too far apart
 	FailureNotCopied    = "CopyMissing"           // the repository holds no complete copy of this
