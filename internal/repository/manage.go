@@ -138,11 +138,13 @@ func ProbeLock(ctx context.Context, o Options, now time.Time) (locked bool, why 
 	switch k := kind(err); {
 	case err == nil:
 	case k == result.FailureUnreachable && answered(err), k == result.FailureRefused:
+		_ = c.RemoveObject(ctx, at.Bucket, name, minio.RemoveObjectOptions{}) // some servers say no and keep it all the same
 		return false, "the bucket takes nothing with a lock", nil
 	default:
 		return false, "", classify(err)
 	}
 	if put.VersionID == "" {
+		_ = c.RemoveObject(ctx, at.Bucket, name, minio.RemoveObjectOptions{}) // a few bytes, if it cannot be
 		return false, "the bucket keeps no versions, without which nothing can be locked", nil
 	}
 	err = c.RemoveObject(ctx, at.Bucket, name, minio.RemoveObjectOptions{VersionID: put.VersionID})

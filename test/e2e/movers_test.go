@@ -23,9 +23,9 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
-// slowly has a copy of what these tests write take several seconds.
+// slowly has a copy of what these tests write take half a minute.
 func slowly(r *api.RepositorySpec) {
-	r.Limits = &api.RepositoryLimits{UploadBytesPerSecond: 1 << 20}
+	r.Limits = &api.RepositoryLimits{UploadBytesPerSecond: 256 << 10}
 }
 
 // copiers are the pods that copy, or copied, a claim.
@@ -137,7 +137,7 @@ func TestMoverRunsOutOfMemory(t *testing.T) {
 			b.Mover = &api.MoverOptions{Resources: &corev1.ResourceRequirements{Limits: limits, Requests: limits}}
 		})
 	}
-	limited("tight", "24Mi")
+	limited("tight", "40Mi")
 	s.take("first", "tight")
 	var tries []string
 	s.point("first", "to be copied", 3*time.Minute, func(p *api.RecoveryPoint) string {
