@@ -209,7 +209,7 @@ func (d *doing) manage(ctx context.Context, r repository.Repository) (err error)
 		var bytes atomic.Int64
 		p := mover.Parts{Out: os.Stdout, Clock: clock.RealClock{}}
 		defer p.Tell(ctx, func() (int64, int64) { return bytes.Load(), 0 })()
-		v, err := repository.Verify(ctx, r, d.order.Verify.Heal, &bytes)
+		v, err := repository.Verify(ctx, r, *d.order.Verify, &bytes)
 		d.done.Verify = &v
 		return err
 	case d.order.Maintain != nil:

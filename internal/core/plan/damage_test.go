@@ -315,7 +315,7 @@ func TestNothingIsPrunedWhileDamaged(t *testing.T) {
 			if damaged {
 				r.Status.Damage = damageAt(noon)
 			}
-			return !orderFor(r, TaskMaintain, order.Repository{}).Maintain.Keep
+			return !orderFor(RepositoryObserved{Repository: r}, TaskMaintain, order.Repository{}).Maintain.Keep
 		},
 	} {
 		if goes(true) {

@@ -40,6 +40,7 @@ type VerifyDone struct {
 	Damaged       int64 // copies that need one of them
 	DamagedPoints int64 // their points, of which Points are some
 	Points        []api.DamagedPoint
+	Missing       map[string]int64 // by the UIDs of points: how many copies must be there, and are not
 	Healing       bool
 }
 

@@ -101,6 +101,8 @@ type Damaged struct {
 	Namespace string `json:"ns,omitempty"`
 	Policy    string `json:"policy,omitempty"`
 	Point     string `json:"point,omitempty"`
+	// Missing is how many copies of it there must be, and are not.
+	Missing int64 `json:"missing,omitempty"`
 }
 
 // MostDamaged is how many damaged points are named at a time: the rest is named once these are healed, or gone.
@@ -122,7 +124,7 @@ func EncodeDone(d Done) ([]byte, error) {
 		cut := *v
 		cut.Points, d.Verify = slices.Clone(v.Points), &cut
 		for i := len(cut.Points) - 1; i >= 0 && err == nil && len(raw) > MaxSize; i-- {
-			cut.Points[i] = Damaged{UID: cut.Points[i].UID}
+			cut.Points[i] = Damaged{UID: cut.Points[i].UID, Missing: cut.Points[i].Missing}
 			raw, err = json.Marshal(d)
 		}
 	}
