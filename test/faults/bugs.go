@@ -73,6 +73,74 @@ tests find the place anew.`, []bug{
 		{"The restored volume went with the claim that was made for it, when somebody deleted that claim before the swap was over",
 			"somebody deletes the claim", []string{sim.InPlace}, "once the claim is bound",
 			[]string{"internal/sim TestMadeClaimDeleted"}},
+		{"A point that was put on hold while its snapshots were let go lost them all the same, and was said to have lost them to the storage system",
+			"somebody puts it on hold before each request", nil, "before request 5 and each later one, the cache behind by 0 writes",
+			[]string{"controllers TestHoldMeetsARelease"}},
+		{"A copy that was to go went though its point had been put on hold before that was begun",
+			"somebody puts it on hold", nil, "before the state is Removing",
+			[]string{"internal/core/plan TestRemoval"}},
+	}},
+	{"Laws, hostile objects and fuzzing", `A seed is what ` + "`-rapid.seed`" + ` takes; ` + "`seed#4`" + ` is the fifth of the first inputs of a fuzz target, as in ` + "`go test -run 'FuzzLocation/seed#4'`" + `. Laws and
+targets of before a bug was mended did not always leave theirs: these are of runs with the remedy taken back.`, []bug{
+		{"When a storage system reported every snapshot as not ready, or somebody deleted them all, points that retention keeps could expire as superseded",
+			"the law that an outage costs nothing", nil, "RAPID",
+			[]string{"internal/core/plan TestLawAnOutageCostsNothing", "internal/core/plan TestLostPointsStay"}},
+		{"A finding whose beginning somebody had written into the status as the year 1, or as to come, was told so; and a retention rule with a number without bounds kept its check counting",
+			"hostile objects", nil, "-rapid.seed=13147771942198006499",
+			[]string{"internal/core/drift TestLawNothingPanics"}},
+		{"A manifest with an entry without a path made its reader panic",
+			"FuzzManifest", nil, "seed#5: an entry of a dot, and a line of one space",
+			[]string{"internal/mover/manifest FuzzManifest"}},
+		{"An order, and what a pod tells of it, were read though something followed: a closing bracket too many was taken for an end",
+			"FuzzDecode, FuzzDecodeDone", nil, "seed#0 and others, with a bracket behind",
+			[]string{"internal/core/order FuzzDecode", "internal/mover/result FuzzDecode", "internal/mover/result FuzzDecodeDone"}},
+		{"Locations of repositories were understood that name no host, or a port that there is not",
+			"FuzzLocation", nil, "seed#4: port 99999; seed#9: https:///copies; seed#10: http://",
+			[]string{"internal/cli/recovery FuzzLocation"}},
+		{"A failure domain that had to be cut could end in a dash, which no user could write, and no status would hold",
+			"FuzzOfClass", nil, "seed#3: a serial number of many dashes",
+			[]string{"internal/core/domain FuzzOfClass"}},
+	}},
+	{"Mutations of what people write", `Each field of each kind is mutated from its schema; what is admitted is carried out, and compared with an object that was never another. No seeds were kept:
+` + "`LIFEBOAT_EXHAUSTIVE=1`" + ` takes every mutation, as every night.`, []bug{
+		{"Durations were admitted that could not be written back: such a policy never got a status, and such a template no policy",
+			"what is admitted is written back", nil, "999999h999999h",
+			[]string{"internal/testkit/schema TestWhatIsAdmittedCanBeWrittenBack", "test/cel TestBackupPolicy"}},
+		{"Of a schedule that was edited into one that is never due, the age of points was counted against the year 1",
+			"A edited into B is as a fresh B", nil, "cron: 0 0 31 2 *",
+			[]string{"internal/core/plan TestNeverDueKeepsItsWord"}},
+		{"A drill and a restore that asked for a copy, where no point had one, did not say which field asks",
+			"each ends, and says of which field", nil, "spec.copy, spec.paths and spec.from",
+			[]string{"internal/sim TestRestoresAsWritten", "internal/sim TestDrillsAsWritten", "internal/core/plan TestRestoreRefusals"}},
+		{"What kept a policy, a drill or a restore from succeeding did not name the class, the standing or the timeout that asks for it",
+			"each ends, and says of which field", nil, "spec.snapshot.className, spec.latest, spec.checks[].timeout",
+			[]string{"internal/sim TestRestoresAsWritten", "internal/sim TestDrillsAsWritten", "internal/sim TestEditedPolicyEndsAsAFreshOne"}},
+		{"Refusals named what they forbid and not the field: a selector with values that its operator does not take, and what a restore in place must leave out",
+			"each refusal names the field", nil, "operator, and inPlace",
+			[]string{"internal/testkit/schema TestRefusalsNameTheField"}},
+	}},
+	{"Stores that fail", `In ` + "`internal/repository`" + ` each operation of a store fails, one at a time and in six ways. The operations are counted.`, []bug{
+		{"A store that fell silent while a repository was made was asked for ever",
+			"all operations from one on fail", nil, "STORE",
+			[]string{"internal/repository TestMakingIsFinishedWhateverFails", "internal/repository TestAStoreThatFallsSilentIsLeft"}},
+		{"A store that swallows a write, and says that all is well, was believed: the record of a copy is now looked for in a repository that is opened afresh",
+			"an operation is not done, and said to be", nil, "the write of the record",
+			[]string{"internal/repository TestNothingPhantomWhateverFails", "internal/mover TestARecordThatWasSwallowedIsNoCopy"}},
+		{"No copy could be made any more once the record of an earlier one was damaged",
+			"an operation is done in part", nil, "the list of earlier copies",
+			[]string{"internal/mover TestDamagedRecordsAreNoObstacle"}},
+		{"Locks on the objects of a store were not renewed any more while anything was damaged",
+			"a byte is flipped", nil, "maintenance after it",
+			[]string{"internal/repository TestLocksAreRenewedThoughSomethingIsDamaged"}},
+	}},
+	{"Mutants", `No bugs of the operator, but of its tests: these mutants lived until the tests were written.`, []bug{
+		{"Findings could be in the order of the quietest first", "a mutant", nil, "the quietest first", []string{"internal/core/drift TestWorstFirst"}},
+		{"That there is no point at all was no finding, where the minimum is none", "a mutant", nil, "a minimum of none is never short", []string{"internal/core/drift TestOnePointIsTheLeast"}},
+		{"A bucket of time could begin within a second", "a standard mutant", nil, "internal/core/retention", []string{"internal/core/retention TestBucketsBegin"}},
+		{"An incomplete point could be superseded by two newer ones with a part each, and an older one with all", "a standard mutant", nil, "internal/core/retention", []string{"internal/core/retention TestSuperseded"}},
+		{"Sets of claims could be told apart by their letters alone, wherever these were cut", "a mutant", nil, "internal/core/retention", []string{"internal/core/retention TestDecide"}},
+		{"The last minute before an hour that the clock skips could be passed over", "a mutant", nil, "internal/core/schedule", []string{"internal/core/schedule TestPrevious"}},
+		{"A capture could end before the After hook was known to have run", "a mutant", nil, "internal/core/plan", []string{"internal/core/plan TestHooks"}},
 	}},
 }
 
@@ -86,12 +154,17 @@ func pageOfBugs(out *strings.Builder, found []section) {
 			if len(b.scenarios) > 0 {
 				by += ", in “" + strings.Join(b.scenarios, "”, “") + "”"
 			}
-			var killers []string
-			for _, k := range b.killers {
-				pkg, test, _ := strings.Cut(k, " ")
-				killers = append(killers, fmt.Sprintf("`%s` in `%s`", test, pkg))
-			}
-			fmt.Fprintf(out, "| %s | %s | %s | %s |\n", b.wrong, by, b.place, strings.Join(killers, ", "))
+			fmt.Fprintf(out, "| %s | %s | %s | %s |\n", b.wrong, by, b.place, named(b.killers))
 		}
 	}
+}
+
+// named writes tests, of which each stands after its package.
+func named(tests []string) string {
+	var out []string
+	for _, t := range tests {
+		pkg, test, _ := strings.Cut(t, " ")
+		out = append(out, fmt.Sprintf("`%s` in `%s`", test, pkg))
+	}
+	return strings.Join(out, ", ")
 }

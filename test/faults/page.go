@@ -26,16 +26,17 @@ played again from the same beginning, each time with one fault:
 | fault, as tests name it | what happens |
 |---|---|
 %s
-The first eight strike one request: the first that the operator sends after the beginning, then the second, and so on until none is left to strike, so that nothing is left to
-chance. Requests are writes; ` + "`500`" + ` strikes reads too, and a kill hooks too. Scenarios that are long have only some requests struck, the first of which differs with the
-fault; ` + "`LIFEBOAT_EXHAUSTIVE=1 go test -timeout 0 ./internal/sim`" + ` strikes them all. After a fault nothing else goes wrong, and all goes on until the scenario is over.
+The first eight strike one request: the first that the operator sends after the beginning, in the next run the second, and so on until there is none left. Requests are writes;
+` + "`500`" + ` strikes reads too, and a kill hooks. Of long scenarios only some requests are struck, and others by each fault;
+` + "`LIFEBOAT_EXHAUSTIVE=1 go test -timeout 0 ./internal/sim`" + ` strikes them all. After the fault all goes well until the scenario is over. The restore in place is played in a smaller world
+of its own, and meets the first eight alone.
 
 A run passes when
 
-- nothing broke an [invariant](../design/0001-the-promise.md) at any moment: ` + "`internal/testkit`" + ` looks at all objects, at the storage system and at the repositories after each write;
-- the end is that of the run without a fault, but for UIDs and times;
+- no [invariant](../design/0001-the-promise.md) was broken: ` + "`internal/testkit`" + ` holds all objects, the storage system and the repositories against them before and after each request, and at rest;
+- the end is that of the run without a fault, but for versions and times;
 - the operator, having looked at everything once more, writes nothing;
-- findings were told as often as they came and went, and not on every pass;
+- people were told of what was found as often as it came and went, and no more often;
 - what the scenario itself expects is there: the points, the bytes, the evidence.
 
 That this finds faults is itself tested: [mutants](mutants.md) take safeguards away, and ` + "`TestFindingOraclesKillFaults`" + `, ` + "`TestSwapLawsFindFaults`" + ` and the tests of
@@ -43,11 +44,12 @@ That this finds faults is itself tested: [mutants](mutants.md) take safeguards a
 
 ## How a failure is seen again
 
-A test that fails names the scenario, the fault and the place. None of it is random, so that the same test fails again in the same place:
+A test that fails names the scenario, the fault and the place. What the simulator strikes is counted and not drawn, so that the same test fails again in the same place. What
+is drawn prints its seed.
 
 | what it says | what strikes there again |
 |---|---|
-| ` + "`409, at request 16, which is to delete Pod x`" + ` | ` + "`go test -run 'TestEveryRequestMayFail/<scenario>' ./internal/sim`" + `; the name of the scenario with ` + "`_`" + ` for each space. There is no seed: the request is counted |
+| ` + "`409, at request 16, which is to delete Pod x`" + ` | ` + "`go test -run 'TestEveryRequestMayFail/<scenario>' ./internal/sim`" + `, where the name of the scenario has ` + "`_`" + ` for each space. There is no seed: requests are counted |
 | ` + "`behind by 4 writes`" + ` | the same with ` + "`TestCacheThatLags`" + ` |
 | ` + "`the watch of [Repository] is broken, and listed every 3s`" + ` | the same with ` + "`TestWatchesThatBreak`" + ` |
 | ` + "`seed 3`" + ` | the same with ` + "`TestTwoLeaders`" + `, which plays all of its seeds; the seed decides which operator sends the next request |
@@ -56,7 +58,16 @@ A test that fails names the scenario, the fault and the place. None of it is ran
 | ` + "`[rapid] … -rapid.seed=…`" + `, ` + "`-rapid.failfile=…`" + ` | of a law: ` + "`go test -run <test> <package> -rapid.seed=…`" + ` |
 | ` + "`testdata/fuzz/<target>/<name>`" + ` | of a fuzz target: ` + "`go test -run '<target>/<name>' <package>`" + `; the file is committed with the remedy, or its content becomes one of the target's first inputs |
 
-Every line before a failure of the simulator is a request that was sent, with what came of it.
+The lines that follow a failure of ` + "`TestEveryRequestMayFail`" + ` are the writes of the operator that was struck.
+`
+
+const elsewhereHead = `
+## What goes wrong elsewhere
+
+The numbers below are those of the simulator's scenarios. Other tests have other things go wrong:
+
+| what | tests |
+|---|---|
 `
 
 const tableHead = `
@@ -101,6 +112,11 @@ func pageOf(all runs, found []section) string {
 		scenarios += len(a.Scenarios)
 	}
 	fmt.Fprintf(&out, pageHead, all.sum(every), scenarios, faults.String())
+
+	out.WriteString(elsewhereHead)
+	for _, e := range elsewhere {
+		fmt.Fprintf(&out, "| %s | %s |\n", e.what, named(e.tests))
+	}
 
 	out.WriteString(tableHead)
 	row(&out, "fault", "all", func(p sim.Phase) any { return p })
