@@ -223,7 +223,7 @@ func TestListsAreTrue(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range found {
 		for _, b := range s.bugs {
-			if b.wrong == "" || b.by == "" || b.place == "" || len(b.killers) == 0 || seen[b.wrong] {
+			if b.wrong == "" || b.phase == "" || b.by == "" || b.place == "" || len(b.killers) == 0 || seen[b.wrong] {
 				t.Errorf("%q is not whole, or there twice: %+v", b.wrong, b)
 			}
 			seen[b.wrong] = true
