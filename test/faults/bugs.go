@@ -25,7 +25,7 @@ type bug struct {
 	killers   []string // tests that fail on it, each after its package
 }
 
-// found are the bugs that nobody would have looked for. Whoever finds another adds it with its remedy.
+// found are the bugs that showed when something was made to go wrong. Whoever finds another adds it with its remedy.
 var found = []section{
 	{"The simulator", `The place is where a bug showed first, or shows again when its remedy is taken back. Later code sends other requests, so that their numbers move; the
 tests find the place anew.`, []bug{
@@ -117,7 +117,7 @@ tests find the place anew.`, []bug{
 			"A edited into B is as a fresh B", nil, "cron: 0 0 31 2 *",
 			[]string{"internal/core/plan TestNeverDueKeepsItsWord"}},
 		{"A drill and a restore that asked for a copy, where no point had one, did not say which field asks", sim.Restoring,
-			"each ends, and says of which field", nil, "spec.copy, spec.paths and spec.from",
+			"each ends, and says of which field", nil, "spec.from: Copy of a drill; any spec.copy of a restore",
 			[]string{"internal/sim TestRestoresAsWritten", "internal/sim TestDrillsAsWritten", "internal/core/plan TestRestoreRefusals"}},
 		{"What kept a policy, a drill or a restore from succeeding did not name the field that asks for it: a class, a standing, a copy or a timeout", sim.Capture,
 			"each ends, and says of which field", nil, "spec.checks[0].timeout: 1s; spec.latest: Proven; spec.from: Copy",
@@ -134,7 +134,7 @@ tests find the place anew.`, []bug{
 			"an operation is not done, and said to be", nil, "the write of the record",
 			[]string{"internal/repository TestNothingPhantomWhateverFails", "internal/mover TestARecordThatWasSwallowedIsNoCopy"}},
 		{"No copy could be made any more once the record of an earlier one was damaged", sim.Copying,
-			"an operation is done in part", nil, "the list of earlier copies",
+			"a record that cannot be read", nil, "the list of earlier copies",
 			[]string{"internal/mover TestDamagedRecordsAreNoObstacle"}},
 		{"Locks on the objects of a store were not renewed any more while anything was damaged", sim.Repository,
 			"a byte is flipped", nil, "maintenance after it",
@@ -145,7 +145,7 @@ tests find the place anew.`, []bug{
 		{"That there is no point at all was no finding, where the minimum is none", sim.Findings, "a mutant", nil, "a minimum of none is never short", []string{"internal/core/drift TestOnePointIsTheLeast"}},
 		{"A bucket of time could begin within a second", sim.Pruning, "a standard mutant", nil, "internal/core/retention", []string{"internal/core/retention TestBucketsBegin"}},
 		{"An incomplete point could be superseded by two newer ones with a part each, and an older one with all", sim.Pruning, "a standard mutant", nil, "internal/core/retention", []string{"internal/core/retention TestSuperseded"}},
-		{"Sets of claims could be told apart by their letters alone, wherever these were cut", sim.Pruning, "a mutant", nil, "internal/core/retention", []string{"internal/core/retention TestDecide"}},
+		{"Two sets of claims with the same letters, cut at two places, could be taken for one", sim.Pruning, "a mutant", nil, "internal/core/retention", []string{"internal/core/retention TestDecide"}},
 		{"The last minute before an hour that the clock skips could be passed over", sim.Capture, "a mutant", nil, "internal/core/schedule", []string{"internal/core/schedule TestPrevious"}},
 		{"A capture could end before the After hook was known to have run", sim.Capture, "a mutant", nil, "internal/core/plan", []string{"internal/core/plan TestHooks"}},
 	}},
@@ -155,7 +155,7 @@ tests find the place anew.`, []bug{
 func pageOfBugs(out *strings.Builder, found []section) {
 	out.WriteString("\n## What was found\n\nEach of these was mended, and a test fails when it comes back.\n")
 	for _, s := range found {
-		fmt.Fprintf(out, "\n### %s\n\n%s\n\n| what was wrong | phase | found by | place | killed by |\n|---|---|---|---|---|\n", s.name, s.intro)
+		fmt.Fprintf(out, "\n### %s\n\n%s\n\n| what was wrong | phase | shown by | place | killed by |\n|---|---|---|---|---|\n", s.name, s.intro)
 		for _, b := range s.bugs {
 			by := b.by
 			if len(b.scenarios) > 0 {
