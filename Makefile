@@ -77,7 +77,7 @@ help: ## List the commands.
 
 GENERATED := api/applyconfiguration api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml charts/lifeboat/templates/crds \
 	charts/lifeboat/templates/manager-role.yaml charts/lifeboat/files/dashboard.json config/monitoring \
-	docs/reference/api.md docs/reference/mutants.md
+	docs/reference/api.md docs/reference/faults.md docs/reference/mutants.md
 
 .PHONY: generate
 generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's copies and dashboard, and the API reference.
@@ -87,6 +87,7 @@ generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's 
 	@mv bin/role.yaml config/rbac/role.yaml
 	@cd hack/dashboard && go run . ../../charts/lifeboat/files/dashboard.json
 	@go run ./test/mutants -page >docs/reference/mutants.md
+	@go run ./test/faults >docs/reference/faults.md
 	@go run ./hack/chart generate
 	@$(CRD_REF_DOCS) --config=docs/reference/config.yaml \
 		--source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md --log-level=ERROR
@@ -165,6 +166,12 @@ test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the t
 	@awk -F'\t' '{ runs += $$4; if (!seen[$$1]++) scenarios++ } END { printf "fault runs: %d in %d scenarios\n", runs, scenarios }' $(FAULT_RUNS)
 	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
 	@cd hack/dashboard && go test $(GOTESTFLAGS) ./...
+
+.PHONY: faults-page
+faults-page: ## Take the numbers of the last whole `make test` over into docs/reference/faults.md.
+	@mkdir -p bin && go run ./test/faults -runs $(FAULT_RUNS) >bin/runs.tsv
+	@mv bin/runs.tsv test/faults/runs.tsv
+	@go run ./test/faults >docs/reference/faults.md
 
 .PHONY: mutants
 mutants: ## Plant faults in our own code, and fail when no test notices one. ONLY=regexp runs some, ALL=1 the derived ones.

@@ -87,6 +87,9 @@ func TestDamagedCopies(t *testing.T) {
 		{"it is made anew", "Copying 1", []copyMod{marked}},
 		{"it cannot be made anew", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf}},
 		{"what is damaged is in the way", "Failed 0 CopyCorrupt", []copyMod{marked, damaged(func(d *api.RepositoryDamage) { d.Healing = false })}},
+		{"what is damaged is in the way of what failed as it was made anew", "Failed 0 MoverFailed", []copyMod{marked, damaged(func(d *api.RepositoryDamage) { d.Healing = false }), func(o *CopyObserved) {
+			o.Point.Status.Copies[0].Full, o.Point.Status.Copies[0].Reason = true, api.ReasonMoverFailed
+		}}},
 		{"nothing was found since", "Complete 0", []copyMod{marked, lostSnapshotsOf, verifiedAgain(nil)}},
 		{"something else was found since", "Complete 0", []copyMod{marked, lostSnapshotsOf, verifiedAgain(damageAt(noon.Add(2*time.Hour), "of-another"))}},
 		{"more was found since than is named", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf, verifiedAgain(func() *api.RepositoryDamage {
