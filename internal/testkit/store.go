@@ -27,7 +27,8 @@ type Store struct {
 	// Bad are the contents, by digest, that cannot be read back. As in any store that keeps equal contents once, whoever
 	// copies the same again makes all copies whole that need it, but only once what is damaged was set aside.
 	Bad map[string]Badness
-	// Told are the copies of volumes that a pod told to be all there, for as long as nobody removed them.
+	// Told are the copies of volumes that a pod told to be all there, for as long as nobody removed them. Only a full copy may be
+	// ordered of them again.
 	Told map[order.Volume]bool
 	// Reported says that damage was told, and that nothing was told since to be whole.
 	Reported bool
@@ -167,12 +168,12 @@ func (s *Store) open(o order.Order) result.Done {
 }
 
 func (s *Store) take(o order.Copy, held result.Volume, now time.Time) {
+	s.Told[o.Volume] = true
+	if _, is := s.Records[o.Volume]; is && !o.Full {
+		return // it is told again, and nothing is read
+	}
 	if s.Bad[held.Digest] == SetAside {
 		delete(s.Bad, held.Digest)
-	}
-	s.Told[o.Volume] = true
-	if _, is := s.Records[o.Volume]; is {
-		return
 	}
 	var r order.Record
 	if err := json.Unmarshal(o.Record, &r); err != nil {
@@ -184,14 +185,20 @@ func (s *Store) take(o order.Copy, held result.Volume, now time.Time) {
 
 func (s *Store) verify(heal bool) *result.Verify {
 	v := &result.Verify{Contents: int64(len(s.Bad)), Healing: heal && len(s.Bad) > 0}
-	for _, r := range s.Records {
+	for _, of := range s.volumes() { // those of a point follow each other
+		r := s.Records[of]
 		v.Bytes += r.Bytes
-		if s.Bad[r.Digest] != "" {
-			v.Damaged++
+		if s.Bad[r.Digest] == "" {
+			v.Copies++
 			continue
 		}
-		v.Copies++
+		v.Damaged++
+		if n := len(v.Points); n == 0 || v.Points[n-1].UID != r.PointUID {
+			v.Points = append(v.Points, result.Damaged{UID: r.PointUID, Namespace: r.Namespace, Policy: r.Policy, Point: r.Point})
+		}
 	}
+	v.DamagedPoints = int64(len(v.Points))
+	v.Points = v.Points[:min(len(v.Points), result.MostDamaged)]
 	if heal {
 		for digest := range s.Bad {
 			s.Bad[digest] = SetAside
