@@ -35,7 +35,7 @@ func (k *Checker) movers(than *corev1.Pod, into order.Repository) (out []order.O
 		if !is || p.UID == than.UID || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			return
 		}
-		if does, is := orderOf(p); is && does.Repository.S3.Bucket == into.S3.Bucket {
+		if does, is := orderOf(p); is && placeOf(does.Repository) == placeOf(into) {
 			out = append(out, does)
 		}
 	})
@@ -104,7 +104,7 @@ func (k *Checker) copiesOnce(c Call, p *corev1.Pod, does order.Order, others []o
 	if slices.ContainsFunc(others, func(o order.Order) bool { return o.Copy != nil && o.Copy.Volume == does.Copy.Volume }) {
 		k.broken(3, "%s: another pod copies it", c)
 	}
-	if s := k.Stores[does.Repository.S3.Bucket]; s != nil && s.Told[does.Copy.Volume] && !does.Copy.Full {
+	if s := k.Stores[placeOf(does.Repository)]; s != nil && s.Told[does.Copy.Volume] && !does.Copy.Full {
 		k.broken(3, "%s: it is copied again, and the copy was told to be there", c)
 	}
 	for _, v := range p.Spec.Volumes {
@@ -155,8 +155,8 @@ func volumeOf(p *corev1.Pod) string {
 
 // repositoryTrue is invariant 2 for repositories: one that is ready is the one that lies there, and damage is on record until all was read back.
 func (k *Checker) repositoryTrue(r *api.Repository) {
-	s := k.Stores[r.Spec.S3.Bucket]
-	if id := r.Status.UniqueID; id != "" && (s == nil || s.ID != id || s.Made > 1) {
+	s := k.storeOf(r.Status.UniqueID)
+	if id := r.Status.UniqueID; id != "" && (s == nil || s.Made > 1) {
 		k.broken(2, "repository %s is said to be %s, and another one lies there, or one was made anew in its place", r.Name, id)
 	}
 	if before, is := k.damage[r.UID]; is && before && r.Status.Damage == nil && (s == nil || s.Reported) {

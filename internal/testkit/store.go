@@ -17,7 +17,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
 
-// Store is what lies in a bucket, and how it treats those who come to it. It is the truth that statuses only speak of.
+// Store is what lies in a bucket, or a folder, and how it treats those who come to it. It is the truth that statuses only speak of.
 type Store struct {
 	ID      string // of the repository in it; empty while there is none
 	For     string // the UID of the Repository that it was made for
@@ -33,6 +33,7 @@ type Store struct {
 	// Reported says that damage was told, and that nothing was told since to be whole.
 	Reported bool
 	Freed    int64 // what tidying up will free
+	Locks    bool  // it refuses to delete what was written
 
 	Trouble string    // what everybody is told who comes before Until, one of result's failures
 	Until   time.Time //
@@ -108,10 +109,7 @@ func (s *Store) Lines() (out []string) {
 
 // do is what a pod of the mover does with an order, and what it tells. Held is the content of the volume that is copied.
 func (s *Store) do(o order.Order, held result.Volume, now clock.PassiveClock) result.Done {
-	if now.Now().Before(s.Until) {
-		return result.Done{Reason: s.Trouble, Error: "the store is in trouble"}
-	}
-	if d := s.open(o); d.Reason != "" {
+	if d := s.open(o, now.Now().Before(s.Until)); d.Reason != "" {
 		return d
 	}
 	d := result.Done{UniqueID: s.ID}
@@ -119,6 +117,9 @@ func (s *Store) do(o order.Order, held result.Volume, now clock.PassiveClock) re
 	switch {
 	case o.Probe != nil:
 		d.Probe = &result.Probe{Copies: int64(len(s.Records)), Bytes: int64(10 * len(s.Records))}
+		if o.Probe.Lock {
+			d.Probe.Locked = &s.Locks
+		}
 	case o.Copy != nil:
 		s.take(*o.Copy, held, now.Now())
 		d.Copy = &result.Copy{Volume: held, NewBytes: 1}
@@ -151,9 +152,12 @@ func (s *Store) do(o order.Order, held result.Volume, now clock.PassiveClock) re
 	return d
 }
 
-// open opens the repository, or makes it where that is asked for and there is none.
-func (s *Store) open(o order.Order) result.Done {
+// open opens the repository, or makes it where that is asked for and there is none: whichever password is there is right for that.
+func (s *Store) open(o order.Order, troubled bool) result.Done {
+	trouble := result.Done{Reason: s.Trouble, Error: "the store is in trouble"}
 	switch {
+	case troubled && s.Trouble != result.FailurePassword:
+		return trouble
 	case s.ID == "" && o.Probe != nil && o.Probe.Create:
 		s.Made++
 		s.ID, s.For = strings.TrimPrefix(digestOf("made for "+o.Probe.For), "sha256:"), o.Probe.For
@@ -161,6 +165,8 @@ func (s *Store) open(o order.Order) result.Done {
 		return result.Done{Reason: result.FailureMissing, Error: "there is no repository"}
 	case o.Probe != nil && o.Probe.Create && s.For != o.Probe.For:
 		return result.Done{Reason: result.FailureExists, Error: "there is one already"}
+	case troubled:
+		return trouble
 	case o.Repository.UniqueID != "" && o.Repository.UniqueID != s.ID:
 		return result.Done{UniqueID: s.ID, Reason: result.FailureOther, Error: "it is another one"}
 	}
