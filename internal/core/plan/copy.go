@@ -241,7 +241,7 @@ func (p *CopyPlan) beginOne(o CopyObserved, t api.CopyTarget, now time.Time) {
 	}
 	r := api.CopyRecord{
 		Name: t.Name, Repository: repository.Name, RepositoryID: repository.Status.UniqueID, State: api.CopyCopying,
-		StartedAt: begunAt(repository, now), Deadline: seconds(now.Add(copyTimeout(t))), Mover: o.Policy.Spec.Mover.DeepCopy(), Fidelity: cmp.Or(t.Fidelity, api.FidelityReport),
+		StartedAt: seconds(now), Deadline: seconds(now.Add(copyTimeout(t))), Mover: o.Policy.Spec.Mover.DeepCopy(), Fidelity: cmp.Or(t.Fidelity, api.FidelityReport),
 		Full: o.full(repository, was),
 	}
 	if was == nil {
@@ -253,14 +253,6 @@ func (p *CopyPlan) beginOne(o CopyObserved, t api.CopyTarget, now time.Time) {
 		r.Volumes = was.Volumes
 	}
 	*was = r
-}
-
-// begunAt is when a copy begins. It has nothing of the damage that is known by then, and must not seem to be from before.
-func begunAt(in *api.Repository, now time.Time) metav1.Time {
-	if d := in.Status.Damage; d != nil && now.Before(d.Found.Add(time.Second)) {
-		now = d.Found.Add(time.Second)
-	}
-	return seconds(now)
 }
 
 func seconds(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }

@@ -116,22 +116,6 @@ func TestDamagedCopies(t *testing.T) {
 	}
 }
 
-// TestMadeAnewAtOnce: times are in seconds, and a copy is made anew in the very second in which damage was found. It is not made twice.
-func TestMadeAnewAtOnce(t *testing.T) {
-	at := noon.Add(time.Hour)
-	o := stored(damaged())
-	for _, want := range []string{"Failed 0 CopyCorrupt", "Copying 1", "Complete 1", "Complete 1"} {
-		if o.Point.Status.Copies[0].State == api.CopyCopying {
-			o.brings("offsite")
-			copiedWell(&o)
-		}
-		var p CopyPlan
-		if o, p = o.next(at); copiesAre(p) != want {
-			t.Fatalf("it is %q, want %q: %+v", copiesAre(p), want, p.Copies)
-		}
-	}
-}
-
 // copiesAre is how the copies of a plan are, without what is to be done for them.
 func copiesAre(p CopyPlan) string {
 	got, _, _ := strings.Cut(said(p), ", ")
