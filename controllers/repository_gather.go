@@ -40,7 +40,10 @@ func (r *RepositoryReconciler) gather(ctx context.Context, repository *api.Repos
 	for i := range pods.Items {
 		o.Pods = append(o.Pods, taskPod(&pods.Items[i]))
 	}
-	return o, nil
+	if plan.Verifies(repository) {
+		o.Points, err = r.Read.allPoints(ctx, repository.Namespace)
+	}
+	return o, err
 }
 
 // failureDomain is what a repository fails together with; for one on a claim that is asked of the claim and its class.

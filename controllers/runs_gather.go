@@ -317,9 +317,12 @@ func repositoryResult(message string) *plan.RepositoryResult {
 		out.Probe = &plan.ProbeDone{Copies: f.Copies, Bytes: f.Bytes, Skew: f.Skew, Locked: f.Locked, LockError: f.LockError}
 	}
 	if f := d.Verify; f != nil {
-		out.Verify = &plan.VerifyDone{Bytes: f.Bytes, Contents: f.Contents, Damaged: f.Damaged, DamagedPoints: f.DamagedPoints, Healing: f.Healing}
+		out.Verify = &plan.VerifyDone{Bytes: f.Bytes, Contents: f.Contents, Damaged: f.Damaged, DamagedPoints: f.DamagedPoints, Healing: f.Healing, Missing: map[string]int64{}}
 		for _, d := range f.Points {
 			out.Verify.Points = append(out.Verify.Points, api.DamagedPoint{UID: d.UID, Namespace: d.Namespace, Policy: d.Policy, Name: d.Point})
+			if d.Missing > 0 {
+				out.Verify.Missing[d.UID] = d.Missing
+			}
 		}
 	}
 	if f := d.Maintain; f != nil {

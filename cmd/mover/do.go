@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -110,6 +111,7 @@ func (d *doing) file(ctx context.Context, file string) error {
 func (d *doing) options() (repository.Options, error) {
 	o := repository.Options{Location: d.order.Repository, CacheDir: d.path(order.CacheDir), ConfigDir: d.path(order.ConfigDir)}
 	if f := o.Location.Filesystem; f != nil {
+		syscall.Umask(0o007) // what is made there is for the group as well
 		o.Location.Filesystem = &order.Filesystem{Path: d.path(f.Path)}
 	}
 	var err error
@@ -146,6 +148,11 @@ func (d *doing) probe(ctx context.Context, o repository.Options, p order.Probe) 
 	d.done.Probe = &result.Probe{}
 	if p.Create {
 		r, made, err := repository.Create(ctx, o, p.For)
+		if err != nil && p.Lock && repository.Reason(err) == result.FailureUnreachable {
+			if unlocked := repository.Unlocked(ctx, o, time.Now()); unlocked != nil {
+				return unlocked
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -202,7 +209,7 @@ func (d *doing) manage(ctx context.Context, r repository.Repository) (err error)
 		var bytes atomic.Int64
 		p := mover.Parts{Out: os.Stdout, Clock: clock.RealClock{}}
 		defer p.Tell(ctx, func() (int64, int64) { return bytes.Load(), 0 })()
-		v, err := repository.Verify(ctx, r, d.order.Verify.Heal, &bytes)
+		v, err := repository.Verify(ctx, r, *d.order.Verify, &bytes)
 		d.done.Verify = &v
 		return err
 	case d.order.Maintain != nil:

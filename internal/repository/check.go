@@ -92,7 +92,11 @@ func (c *census) object(ctx context.Context, id ObjectID) error {
 	if err != nil {
 		return fmt.Errorf("%w: an object has an impossible name", errDamaged)
 	}
-	contents, err := c.in.VerifyObject(ctx, parsed)
+	var contents []content.ID
+	err = believable(func() (err error) {
+		contents, err = c.in.VerifyObject(ctx, parsed)
+		return err
+	})
 	if err != nil {
 		if cid, _, is := parsed.ContentID(); is && isDamage(err) {
 			c.lost[cid] = true

@@ -180,6 +180,8 @@ func Words(reason string) string {
 		return "it is another repository than the one that is pinned"
 	case result.FailureFull:
 		return "the store takes no more"
+	case result.FailureUnlocked:
+		return "the bucket takes nothing with a lock; switch object lock on for it, which most stores allow only when a bucket is made, or leave spec.objectLock out"
 	case result.FailureDamaged:
 		return "the repository holds what cannot be read back"
 	case result.FailureClock:

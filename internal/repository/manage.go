@@ -59,6 +59,9 @@ func ours(in Repository) (*opened, error) {
 // probeBlob is what a probe writes. Its name is none that the library gives.
 const probeBlob blob.ID = "lifeboat-probe"
 
+// lockBlob is what a probe writes with a lock, and may have to leave.
+const lockBlob = probeBlob + "-lock"
+
 // skew is how far the clock of the store is ahead, to the second. What is written to learn it shows that it can be written to.
 func (r *opened) skew(ctx context.Context) (time.Duration, error) {
 	var at time.Time
@@ -105,6 +108,15 @@ func (nopCloser) Close() error { return nil }
 // lockedFor is how long what ProbeLock writes cannot be deleted.
 const lockedFor = 2 * time.Minute
 
+// Unlocked is why no repository can be made in a bucket that is to refuse deletions; nil where that is not why.
+func Unlocked(ctx context.Context, o Options, now time.Time) error {
+	locked, why, err := ProbeLock(ctx, o, now)
+	if locked || err != nil {
+		return nil
+	}
+	return &Failure{result.FailureUnlocked, errors.New(why)}
+}
+
 // ProbeLock looks whether the bucket refuses to delete what is written with a lock; the second result says why not.
 func ProbeLock(ctx context.Context, o Options, now time.Time) (locked bool, why string, err error) {
 	at := o.Location.S3
@@ -119,18 +131,20 @@ func ProbeLock(ctx context.Context, o Options, now time.Time) (locked bool, why 
 	if o.Location.LockMode == "Compliance" {
 		mode = minio.Compliance
 	}
-	name := at.Prefix + string(probeBlob) + "-lock"
+	name := at.Prefix + string(lockBlob)
 	removeUnlocked(ctx, c, at.Bucket, name)
 	put, err := c.PutObject(ctx, at.Bucket, name, strings.NewReader("probe"), int64(len("probe")),
 		minio.PutObjectOptions{Mode: mode, RetainUntilDate: now.Add(lockedFor), SendContentMd5: true})
 	switch k := kind(err); {
 	case err == nil:
 	case k == result.FailureUnreachable && answered(err), k == result.FailureRefused:
+		_ = c.RemoveObject(ctx, at.Bucket, name, minio.RemoveObjectOptions{}) // some servers say no and keep it all the same
 		return false, "the bucket takes nothing with a lock", nil
 	default:
 		return false, "", classify(err)
 	}
 	if put.VersionID == "" {
+		_ = c.RemoveObject(ctx, at.Bucket, name, minio.RemoveObjectOptions{}) // a few bytes, if it cannot be
 		return false, "the bucket keeps no versions, without which nothing can be locked", nil
 	}
 	err = c.RemoveObject(ctx, at.Bucket, name, minio.RemoveObjectOptions{VersionID: put.VersionID})

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func verifyMemory(t *testing.T, m blob.Storage, o Options, heal bool) (v result.
 	t.Helper()
 	withMemory(t, m, o, func(ctx context.Context, r *opened) {
 		var err error
-		if v, err = Verify(ctx, r, heal, &atomic.Int64{}); err != nil {
+		if v, err = Verify(ctx, r, order.Verify{Heal: heal}, &atomic.Int64{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -217,7 +218,7 @@ func TestNothingIsSetAsideForWantOfAnAnswer(t *testing.T) {
 	packs := twoSessions(t, m, o, firstVolume)
 	for _, err := range []error{errors.New("connection refused"), blob.ErrInvalidCredentials, io.ErrUnexpectedEOF} {
 		withMemory(t, refusing{m, packs[0], err}, o, func(ctx context.Context, r *opened) {
-			v, failed := Verify(ctx, r, true, &atomic.Int64{})
+			v, failed := Verify(ctx, r, order.Verify{Heal: true}, &atomic.Int64{})
 			if failed == nil || v.Healing || Reason(failed) == result.FailureDamaged {
 				t.Errorf("%v: %+v, %v", err, v, failed)
 			}
@@ -470,4 +471,49 @@ func TestTheLibraryReadsACopy(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
+}
+
+// TestVanishedRecordsAreMissed: where the index that knows a record is gone, nothing is damaged; but it is known what there must be.
+func TestVanishedRecordsAreMissed(t *testing.T) {
+	m, o := inMemory(t)
+	twoSessions(t, m, o, firstVolume)
+	before := m.named("x")
+	withMemory(t, m, o, func(ctx context.Context, r *opened) {
+		if err := put(ctx, r, secondVolume, someFiles); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, index := range m.named("x") {
+		if !slices.Contains(before, index) {
+			delete(m.blobs, index)
+		}
+	}
+	expect := func(expect map[string]int) (v result.Verify) {
+		withMemory(t, m, o, func(ctx context.Context, r *opened) {
+			var err error
+			if v, err = Verify(ctx, r, order.Verify{Heal: true, Expect: expect}, &atomic.Int64{}); err != nil {
+				t.Error(err)
+			}
+		})
+		return v
+	}
+	if v := expect(nil); v.Copies != 1 || v.Damaged != 0 || v.Contents != 0 {
+		t.Fatalf("nobody expects anything: %+v", v)
+	}
+	if v := expect(map[string]int{firstVolume.PointUID: 1}); v.Damaged != 0 || len(v.Points) > 0 {
+		t.Errorf("all is there that must be: %+v", v)
+	}
+	v := expect(map[string]int{firstVolume.PointUID: 3, secondVolume.PointUID: 1})
+	want := []result.Damaged{{UID: firstVolume.PointUID, Missing: 2}, {UID: secondVolume.PointUID, Missing: 1}}
+	slices.SortFunc(want, func(a, b result.Damaged) int { return strings.Compare(a.UID, b.UID) })
+	if v.Damaged != 3 || v.DamagedPoints != 2 || !slices.Equal(v.Points, want) || !v.Healing {
+		t.Errorf("two of one and one of another are missing: %+v", v)
+	}
+	many := map[string]int{}
+	for i := range 2 * result.MostDamaged {
+		many[fmt.Sprint("uid-", i)] = 1
+	}
+	if v := expect(many); v.DamagedPoints != result.MostDamaged || len(v.Points) != result.MostDamaged || v.Damaged != result.MostDamaged {
+		t.Errorf("more are missing than can be named: %d, %d", v.DamagedPoints, len(v.Points))
+	}
 }

@@ -328,7 +328,7 @@ func exists() error {
 // empty refuses a place where anything is, but for what an interrupted attempt may have left.
 func empty(ctx context.Context, store blob.Storage) error {
 	return store.ListBlobs(ctx, "", func(b blob.Metadata) error {
-		if b.BlobID == format.KopiaBlobCfgBlobID {
+		if b.BlobID == format.KopiaBlobCfgBlobID || b.BlobID == lockBlob {
 			return nil
 		}
 		return exists()

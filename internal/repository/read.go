@@ -231,6 +231,17 @@ func (r *opened) entries(ctx context.Context, folder ObjectID) ([]Entry, error) 
 	return out, nil
 }
 
+// believable has the library read something. It trusts the lists of parts that it once wrote, and panics over one that makes no sense,
+// which whoever holds the password may have put there: such a one is damage like any other.
+func believable(read func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: an object is put together in an impossible way: %v", errDamaged, p)
+		}
+	}()
+	return read()
+}
+
 // Object opens what was written.
 func (r *opened) Object(ctx context.Context, id ObjectID) (Object, error) {
 	parsed, err := object.ParseID(string(id))
@@ -238,7 +249,11 @@ func (r *opened) Object(ctx context.Context, id ObjectID) (Object, error) {
 		return nil, classify(fmt.Errorf("%w: an object has an impossible name", errDamaged))
 	}
 	ctx, stop := r.bound(ctx)
-	o, err := r.OpenObject(ctx, parsed)
+	var o object.Reader
+	err = believable(func() (err error) {
+		o, err = r.OpenObject(ctx, parsed)
+		return err
+	})
 	if err != nil {
 		stop()
 		return nil, r.classify(err)
@@ -258,7 +273,11 @@ func (r *opened) Parts(ctx context.Context, id ObjectID) ([]Part, error) {
 	}
 	ctx, stop := r.bound(ctx)
 	defer stop()
-	entries, err := object.LoadIndexObject(ctx, contents{r.ContentReader()}, index)
+	var entries []object.IndirectObjectEntry
+	err = believable(func() (err error) {
+		entries, err = object.LoadIndexObject(ctx, contents{r.ContentReader()}, index)
+		return err
+	})
 	if err != nil {
 		return nil, r.classify(err)
 	}
@@ -283,8 +302,11 @@ type reader struct {
 }
 
 // Read reads a part of an object.
-func (o *reader) Read(p []byte) (int, error) {
-	n, err := o.Reader.Read(p)
+func (o *reader) Read(p []byte) (n int, err error) {
+	err = believable(func() (err error) {
+		n, err = o.Reader.Read(p)
+		return err
+	})
 	if err != nil && err != io.EOF { //nolint:errorlint // as readers must return it
 		err = o.of.classify(err)
 	}

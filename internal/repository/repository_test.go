@@ -279,7 +279,7 @@ func verify(t *testing.T, o Options, heal bool) result.Verify {
 	var v result.Verify
 	with(t, o, func(ctx context.Context, r Repository) {
 		var err error
-		if v, err = Verify(ctx, r, heal, &atomic.Int64{}); err != nil {
+		if v, err = Verify(ctx, r, order.Verify{Heal: heal}, &atomic.Int64{}); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -73,7 +73,7 @@ func TestServers(t *testing.T) {
 				if got, err := get(ctx, r, firstVolume); err != nil || !maps.Equal(got, someFiles) {
 					t.Errorf("read back is %q: %v", got, err)
 				}
-				if v, err := Verify(ctx, r, false, &atomic.Int64{}); err != nil || v.Copies != 1 || v.Contents != 0 || v.Bytes == 0 {
+				if v, err := Verify(ctx, r, order.Verify{}, &atomic.Int64{}); err != nil || v.Copies != 1 || v.Contents != 0 || v.Bytes == 0 {
 					t.Errorf("verified is %+v: %v", v, err)
 				}
 				if p, err := Probe(ctx, r); err != nil || p.Copies != 1 || p.Bytes == 0 {

@@ -121,9 +121,15 @@ func openWebDAV(ctx context.Context, at order.WebDAV, secrets Secrets, limits th
 	return webdav.New(ctx, &webdav.Options{URL: at.URL, Username: user, Password: password, Limits: limits}, create)
 }
 
+// The modes of what is in a folder: pods of several users, of one group, work on it. All of it is encrypted.
+const (
+	sharedFile   = 0o660
+	sharedFolder = 0o770
+)
+
 func openFilesystem(ctx context.Context, path string, limits throttling.Limits, create bool) (blob.Storage, error) {
 	if create {
-		if err := os.MkdirAll(path, 0o700); err != nil {
+		if err := os.MkdirAll(path, sharedFolder); err != nil {
 			return nil, err
 		}
 	} else if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
@@ -132,7 +138,7 @@ func openFilesystem(ctx context.Context, path string, limits throttling.Limits, 
 		}
 		return nil, missing()
 	}
-	return filesystem.New(ctx, &filesystem.Options{Path: path, FileMode: 0o600, DirectoryMode: 0o700, Limits: limits}, create)
+	return filesystem.New(ctx, &filesystem.Options{Path: path, FileMode: sharedFile, DirectoryMode: sharedFolder, Limits: limits}, create)
 }
 
 func (s Secrets) get(key string) string { return strings.TrimRight(s.Credentials[key], "\r\n") }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,10 +20,10 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
 
-// Verify reads back every content of a repository, and looks whether every copy has all that it needs. With heal, what cannot
-// be read is set aside, so that the next copy brings it anew where the source still has it: only what the store itself gave
+// Verify reads back every content of a repository, and looks whether every copy has all that it needs, and is there that must be. To
+// heal, what cannot be read is set aside, so that the next copy brings it anew where the source still has it: only what the store itself gave
 // back wrong, or does not have, twice in a row; never for want of an answer. Progress is told in bytes read.
-func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int64) (result.Verify, error) {
+func Verify(ctx context.Context, in Repository, o order.Verify, progress *atomic.Int64) (result.Verify, error) {
 	r, err := ours(in)
 	if err != nil {
 		return result.Verify{}, err
@@ -39,36 +40,61 @@ func Verify(ctx context.Context, in Repository, heal bool, progress *atomic.Int6
 		return v, r.classify(err)
 	}
 	c := r.newCensus(blobs, bad)
-	if err := r.verifyCopies(ctx, c, &v); err != nil {
+	found, err := r.verifyCopies(ctx, c, &v)
+	if err != nil {
 		return v, r.classify(err)
 	}
+	miss(&v, o.Expect, found)
 	for id := range bad {
 		c.lost[id] = true
 	}
 	v.Contents = int64(len(c.lost))
-	if heal && v.Contents+v.Damaged > 0 {
+	if o.Heal && v.Contents+v.Damaged > 0 {
 		v.Healing, err = r.setAside(ctx, bad)
 	}
 	return v, r.classify(err)
 }
 
+// miss names the points of which there are fewer copies than there must be: as many as can be told.
+func miss(v *result.Verify, expect, found map[string]int) {
+	for _, uid := range slices.Sorted(maps.Keys(expect)) {
+		missing := int64(expect[uid] - found[uid])
+		if missing <= 0 {
+			continue
+		}
+		i := slices.IndexFunc(v.Points, func(d result.Damaged) bool { return d.UID == uid })
+		if i < 0 && len(v.Points) == result.MostDamaged {
+			continue // it is named once the others are healed
+		}
+		if i < 0 {
+			i = len(v.Points)
+			v.Points = append(v.Points, result.Damaged{UID: uid})
+			v.DamagedPoints++
+		}
+		v.Points[i].Missing = missing
+		v.Damaged += missing
+	}
+}
+
 // verifyCopies counts the copies that have all that they need, and those that do not. The newest are named first: they are what
-// a recovery would use.
-func (r *opened) verifyCopies(ctx context.Context, c *census, v *result.Verify) error {
+// a recovery would use. How many there are is told by the UIDs of points.
+func (r *opened) verifyCopies(ctx context.Context, c *census, v *result.Verify) (found map[string]int, err error) {
 	records, err := r.FindManifests(ctx, snapshotLabels(sourceRecord, nil))
 	if err != nil {
-		return err
+		return nil, err
 	}
+	found = map[string]int{}
 	slices.SortStableFunc(records, func(a, b *manifest.EntryMetadata) int { return b.ModTime.Compare(a.ModTime) })
 	known := map[string]bool{}
 	for _, m := range records {
+		found[m.Labels[tagPoint]]++
 		of, err := r.verifyCopy(ctx, c, m)
 		switch {
 		case err == nil:
 			v.Copies++
 			continue
 		case !isDamage(err):
-			return err
+			return nil, err
 		}
 		v.Damaged++
 		if uid := m.Labels[tagPoint]; uid != "" && !known[uid] && len(uid) <= longestUID {
@@ -78,7 +104,7 @@ func (r *opened) verifyCopies(ctx context.Context, c *census, v *result.Verify) 
 			}
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // longestUID and longestName are what fits where the operator writes it: a repository may hold what somebody else put there.

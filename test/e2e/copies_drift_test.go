@@ -91,7 +91,7 @@ func TestStoreGoesDuringACopy(t *testing.T) {
 	s.repositoryIs("offsite", api.ConditionReady, metav1.ConditionTrue, api.ReasonRepositoryReady, 2*time.Minute)
 	s.policy("sync", copiesTo("offsite"))
 	s.take("first", "sync")
-	s.mover("first", soonEnough)
+	s.copier("contacts", "")
 	way.shut()
 	p := s.point("first", "not to be copied", 5*time.Minute, func(p *api.RecoveryPoint) string {
 		if len(p.Status.Copies) != 1 || p.Status.Copies[0].State != api.CopyFailed {
@@ -148,6 +148,7 @@ func TestDriftOfIndependentProofs(t *testing.T) {
 	s.policy("sync", copiesTo("offsite"), drilled())
 	s.finding("sync", api.ReasonNoRestoreTarget, api.SeverityLow, soonEnough)
 	s.fingerprinted("first", "sync")
+	s.copied("first", 1)
 	s.rehearse("beside", ofPolicy("sync"))
 	s.drillEnds("beside", api.VerdictPassed, api.LevelIntact, api.ReasonDrillPassed)
 	s.finding("sync", api.ReasonProofNotIndependent, api.SeverityLow, soonEnough)

@@ -127,6 +127,9 @@ const awkward = `cd /data && chmod 711 . && mkdir -p 'odd names/deep' && echo ke
   ln -sfn file link && ln -f file 'odd names/hard' && printf 'x' > "$(printf 'odd names/\377')" && mkfifo -m 600 pipe 2>/dev/null;
   dd if=/dev/urandom of=big bs=1M count=8 2>/dev/null && truncate -s 64M sparse && touch -d '2009-10-01 03:00:00' file && sync`
 
+// whatIsThere tells of it all that is to come back.
+const whatIsThere = `cd /data && stat -c '%n %a %u %g %h %s' file link 'odd names/hard' big sparse . && sha256sum big file && readlink link && ls -a 'odd names' && stat -c %Y file`
+
 // A point is copied off its storage system, the copy is rehearsed on another one and proves independence, and a restore from
 // it brings everything back there. Deleting the point removes its copy.
 func TestCopyBringsBackElsewhere(t *testing.T) {
@@ -163,8 +166,7 @@ func TestCopyBringsBackElsewhere(t *testing.T) {
 	})
 	s.restored("back", ofPoint("first", fromCopy, ontoClass(storageB.class)))
 	s.pod("reader", "contacts-back")
-	const look = `cd /data && stat -c '%n %a %u %g %h %s' file link 'odd names/hard' big sparse . && sha256sum big file && readlink link && ls -a 'odd names' && stat -c %Y file`
-	if was, is := s.sh("writer", look), s.sh("reader", look); was != is {
+	if was, is := s.sh("writer", whatIsThere), s.sh("reader", whatIsThere); was != is {
 		t.Errorf("captured was\n%s\nand restored is\n%s", was, is)
 	}
 	if at := s.volume("contacts-back"); at == "" {
@@ -183,20 +185,30 @@ func TestCopyBringsBackElsewhere(t *testing.T) {
 	})
 }
 
-// secretsAreNowhere looks for what opens a repository in everything that people may read.
-func (s *space) secretsAreNowhere(repository string) {
+// secrets are what opens a repository in the object store, by what they are.
+func (s *space) secrets(repository string) map[string]string {
 	s.t.Helper()
 	at := storeKeys(s.t)
 	var password corev1.Secret
 	if err := kube.Get(s.ctx, s.key(repository+"-repository-password"), &password); err != nil {
 		s.t.Fatal(err)
 	}
+	out := map[string]string{"access key": at["STORE_ACCESS_KEY"], "secret key": at["STORE_SECRET_KEY"], "password": string(password.Data["password"])}
+	for what, secret := range out {
+		if secret == "" {
+			s.t.Fatalf("the %s is empty", what)
+		}
+	}
+	return out
+}
+
+// secretsAreNowhere looks for what opens a repository in everything that people may read.
+func (s *space) secretsAreNowhere(repository string) {
+	s.t.Helper()
 	everything := s.kubectl("get", "repo,bp,rp,drill,restore,pods,events,configmaps", "-o", "yaml")
 	logs, _ := kubectl(s.ctx, "-n", operatorSpace, "logs", "deploy/lifeboat-manager")
-	for what, secret := range map[string]string{"access key": at["STORE_ACCESS_KEY"], "secret key": at["STORE_SECRET_KEY"], "password": string(password.Data["password"])} {
-		if secret == "" {
-			s.t.Errorf("the %s is empty", what)
-		} else if strings.Contains(everything, secret) || strings.Contains(logs, secret) {
+	for what, secret := range s.secrets(repository) {
+		if strings.Contains(everything, secret) || strings.Contains(logs, secret) {
 			s.t.Errorf("the %s is told", what)
 		}
 	}

@@ -34,7 +34,7 @@ func (s *space) kill() {
 	}
 	killed := 0
 	for i := range pods.Items {
-		for _, pid := range processes(s.t, string(pods.Items[i].UID)) {
+		for _, pid := range processes(s.t, string(pods.Items[i].UID), "/manager") {
 			if err := syscall.Kill(pid, syscall.SIGKILL); err == nil {
 				killed++
 			}
@@ -59,8 +59,8 @@ func (s *space) kill() {
 	})
 }
 
-// processes are the managers of a pod, as the machine sees them.
-func processes(t *testing.T, podUID string) []int {
+// processes are those of a pod that run a program, as the machine sees them.
+func processes(t *testing.T, podUID, program string) []int {
 	t.Helper()
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -71,7 +71,7 @@ func processes(t *testing.T, podUID string) []int {
 		groups, _ := os.ReadFile(filepath.Join(dir, "cgroup"))
 		command, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		uid := string(groups)
-		if !strings.HasPrefix(string(command), "/manager\x00") ||
+		if !strings.HasPrefix(string(command), program+"\x00") ||
 			!(strings.Contains(uid, podUID) || strings.Contains(uid, strings.ReplaceAll(podUID, "-", "_"))) {
 			continue
 		}

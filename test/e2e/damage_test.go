@@ -55,19 +55,20 @@ func checksums(t *testing.T, bucket, prefix string) map[string]string {
 	return out
 }
 
-// largestPack is the largest pack of data of a repository that is not among those known before.
-func largestPack(t *testing.T, prefix string, before map[string]int64) string {
+// packs are the large packs of data of a repository that are not among those known before. Two copies that were made side by side have
+// one each.
+func packs(t *testing.T, prefix string, before map[string]int64) []string {
 	t.Helper()
-	largest, size := "", int64(0)
+	var out []string
 	for path, n := range stored(t, "lifeboat", prefix) {
-		if _, old := before[path]; !old && n > size && strings.HasPrefix(filepath.Base(path), "p") {
-			largest, size = path, n
+		if _, old := before[path]; !old && n > 1<<20 && strings.HasPrefix(filepath.Base(path), "p") {
+			out = append(out, path)
 		}
 	}
-	if size < 1<<20 {
-		t.Fatalf("the largest pack, %s, has %d bytes", largest, size)
+	if len(out) == 0 {
+		t.Fatal("there are no large packs")
 	}
-	return largest
+	return out
 }
 
 // flipByte alters a file by one bit, in its middle.
@@ -94,6 +95,56 @@ func (s *space) requested(annotation, repository string) {
 	s.kubectl("annotate", "repo", repository, "--overwrite", annotation+"="+time.Now().UTC().Format(time.RFC3339))
 }
 
+// A copy of which the store lost the index leaves no damage behind: nothing knows of it any more. That it must be there is known, and it
+// is made anew.
+func TestCopyVanishesFromTheStore(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t)
+	s.claims(storageA, "contacts")
+	s.bucket("offsite", s.name+"/")
+	s.policy("sync", copiesTo("offsite"))
+	s.take("first", "sync")
+	s.copied("first", 1)
+	s.repositoryIs("offsite", api.ConditionVerified, metav1.ConditionTrue, "", 2*time.Minute)
+	known := stored(t, "lifeboat", s.name)
+	s.take("second", "sync")
+	s.copied("second", 1)
+	for path := range stored(t, "lifeboat", s.name) {
+		if _, old := known[path]; !old && strings.HasPrefix(filepath.Base(path), "x") {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.inspected("offsite", time.Minute, func(list string) string {
+		if strings.Contains(list, "second") || !strings.Contains(list, "first") {
+			return list
+		}
+		return ""
+	})
+	s.requested(api.AnnotationVerifyRequested, "offsite")
+	r := s.repositoryIs("offsite", api.ConditionVerified, metav1.ConditionFalse, api.ReasonCopyCorrupt, 2*time.Minute)
+	if d := r.Status.Damage; d == nil || len(d.Points) != 1 || d.Points[0].Name != "second" || d.Points[0].Namespace != s.name {
+		t.Errorf("the damage is %+v", d)
+	}
+	s.finding("sync", api.ReasonCopyCorrupt, api.SeverityCritical, soonEnough)
+	s.point("second", "to be copied anew", 3*time.Minute, func(p *api.RecoveryPoint) string {
+		if c := p.Status.Copies[0]; c.State != api.CopyComplete || c.Attempt != 1 {
+			return fmt.Sprintf("%+v", c)
+		}
+		return ""
+	})
+	s.requested(api.AnnotationVerifyRequested, "offsite")
+	s.repositoryIs("offsite", api.ConditionVerified, metav1.ConditionTrue, api.ReasonRepositoryVerified, 2*time.Minute)
+	s.cleared("sync", api.ReasonCopyCorrupt, soonEnough)
+	s.inspected("offsite", time.Minute, func(list string) string {
+		if !strings.Contains(list, "second") || !strings.Contains(list, "first") {
+			return list
+		}
+		return ""
+	})
+}
+
 // What the store alters, or loses, of a repository is found by reading it back. The copies that need it do not count any more,
 // nothing is let go, and they are made anew from the snapshots that are there; then they come back whole.
 func TestDamageInTheStore(t *testing.T) {
@@ -114,10 +165,12 @@ func TestDamageInTheStore(t *testing.T) {
 		name string
 		do   func(string) error
 	}{{"a flipped byte", flipByte}, {"a missing pack", os.Remove}} {
-		pack := largestPack(t, s.name, known)
+		struck := packs(t, s.name, known)
 		maps.Copy(known, stored(t, "lifeboat", s.name))
-		if err := damage.do(pack); err != nil {
-			t.Fatal(err)
+		for _, pack := range struck {
+			if err := damage.do(pack); err != nil {
+				t.Fatal(err)
+			}
 		}
 		s.requested(api.AnnotationVerifyRequested, "offsite")
 		r := s.repositoryIs("offsite", api.ConditionVerified, metav1.ConditionFalse, api.ReasonCopyCorrupt, 2*time.Minute)

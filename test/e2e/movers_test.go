@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,21 +23,28 @@ import (
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 )
 
-// slowly has a copy of what these tests write take several seconds.
+// slowly has a copy of what these tests write take half a minute.
 func slowly(r *api.RepositorySpec) {
-	r.Limits = &api.RepositoryLimits{UploadBytesPerSecond: 1 << 20}
+	r.Limits = &api.RepositoryLimits{UploadBytesPerSecond: 256 << 10}
 }
 
-// mover waits until a pod reads a volume of a point for a copy, and is its processes as the machine sees them.
-func (s *space) mover(point string, most time.Duration) (name string, pids []int) {
+// copiers are the pods that copy, or copied, a claim.
+func (s *space) copiers(claim string) []corev1.Pod {
 	s.t.Helper()
-	s.await("a mover that copies point "+point, most, func() string {
-		var pods corev1.PodList
-		if err := kube.List(s.ctx, &pods, client.InNamespace(s.name), client.MatchingLabels{api.LabelPoint: point, api.LabelReachesRepository: "true"}); err != nil {
-			return err.Error()
-		}
-		for _, p := range pods.Items {
-			if p.Status.Phase != corev1.PodRunning || p.DeletionTimestamp != nil {
+	var pods corev1.PodList
+	if err := kube.List(s.ctx, &pods, client.InNamespace(s.name), client.MatchingLabels{api.LabelReachesRepository: "true"}); err != nil {
+		s.t.Fatal(err)
+	}
+	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return !strings.HasPrefix(p.Name, claim+"-copy-") })
+}
+
+// copier waits until another pod than a certain one copies a claim, and is its processes as the machine sees them.
+func (s *space) copier(claim, but string) (name string, pids []int) {
+	s.t.Helper()
+	s.await("another mover than "+but, soonEnough, func() string {
+		pods := s.copiers(claim)
+		for _, p := range pods {
+			if p.Name == but || p.Status.Phase != corev1.PodRunning || p.DeletionTimestamp != nil {
 				continue
 			}
 			if pids = processes(s.t, string(p.UID), "/mover"); len(pids) > 0 {
@@ -44,7 +52,7 @@ func (s *space) mover(point string, most time.Duration) (name string, pids []int
 				return ""
 			}
 		}
-		return fmt.Sprintf("%d pods", len(pods.Items))
+		return fmt.Sprintf("%d pods", len(pods))
 	})
 	return name, pids
 }
@@ -80,14 +88,7 @@ func TestMoverIsKilled(t *testing.T) {
 	killed := ""
 	for range 2 {
 		var pids []int
-		s.await("another mover than "+killed, soonEnough, func() string {
-			var name string
-			if name, pids = s.mover("first", soonEnough); name == killed {
-				return "it is still there"
-			}
-			killed = name
-			return ""
-		})
+		killed, pids = s.copier("contacts", killed)
 		time.Sleep(3 * time.Second) // it is in the midst of it
 		everywhere := arguments(t)
 		if !strings.Contains(everywhere, "/mover\x00do\x00--order") {
@@ -140,11 +141,7 @@ func TestMoverRunsOutOfMemory(t *testing.T) {
 	s.take("first", "tight")
 	var tries []string
 	s.point("first", "to be copied", 3*time.Minute, func(p *api.RecoveryPoint) string {
-		var pods corev1.PodList
-		if err := kube.List(s.ctx, &pods, client.InNamespace(s.name), client.MatchingLabels{api.LabelPoint: "first"}); err != nil {
-			return err.Error()
-		}
-		for _, q := range pods.Items {
+		for _, q := range s.copiers("contacts") {
 			for _, c := range q.Status.ContainerStatuses {
 				if end := c.State.Terminated; end != nil && end.Reason == "OOMKilled" {
 					tries = append(tries, q.Name)

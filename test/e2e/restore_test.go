@@ -294,7 +294,8 @@ func TestRestoreDeletedHalfWay(t *testing.T) {
 	}
 }
 
-// The bytes of a block volume come back as a block volume; its mode is never converted.
+// The bytes of a block volume come back as a block volume, from a snapshot and from a copy elsewhere, of which zeros take no room;
+// its mode is never converted.
 func TestRestoreBlockVolume(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t)
@@ -308,8 +309,12 @@ func TestRestoreBlockVolume(t *testing.T) {
 	s.pod("writer", "disk", device)
 	s.volume("disk")
 	s.sh("writer", "printf bytes | dd of=/dev/data conv=fsync")
-	s.policy("sync", func(b *api.BackupPolicySpec) { b.Fingerprint = api.FingerprintEvery })
+	s.bucket("offsite", s.name+"/")
+	s.policy("sync", copiesTo("offsite"), func(b *api.BackupPolicySpec) { b.Fingerprint = api.FingerprintEvery })
 	s.fingerprinted("first", "sync")
+	if c := s.copied("first", 1).Status.Copies[0]; c.Bytes != 64<<20 || c.NewBytes > 1<<20 {
+		t.Errorf("the copy is %+v", c)
+	}
 	r := s.restored("block", ofPoint("first"))
 	s.volume("disk-block")
 	if v := r.Status.Volumes[0]; v.Verified != api.LevelIntact {
@@ -321,6 +326,13 @@ func TestRestoreBlockVolume(t *testing.T) {
 	s.pod("reader", "disk-block", device)
 	if got := s.sh("reader", "head -c 5 /dev/data"); got != "bytes" {
 		t.Errorf("the restored block says %q", got)
+	}
+	s.restored("elsewhere", ofPoint("first", fromCopy, ontoClass(storageB.class)))
+	s.volume("disk-elsewhere")
+	s.pod("far-reader", "disk-elsewhere", device)
+	const all = "head -c 67108864 /dev/data | sha256sum"
+	if was, is := s.sh("writer", all), s.sh("far-reader", all); was != is {
+		t.Errorf("the block was %s and came back as %s", was, is)
 	}
 }
 

@@ -153,8 +153,8 @@ func kubectlCommand(ctx context.Context, args ...string) *exec.Cmd {
 func (s *space) describe() {
 	out, _ := s.kubectlTry("get", "bp,rp,volumesnapshots,volumegroupsnapshots,pvc,pods", "-o", "wide")
 	s.t.Logf("namespace %s:\n%s", s.name, out)
-	out, _ = s.kubectlTry("get", "rp,bp", "-o", "yaml")
-	s.t.Logf("recovery points and policies:\n%s", out)
+	out, _ = s.kubectlTry("get", "rp,bp,repo", "-o", "yaml")
+	s.t.Logf("recovery points, policies and repositories:\n%s", out)
 	out, _ = kubectl(s.ctx, "-n", operatorSpace, "logs", "deploy/lifeboat-manager", "--since=5m")
 	for _, line := range strings.Split(out, "\n") {
 		if strings.Contains(line, s.name) {

@@ -111,10 +111,13 @@ func TestSecretsOfARepositoryAreReplaced(t *testing.T) {
 		s.repositoryIs("offsite", api.ConditionReady, metav1.ConditionFalse, c.reason, 2*time.Minute)
 		s.finding("sync", api.ReasonRepositoryUnreachable, api.SeverityMedium, soonEnough)
 		point := strings.ToLower("despite-" + c.reason)
-		p := s.take(point, "sync")
-		if got := meta.FindStatusCondition(p.Status.Conditions, api.ConditionCopied); got == nil || got.Status == metav1.ConditionTrue {
-			t.Errorf("the point says %+v of its copy", got)
-		}
+		s.take(point, "sync")
+		s.point(point, "waiting to be copied", soonEnough, func(p *api.RecoveryPoint) string {
+			if got := meta.FindStatusCondition(p.Status.Conditions, api.ConditionCopied); got == nil || got.Status != metav1.ConditionFalse || got.Reason != c.reason {
+				return fmt.Sprintf("%+v", got)
+			}
+			return ""
+		})
 		if len(s.handles(point, storageA)) != 1 {
 			t.Errorf("point %s has no snapshot", point)
 		}
@@ -192,7 +195,8 @@ func TestRepositoryInAFolderThatFillsUp(t *testing.T) {
 	s.cleared("sync", api.ReasonCopyIncomplete, soonEnough)
 }
 
-// Immutability is probed: a bucket without object lock promises it in vain, and one with it refuses deletions.
+// Immutability is probed, and not believed: in a bucket without object lock no repository is made that promises it, and one with it
+// refuses deletions. A promise that is taken back is no finding any more.
 func TestImmutabilityIsProbed(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t)
@@ -204,11 +208,23 @@ func TestImmutabilityIsProbed(t *testing.T) {
 	s.bucket("locked", s.name+"/", locked, func(r *api.RepositorySpec) { r.S3.Bucket = "lifeboat-locked" })
 	s.policy("sync", copiesTo("loose"))
 	s.repositoryIs("loose", api.ConditionImmutable, metav1.ConditionFalse, api.ReasonMutable, 2*time.Minute)
+	r := s.repositoryIs("loose", api.ConditionReady, metav1.ConditionFalse, api.ReasonMutable, 2*time.Minute)
+	if c := meta.FindStatusCondition(r.Status.Conditions, api.ConditionReady); !strings.Contains(c.Message, "spec.objectLock") {
+		t.Errorf("it says %q", c.Message)
+	}
+	for path := range stored(t, "lifeboat", s.name) {
+		if !strings.HasPrefix(filepath.Base(path), "kopia.blobcfg") { // with which every repository begins, and any may
+			t.Errorf("in the bucket without object lock is now %s", path)
+		}
+	}
 	s.finding("sync", api.ReasonMutable, api.SeverityHigh, soonEnough)
 	s.repositoryIs("locked", api.ConditionImmutable, metav1.ConditionTrue, api.ReasonLockEnforced, 2*time.Minute)
 	s.repositoryIs("locked", api.ConditionReady, metav1.ConditionTrue, api.ReasonRepositoryReady, 2*time.Minute)
-	s.edit("sync", func(b *api.BackupPolicySpec) { b.Copies = nil; copiesTo("locked")(b) })
+
+	s.kubectl("patch", "repo", "loose", "--type=merge", "-p", `{"spec":{"objectLock":null}}`)
 	s.cleared("sync", api.ReasonMutable, soonEnough)
+	s.repositoryIs("loose", api.ConditionReady, metav1.ConditionTrue, api.ReasonRepositoryReady, 2*time.Minute)
+	s.edit("sync", func(b *api.BackupPolicySpec) { copiesTo("locked")(b) })
 	s.take("first", "sync")
-	s.copied("first", 1)
+	s.copied("first", 2)
 }

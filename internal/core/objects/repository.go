@@ -50,9 +50,12 @@ func RepositoryPod(r Run, o plan.RepositoryOrder, m Mover) *corev1.Pod {
 		if o.Writes {
 			c.SecurityContext.Capabilities.Add = []corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"}
 		}
-	} else if o.Access.Claim != "" || o.Writes {
+	} else if o.Writes {
 		s.SecurityContext.FSGroup = s.SecurityContext.RunAsGroup // a fresh volume belongs to root
 		s.SecurityContext.FSGroupChangePolicy = ptr.To(corev1.FSGroupChangeOnRootMismatch)
+	}
+	if o.Access.Claim != "" {
+		shareFolder(s.SecurityContext, o.Writes)
 	}
 	if o.Mover != nil {
 		s.PriorityClassName = o.Mover.PriorityClassName
@@ -64,6 +67,15 @@ func RepositoryPod(r Run, o plan.RepositoryOrder, m Mover) *corev1.Pod {
 	mountAll(s, &c, o)
 	s.Containers = []corev1.Container{c}
 	return p
+}
+
+// shareFolder lets a pod into the folder of a repository on a claim. Whoever reads and writes there, as whatever user, is of one group.
+// Who restores writes nothing there, and mounts it so, because the group that owns volumes is then that of the restored one.
+func shareFolder(c *corev1.PodSecurityContext, restores bool) {
+	c.SupplementalGroups = []int64{nobody}
+	if !restores {
+		c.FSGroup, c.FSGroupChangePolicy = ptr.To[int64](nobody), ptr.To(corev1.FSGroupChangeOnRootMismatch)
+	}
 }
 
 // apart spreads the pods of a namespace that speak to repositories over the nodes, so that no node's disk and network has to bear all of
@@ -92,7 +104,7 @@ func mountAll(s *corev1.PodSpec, c *corev1.Container, o plan.RepositoryOrder) {
 		mount("ca", "/ca", true, secret(o.Access.CABundle))
 	}
 	if o.Access.Claim != "" {
-		mount("repository", order.FilesystemDir, false, claimVolume("", o.Access.Claim, false).VolumeSource)
+		mount("repository", order.FilesystemDir, o.Writes, claimVolume("", o.Access.Claim, o.Writes).VolumeSource)
 	}
 	switch {
 	case o.Claim == "":

@@ -4,6 +4,7 @@ package objects_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,5 +251,36 @@ func TestMoversAreSpread(t *testing.T) {
 		if s, err := metav1.LabelSelectorAsSelector(all[0].LabelSelector); err != nil || s.Empty() || !s.Matches(labels.Set(p.Labels)) {
 			t.Errorf("%s with labels %v is not among %s: %v", o.Name, p.Labels, s, err)
 		}
+	}
+}
+
+// TestMoversShareAFolder: whoever works on a repository in a folder, as whatever user, is of the group that owns it. Who restores leaves
+// it alone: the group of the volumes is that of what is restored then.
+func TestMoversShareAFolder(t *testing.T) {
+	const uid, folder = 10001, 65532
+	for _, c := range []struct {
+		name               string
+		privileged, writes bool
+		group              int64 // of the volumes; 0 for none
+	}{
+		{"copies", false, false, folder},
+		{"copies, privileged", true, false, folder},
+		{"restores", false, true, uid},
+		{"restores, privileged", true, true, 0},
+	} {
+		o := plan.RepositoryOrder{Name: "x", Access: plan.Access{Repository: "vault", Claim: "vault"}, Claim: "data", Mode: "Filesystem",
+			Writes: c.writes, Privileged: c.privileged, Mover: &api.MoverOptions{RunAsUser: ptr.To[int64](uid)}}
+		s := objects.RepositoryPod(run(), o, mover).Spec
+		if got := s.SecurityContext; !slices.Contains(got.SupplementalGroups, folder) || ptr.Deref(got.FSGroup, 0) != c.group {
+			t.Errorf("who %s is of %v, and volumes are of %d", c.name, got.SupplementalGroups, ptr.Deref(got.FSGroup, 0))
+		}
+		for _, v := range s.Volumes {
+			if claim := v.PersistentVolumeClaim; claim != nil && claim.ReadOnly != ((claim.ClaimName == "vault") == c.writes) {
+				t.Errorf("who %s mounts claim %s for reading alone: %t", c.name, claim.ClaimName, claim.ReadOnly)
+			}
+		}
+	}
+	if s := objects.RepositoryPod(run(), plan.RepositoryOrder{Name: "x", Access: plan.Access{Repository: "vault"}}, mover).Spec.SecurityContext; s.FSGroup != nil || len(s.SupplementalGroups) > 0 {
+		t.Errorf("without a folder a mover is of %v and %v", s.FSGroup, s.SupplementalGroups)
 	}
 }

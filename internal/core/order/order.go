@@ -153,6 +153,9 @@ type Forget struct {
 // Verify reads back what the repository holds, each byte, and sets aside what is damaged when Heal is true.
 type Verify struct {
 	Heal bool `json:"heal,omitempty"`
+	// Expect is by the UID of a point of how many of its volumes there must be copies. What has vanished without a trace leaves no
+	// damage behind.
+	Expect map[string]int `json:"expect,omitempty"`
 }
 
 // Maintain tidies the repository up.

@@ -102,9 +102,7 @@ func ForCopy(o CopyObserved, now time.Time) CopyPlan {
 		p.removeAll(o, now)
 	default: // one that is to go may be held yet: that is decided for its snapshots, and it is none of them less until then
 		p.goOn(o, now)
-		if !going {
-			p.begin(o, now)
-		}
+		p.begin(o, now)
 	}
 	p.Copied = p.condition()
 	return p
@@ -203,6 +201,10 @@ func (p *CopyPlan) begin(o CopyObserved, now time.Time) {
 	if !copiable(o) {
 		return
 	}
+	if !o.Point.DeletionTimestamp.IsZero() {
+		p.mend(o, now)
+		return
+	}
 	p.wakeAt(NextCopySlot(o.Policy, now))
 	for _, name := range CopyDue(o.Policy, o.Siblings, now)[string(o.Point.UID)] {
 		if i := slices.IndexFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return t.Name == name }); i >= 0 && !released(o.Point, partCopy+name) {
@@ -284,7 +286,7 @@ func (p *CopyPlan) mustWait(o CopyObserved, t api.CopyTarget, was *api.CopyRecor
 	if n := int(o.Point.Status.Capture.Volumes) * len(o.Policy.Spec.Copies); n > mostCopied || tooMany(o.Point) != nil {
 		return &Problem{api.ReasonTooManyVolumes, fmt.Sprintf("volumes times targets may be %d at most, and are %d; split the policy", mostCopied, n)}
 	}
-	if bad := inTheWay(repository, was); bad != nil {
+	if bad := p.inTheWay(repository, was, now); bad != nil {
 		return bad
 	}
 	if was != nil && !corrupted(was) {

@@ -140,12 +140,33 @@ func (o CopyObserved) full(in *api.Repository, was *api.CopyRecord) bool {
 	}
 }
 
-// inTheWay says why a copy is not made anew yet: the library would take what is damaged for stored.
-func inTheWay(in *api.Repository, was *api.CopyRecord) *Problem {
-	if d := in.Status.Damage; d != nil && !d.Healing && was != nil && toMakeAnew(was) {
+// inTheWay says why a copy is not made anew yet: the library would take what is damaged for stored. And one that is begun within the
+// second in which damage was found would be taken for one that was there before.
+func (p *CopyPlan) inTheWay(in *api.Repository, was *api.CopyRecord, now time.Time) *Problem {
+	d := in.Status.Damage
+	if d == nil || was == nil || !toMakeAnew(was) {
+		return nil
+	}
+	if !d.Healing {
 		return &Problem{api.ReasonCopyCorrupt, fmt.Sprintf("what is damaged in repository %s could not be set aside yet, so that a copy made now would need it too", in.Name)}
 	}
+	if from := d.Found.Add(time.Second); now.Before(from) && from.Sub(now) <= clockDoubt {
+		p.wakeAt(from)
+		return &Problem{api.ReasonCopyCorrupt, "it is made anew in a moment"}
+	}
 	return nil
+}
+
+// mend makes the damaged copies anew of a point that somebody deleted. It stays until there is no damage, and were these not mended
+// there might always be some.
+func (p *CopyPlan) mend(o CopyObserved, now time.Time) {
+	for _, t := range o.Policy.Spec.Copies {
+		r, in := p.record(t.Name), o.Vaults.Repositories[t.Repository.Name]
+		if r != nil && toMakeAnew(r) && in != nil && includes(in.Status.Damage, copiedAs(o.Point, *r)) {
+			p.due = append(p.due, t.Name)
+			p.beginOne(o, t, now)
+		}
+	}
 }
 
 // anewInto are the points whose copy in a target is to be made anew, and can be.

@@ -315,7 +315,7 @@ func TestNothingIsPrunedWhileDamaged(t *testing.T) {
 			if damaged {
 				r.Status.Damage = damageAt(noon)
 			}
-			return !orderFor(r, TaskMaintain, order.Repository{}).Maintain.Keep
+			return !orderFor(RepositoryObserved{Repository: r}, TaskMaintain, order.Repository{}).Maintain.Keep
 		},
 	} {
 		if goes(true) {
@@ -347,6 +347,52 @@ func TestWhatIsGivenUpGoes(t *testing.T) {
 	})
 	if p := ForCopy(c, noon.Add(2*time.Hour)); p.Copies[0].State != api.CopyRemoving {
 		t.Errorf("its copy is %+v", p.Copies[0])
+	}
+}
+
+// TestADeletedPointIsMended: a point that somebody deletes is held for as long as there is damage, and of the damage that its own copies
+// are it would never be rid.
+func TestADeletedPointIsMended(t *testing.T) {
+	deleted := func(o *CopyObserved) {
+		o.Point.DeletionTimestamp, o.Point.Finalizers = metaTime(noon), []string{api.FinalizerSnapshots, api.FinalizerCopies}
+	}
+	for _, c := range []struct {
+		name, want string
+		mods       []copyMod
+	}{
+		{"its copy is damaged", "Copying 1", []copyMod{marked, deleted}},
+		{"the copy of another is", "Complete 0", []copyMod{deleted, damaged(func(d *api.RepositoryDamage) { d.Points[0].UID = "of-another" })}},
+		{"its copy only failed", "Failed 0 CopyTimedOut", []copyMod{deleted, func(o *CopyObserved) {
+			o.Point.Status.Copies[0].State, o.Point.Status.Copies[0].Reason = api.CopyFailed, api.ReasonCopyTimedOut
+		}}},
+		{"there is no damage any more", "Failed 0 CopyCorrupt", []copyMod{marked, deleted, func(o *CopyObserved) { o.Vaults.Repositories["vault"].Status.Damage = nil }}},
+		{"it is not copied there any more", "Failed 0 CopyCorrupt", []copyMod{marked, deleted, func(o *CopyObserved) { o.Policy.Spec.Copies = nil }}},
+	} {
+		if got := copiesAre(ForCopy(stored(c.mods...), noon.Add(3*time.Hour))); got != c.want {
+			t.Errorf("%s: it is %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestMadeAnewInAMoment: what is begun within the second in which damage was found may be older than that, and would be read twice.
+func TestMadeAnewInAMoment(t *testing.T) {
+	found := noon.Add(time.Hour)
+	o := stored(damaged())
+	o, _ = o.next(found)
+	for _, c := range []struct {
+		name, want string
+		at, wake   time.Time
+	}{
+		{"at once", "Failed 0 CopyCorrupt", found, found.Add(time.Second)},
+		{"within the second", "Failed 0 CopyCorrupt", found.Add(900 * time.Millisecond), found.Add(time.Second)},
+		{"by a clock that is a little behind", "Failed 0 CopyCorrupt", found.Add(-clockDoubt + time.Second), found.Add(time.Second)},
+		{"a second later", "Copying 1", found.Add(time.Second), time.Time{}},
+		{"by a clock that is far behind", "Copying 1", found.Add(-clockDoubt), time.Time{}},
+	} {
+		p := ForCopy(o, c.at)
+		if got := copiesAre(p); got != c.want || !c.wake.IsZero() && !p.Wake.Equal(c.wake) {
+			t.Errorf("%s it is %q, want %q, and looked at again at %s", c.name, got, c.want, p.Wake)
+		}
 	}
 }
 

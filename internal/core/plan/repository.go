@@ -43,8 +43,9 @@ func (t RepositoryTask) alone() bool {
 type RepositoryObserved struct {
 	Repository           *api.Repository
 	Allowed              Allowed
-	Pods                 []TaskPod // all that run for this very repository's own sake, read live
-	FailureDomain        string    // what it fails together with
+	Pods                 []TaskPod            // all that run for this very repository's own sake, read live
+	Points               []*api.RecoveryPoint // of the namespace, read live while a verification is under way; nil otherwise
+	FailureDomain        string               // what it fails together with
 	NamespaceTerminating bool
 }
 
@@ -242,7 +243,7 @@ func (p *RepositoryPlan) orderPod(o RepositoryObserved, t RepositoryTask, where 
 		p.wakeAt(now.Add(waitAgain))
 		return
 	}
-	text, err := order.Encode(orderFor(o.Repository, t, where))
+	text, err := order.Encode(orderFor(o, t, where))
 	if err != nil {
 		p.end(t, Problem{api.ReasonInvalidSpec, err.Error()}, now)
 		return
@@ -268,8 +269,8 @@ func (p *RepositoryPlan) disturbs(o RepositoryObserved, q TaskPod) bool {
 	return true
 }
 
-func orderFor(r *api.Repository, t RepositoryTask, where order.Repository) order.Order {
-	out := order.Order{Repository: where}
+func orderFor(o RepositoryObserved, t RepositoryTask, where order.Repository) order.Order {
+	r, out := o.Repository, order.Order{Repository: where}
 	switch t {
 	case TaskProbe:
 		out.Probe = &order.Probe{Create: creates(r), For: string(r.UID), Lock: r.Spec.ObjectLock != nil}
@@ -278,7 +279,7 @@ func orderFor(r *api.Repository, t RepositoryTask, where order.Repository) order
 	case TaskMaintain:
 		out.Maintain = &order.Maintain{Keep: r.Status.Damage != nil}
 	case TaskVerify:
-		out.Verify = &order.Verify{Heal: true}
+		out.Verify = &order.Verify{Heal: true, Expect: expectedIn(r, o.Points)}
 	}
 	return out
 }

@@ -109,8 +109,11 @@ func missedDeadline(t RepositoryTask, o RepositoryObserved, pod *TaskPod, now ti
 // record writes down how a run ended.
 func (p *RepositoryPlan) record(o RepositoryObserved, t RepositoryTask, pod TaskPod, now time.Time) {
 	if bad := pod.outcome(cmp.Or(p.status.UniqueID, o.Repository.Spec.UniqueID)); bad != nil {
-		if t == TaskVerify {
-			p.brokenOff(pod.Told, *bad, now)
+		switch {
+		case t == TaskVerify:
+			p.brokenOff(o, pod.Told, *bad, now)
+		case bad.Reason == api.ReasonMutable:
+			p.locked = immutable(false, bad.Message)
 		}
 		p.end(t, *bad, now)
 		return
@@ -124,7 +127,7 @@ func (p *RepositoryPlan) record(o RepositoryObserved, t RepositoryTask, pod Task
 	case TaskMaintain:
 		p.well(t, pod.Told.Freed, now)
 	case TaskVerify:
-		p.verified(*pod.Told, now)
+		p.verified(o, *pod.Told, now)
 	}
 }
 
@@ -153,16 +156,18 @@ func immutable(locked bool, why string) *metav1.Condition {
 }
 
 // verified records that all that the repository holds was read back. What was read first is as old as the run's start.
-func (p *RepositoryPlan) verified(d RepositoryResult, now time.Time) {
-	switch {
-	case d.Verify == nil:
+func (p *RepositoryPlan) verified(o RepositoryObserved, d RepositoryResult, now time.Time) {
+	if d.Verify == nil {
 		p.end(TaskVerify, Problem{api.ReasonMoverFailed, "the pod did not tell what it found"}, now)
-	case d.Verify.Contents > 0 || d.Verify.Damaged > 0:
-		p.damaged(*d.Verify, now)
+		return
+	}
+	switch v := d.Verify.known(o.Repository, o.Points); {
+	case v.Contents > 0 || v.Damaged > 0:
+		p.damaged(v, now)
 		p.end(TaskVerify, Problem{api.ReasonCopyCorrupt, "some of what the repository holds cannot be read back"}, now)
 	default:
 		p.status.Damage, p.status.LastVerified = nil, p.status.Verification.StartedAt.DeepCopy()
-		p.well(TaskVerify, d.Verify.Bytes, now)
+		p.well(TaskVerify, v.Bytes, now)
 	}
 }
 
@@ -181,10 +186,10 @@ func (p *RepositoryPlan) damaged(v VerifyDone, now time.Time) {
 
 // brokenOff records what a verification found that did not come to its end. One that ends because of damage has found some, whether or
 // not it could say what. What is known already stays as it is: this one has not looked at all.
-func (p *RepositoryPlan) brokenOff(told *RepositoryResult, why Problem, now time.Time) {
+func (p *RepositoryPlan) brokenOff(o RepositoryObserved, told *RepositoryResult, why Problem, now time.Time) {
 	v := VerifyDone{}
 	if told != nil && told.Verify != nil && why.Reason != api.ReasonRepositoryIDMismatch {
-		v = *told.Verify
+		v = told.Verify.known(o.Repository, o.Points)
 	}
 	if p.status.Damage == nil && (v.Contents+v.Damaged > 0 || why.Reason == api.ReasonCopyCorrupt) {
 		p.damaged(v, now)

@@ -130,7 +130,7 @@ func (p *RepositoryPlan) immutable(r *api.Repository) *metav1.Condition {
 var onlyHelped = map[string]bool{
 	api.ReasonInvalidSpec: true, api.ReasonIdentityNotAllowed: true, api.ReasonInsecureNotAllowed: true, api.ReasonRepositoryIDMismatch: true,
 	api.ReasonRepositoryExists: true, api.ReasonRepositoryMissing: true, api.ReasonPasswordWrong: true, api.ReasonCredentialsRefused: true,
-	api.ReasonSecretMissing: true,
+	api.ReasonSecretMissing: true, api.ReasonMutable: true,
 }
 
 // help says that a first probe is under way, or that nothing more happens without help.

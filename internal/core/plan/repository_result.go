@@ -40,6 +40,7 @@ type VerifyDone struct {
 	Damaged       int64 // copies that need one of them
 	DamagedPoints int64 // their points, of which Points are some
 	Points        []api.DamagedPoint
+	Missing       map[string]int64 // by the UIDs of points: how many copies must be there, and are not
 	Healing       bool
 }
 
@@ -65,6 +66,7 @@ var knownFailures = []string{
 	api.ReasonRepositoryUnreachable, api.ReasonCredentialsRefused, api.ReasonPasswordWrong, api.ReasonRepositoryMissing,
 	api.ReasonRepositoryExists, api.ReasonRepositoryIDMismatch, api.ReasonRepositoryFull, api.ReasonCopyCorrupt, api.ReasonClockSkew,
 	api.ReasonCopyMissing, api.ReasonReadFailed, api.ReasonFidelityLost, api.ReasonPathNotFound, api.ReasonWriteFailed, api.ReasonVolumeTooSmall,
+	api.ReasonMutable,
 }
 
 // problem is what went wrong, in a word that people find a runbook for; nil when all went well in the repository that is meant, or

@@ -40,6 +40,7 @@ const (
 	FailureExists       = "RepositoryExists"      // there is a repository, or something else, where one was to be made
 	FailureOther        = "RepositoryIDMismatch"  // it is another repository than the one that is pinned
 	FailureFull         = "RepositoryFull"        // the store takes no more
+	FailureUnlocked     = "Mutable"               // the bucket takes nothing with a lock
 	FailureDamaged      = "CopyCorrupt"           // what the repository holds cannot be read back, or is not what it should be
 	FailureClock        = "ClockSkew"             // the clocks are too far apart
 	FailureNotCopied    = "CopyMissing"           // the repository holds no complete copy of this
@@ -100,6 +101,8 @@ type Damaged struct {
 	Namespace string `json:"ns,omitempty"`
 	Policy    string `json:"policy,omitempty"`
 	Point     string `json:"point,omitempty"`
+	// Missing is how many copies of it there must be, and are not.
+	Missing int64 `json:"missing,omitempty"`
 }
 
 // MostDamaged is how many damaged points are named at a time: the rest is named once these are healed, or gone.
@@ -121,7 +124,7 @@ func EncodeDone(d Done) ([]byte, error) {
 		cut := *v
 		cut.Points, d.Verify = slices.Clone(v.Points), &cut
 		for i := len(cut.Points) - 1; i >= 0 && err == nil && len(raw) > MaxSize; i-- {
-			cut.Points[i] = Damaged{UID: cut.Points[i].UID}
+			cut.Points[i] = Damaged{UID: cut.Points[i].UID, Missing: cut.Points[i].Missing}
 			raw, err = json.Marshal(d)
 		}
 	}
