@@ -27,6 +27,8 @@ type PolicyReconciler struct {
 	Tell     Teller
 	Clock    clock.PassiveClock
 	Settings plan.Settings
+
+	written written
 }
 
 // +kubebuilder:rbac:groups=lifeboat.dev,resources=backuppolicies,verbs=get;list;watch;patch
@@ -50,6 +52,11 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request)
 	var b api.BackupPolicy
 	if err := r.Read.Cache.Get(ctx, req.NamespacedName, &b); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.written.over(&b) {
+		if err := r.Read.Live.Get(ctx, req.NamespacedName, &b); err != nil {
+			return ctrl.Result{}, client.IgnoreNotFound(err)
+		}
 	}
 	now := r.Clock.Now()
 	seen, err := r.gather(ctx, &b)
@@ -156,6 +163,7 @@ func (r *PolicyReconciler) report(ctx context.Context, b *api.BackupPolicy, todo
 	if err := r.Write.Client.Status().Patch(ctx, after, apply.StatusPatch(b), apply.FieldOwner); err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	r.written.note(b)
 	r.Tell.All(b, todo.Notes)
 	return nil
 }

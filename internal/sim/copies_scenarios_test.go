@@ -248,6 +248,46 @@ func copyingScenarios() []scenario {
 		}, 20*time.Minute, mostReads),
 		atSlot("a repository cannot be reached for a while", trouble(result.FailureUnreachable, 15*time.Minute), 50*time.Minute, someWrites),
 		atSlot("a repository is full for a while", trouble(result.FailureFull, 5*time.Minute), 40*time.Minute, someWrites),
+		{
+			// The first point is copied when the password turns out to be wrong. With the second that is known, until somebody puts it back.
+			name: "the password of a repository is wrong for a while", policy: testkit.Policy(copiedTo("cellar")),
+			before: 59 * time.Minute, window: 95 * time.Minute, sample: 2 * someWrites,
+			act: func(w *World) {
+				trouble(result.FailurePassword, 75*time.Minute)(w)
+				w.In(74*time.Minute, func(w *World) {
+					w.Checks.Note("%d points, %s", len(w.Points()), stateOf(w.vault("cellar"), api.ConditionReady))
+				})
+				w.In(76*time.Minute, func(w *World) { w.ask("cellar", api.AnnotationProbeRequested) })
+			},
+			expect: func(t *testing.T, w *World) {
+				noted("2 points, False/"+api.ReasonPasswordWrong)(t, w)
+				readyVaults(t, w, "cellar")
+				completePoints(2)(t, w)
+				keptCopies(t, w, "cellar", 2)
+				if n := w.Machine.Stores["cellar"].Made; n != 1 {
+					t.Errorf("a repository was made %d times", n)
+				}
+				nothingLeft(t, w)
+			},
+		},
+		{
+			name: "a copier is killed until no other follows", policy: testkit.Policy(copiedTo("cellar")),
+			before: 59 * time.Minute, window: 20 * time.Minute, sample: 2 * someWrites,
+			act: func(w *World) {
+				w.Machine.Fates["copy data"] = testkit.Killed
+				w.In(4*time.Minute, func(w *World) {
+					c := w.Points()[0].Status.Copies[0]
+					w.Checks.Note("%s: %s", c.State, c.Message)
+					delete(w.Machine.Fates, "copy data")
+				})
+			},
+			expect: func(t *testing.T, w *World) {
+				noted("Failed: volume data: the pod was lost 3 times")(t, w)
+				completePoints(1)(t, w)
+				keptCopies(t, w, "cellar", 1)
+				nothingLeft(t, w)
+			},
+		},
 	}
 }
 
@@ -299,6 +339,21 @@ func removalScenarios() []scenario {
 			},
 		},
 		{
+			// A removal that failed is begun again after ten minutes.
+			name: "the pod that removes a copy is killed once", policy: testkit.Policy(copiedTo("cellar")),
+			before: 2*time.Hour + 30*time.Minute, window: 5 * time.Minute, sample: someWrites,
+			act: func(w *World) {
+				w.Machine.Once["forget"] = testkit.Killed
+				p := w.Points()[0]
+				w.Delete(&p)
+			},
+			expect: func(t *testing.T, w *World) {
+				completePoints(1)(t, w)
+				keptCopies(t, w, "cellar", 1)
+				nothingLeft(t, w)
+			},
+		},
+		{
 			name: "a policy with copies is deleted with Prune", policy: testkit.Policy(prune, copiedTo("cellar")),
 			before: 2*time.Hour + 30*time.Minute, act: func(w *World) { w.Delete(w.Policy("web")) }, window: 20 * time.Minute, sample: mostReads,
 			expect: func(t *testing.T, w *World) {
@@ -318,6 +373,22 @@ func removalScenarios() []scenario {
 				nothingLeft(t, w)
 			},
 		},
+		{
+			name: "the namespace is deleted while a point is copied", policy: testkit.Policy(copiedTo("cellar")),
+			before: 2*time.Hour + 6*time.Second, act: func(w *World) { w.Checks.Released = true; w.DeleteNamespace() }, window: 20 * time.Minute, sample: mostReads,
+			expect: func(t *testing.T, w *World) {
+				if n := len(w.Machine.Stores["cellar"].Records); n != 2 {
+					t.Errorf("the store holds %d volumes, want those of the point that was copied", n)
+				}
+				if n := len(w.Storage.Bytes); n != 4 {
+					t.Errorf("the storage system holds %d snapshots, want 4", n)
+				}
+				if n := len(w.Points()) + len(w.Snapshots()); n != 0 || w.vault("cellar") != nil {
+					t.Errorf("%d objects keep the namespace from going", n)
+				}
+				nothingLeft(t, w)
+			},
+		},
 	}
 }
 
@@ -325,11 +396,12 @@ func removalScenarios() []scenario {
 func comingBackScenarios() []scenario {
 	const half = time.Hour + 40*time.Minute
 	before := ""
-	return []scenario{
-		{
-			name: "a restore from a copy", policy: testkit.Policy(copiedTo("cellar")),
-			before: half, window: 15 * time.Minute, sample: mostReads,
+	restores := func(name string, fate testkit.Fate, sample int) scenario {
+		return scenario{
+			name: name, policy: testkit.Policy(copiedTo("cellar")),
+			before: half, window: 15 * time.Minute, sample: sample,
 			act: func(w *World) {
+				w.Machine.Once["restore"] = fate
 				w.Apply(&api.Restore{ObjectMeta: metav1.ObjectMeta{Namespace: testkit.Namespace, Name: "monday"},
 					Spec: api.RestoreSpec{RecoveryPoint: &api.PointReference{Name: w.Points()[0].Name}, From: api.FromCopy, NamePattern: "old-{claim}"}})
 			},
@@ -340,7 +412,11 @@ func comingBackScenarios() []scenario {
 					t.Errorf("the restore ended as %+v", x.Status)
 				}
 			},
-		},
+		}
+	}
+	return []scenario{
+		restores("a restore from a copy", "", mostReads),
+		restores("a restore from a copy whose writer is killed once", testkit.Killed, someWrites),
 		{
 			name: "a drill from a copy passes", policy: testkit.Policy(drilled, copiedTo("cellar"), func(b *api.BackupPolicy) {
 				b.Spec.Drill.From, b.Spec.Drill.StorageClassName = api.FromCopy, testkit.OtherClass().Name

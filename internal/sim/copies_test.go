@@ -114,9 +114,13 @@ func (o *Operator) routeRepository(c testkit.Change, r *api.Repository, now time
 	if new || !equality.Semantic.DeepEqual(judgedOf(before), judgedOf(r)) {
 		o.wakePolicies(now)
 	}
+	damage := new || !equality.Semantic.DeepEqual(before.Status.Damage, r.Status.Damage)
 	was, is := stateOf(before, api.ConditionReady), stateOf(r, api.ConditionReady)
-	if new || before.Status.UniqueID != r.Status.UniqueID || was != is {
+	if damage || before.Status.UniqueID != r.Status.UniqueID || was != is {
 		o.wakeInto(r, now)
+	}
+	if damage {
+		o.wakeHeld(r.Namespace, now)
 	}
 	reached := func(r *api.Repository) string {
 		s, _, _ := strings.Cut(stateOf(r, api.ConditionReachable), "/")
@@ -150,6 +154,15 @@ func (o *Operator) wakeInto(r *api.Repository, now time.Time) {
 	for _, p := range o.seenPoints() {
 		if p.Namespace == r.Namespace && (plan.HasCopies(&p) || (plan.Complete(&p) && named[p.Spec.Policy.Name])) {
 			o.add(request{copyKind, p.Namespace, p.Name}, now)
+		}
+	}
+}
+
+// wakeHeld looks at the points of which something is to go, and may be held.
+func (o *Operator) wakeHeld(namespace string, now time.Time) {
+	for _, p := range o.seenPoints() {
+		if p.Namespace == namespace && (!p.DeletionTimestamp.IsZero() || plan.LettingGo(&p)) {
+			o.add(request{pointKind, namespace, p.Name}, now)
 		}
 	}
 }

@@ -44,6 +44,7 @@ func timeless(v any) any {
 		}
 	case map[string]any:
 		_, refers := v["configMap"]
+		_, copied := v["repositoryID"]
 		for key, is := range v {
 			text, isText := is.(string)
 			_, isNumber := is.(int64)
@@ -52,7 +53,7 @@ func timeless(v any) any {
 				v[key] = "T"
 			case key == api.AnnotationEvidenceDigest, key == "digest" && refers:
 				v[key] = "S"
-			case key == "full": // whether damage was known when a copy was ordered
+			case key == "full", key == "attempt" && copied: // whether damage was known when a copy was ordered, or only later
 				delete(v, key)
 			case key == "message" && isText:
 				v[key] = moment.ReplaceAllString(text, "T")

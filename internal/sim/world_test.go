@@ -195,7 +195,8 @@ func (w *World) Delete(o client.Object) { must(w.User.Delete(context.Background(
 func (w *World) DeleteNamespace() {
 	ctx := context.Background()
 	w.Delete(testkit.NamespaceObject())
-	for _, l := range []client.ObjectList{&api.BackupPolicyList{}, &api.RecoveryPointList{}, &snapshotv1.VolumeSnapshotList{}, groupList("VolumeGroupSnapshotList"), &corev1.PersistentVolumeClaimList{}} {
+	for _, l := range []client.ObjectList{&api.BackupPolicyList{}, &api.RecoveryPointList{}, &api.RepositoryList{}, &snapshotv1.VolumeSnapshotList{}, groupList("VolumeGroupSnapshotList"),
+		&corev1.PodList{}, &corev1.PersistentVolumeClaimList{}} {
 		must(w.User.List(ctx, l, client.InNamespace(testkit.Namespace)))
 		for _, o := range items(l) {
 			must(client.IgnoreNotFound(w.User.Delete(ctx, o)))

@@ -31,7 +31,7 @@ type Checker struct {
 	Lossy bool
 	// Released stops the checks for leaks: snapshots were let go of on purpose, with their namespace.
 	Released bool
-	// Stores are what repositories really hold, by bucket.
+	// Stores are what repositories really hold, by place.
 	Stores map[string]*Store
 	// Changes are what was written of findings that people are to be told of.
 	Changes []FindingChange

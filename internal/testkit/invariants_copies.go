@@ -64,7 +64,7 @@ func (k *Checker) copiesWhole(p *api.RecoveryPoint) {
 			k.broken(2, "copy %s of point %s is complete with %d of its volumes", c.Name, p.Name, len(c.Volumes))
 		}
 	}
-	if byCopies(p) && len(wholeCopies(p)) == 0 && p.DeletionTimestamp.IsZero() {
+	if emptied(p) && !k.anyDamaged(p) { // else it says so next, and nothing is pruned until then
 		k.broken(2, "point %s is complete, without snapshots and without a complete copy", p.Name)
 	}
 	if k.Stores == nil {
@@ -75,6 +75,11 @@ func (k *Checker) copiesWhole(p *api.RecoveryPoint) {
 			k.broken(2, "copy %s of point %s is complete, and its repository does not hold it", c.Name, p.Name)
 		}
 	}
+}
+
+// emptied says whether a point is complete by its copies, and none of them is.
+func emptied(p *api.RecoveryPoint) bool {
+	return byCopies(p) && len(wholeCopies(p)) == 0 && p.DeletionTimestamp.IsZero()
 }
 
 // inStore says whether the repository that a copy was written to holds a record of every volume, with what was read for it.
@@ -200,9 +205,12 @@ func (k *Checker) damaged(namespace, name string) (d *api.RepositoryDamage) {
 
 // prunesDamaged is invariant 6 while damage is on record: nothing that has a copy in the repository is pruned.
 func (k *Checker) prunesDamaged(c Call, p *api.RecoveryPoint) {
-	for i := range p.Status.Copies {
-		if name := p.Status.Copies[i].Repository; k.damaged(p.Namespace, name) != nil {
-			k.broken(6, "%s: repository %s is damaged", c, name)
-		}
+	if k.anyDamaged(p) {
+		k.broken(6, "%s: a repository with a copy of it is damaged", c)
 	}
+}
+
+// anyDamaged says whether damage is on record of a repository that a point was copied into.
+func (k *Checker) anyDamaged(p *api.RecoveryPoint) bool {
+	return slices.ContainsFunc(p.Status.Copies, func(c api.CopyRecord) bool { return k.damaged(p.Namespace, c.Repository) != nil })
 }

@@ -3,6 +3,8 @@
 package testkit
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -129,8 +131,12 @@ func (k *Checker) afterDrill(c Call) {
 	}
 }
 
-// selectsNoThrowaways holds a policy that selects all claims against those that are there to stay.
+// selectsNoThrowaways holds a policy that selects all claims against those that are there to stay. What it says while it cannot be judged
+// is of before.
 func (k *Checker) selectsNoThrowaways(b *api.BackupPolicy) {
+	if slices.ContainsFunc(b.Status.Findings, func(f api.Finding) bool { return f.Kind == api.ReasonEvaluationError }) {
+		return
+	}
 	n := int32(0)
 	k.each(func(o client.Object) {
 		thrown := k.made[o.GetUID()] && o.GetAnnotations()[api.AnnotationExpires] != ""

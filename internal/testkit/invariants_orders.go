@@ -35,7 +35,7 @@ func (k *Checker) movers(than *corev1.Pod, into order.Repository) (out []order.O
 		if !is || p.UID == than.UID || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			return
 		}
-		if does, is := orderOf(p); is && does.Repository.S3.Bucket == into.S3.Bucket {
+		if does, is := orderOf(p); is && placeOf(does.Repository) == placeOf(into) {
 			out = append(out, does)
 		}
 	})
@@ -94,7 +94,8 @@ func (k *Checker) recordsOf(pointUID, id string) (p *api.RecoveryPoint, copies [
 	return p, copies
 }
 
-// copiesOnce is invariant 3 for copies: what a pod was told to copy is on record, nobody else copies it, and nobody told that it is there.
+// copiesOnce is invariant 3 for copies: what a pod was told to copy is on record, nobody else copies it, and nobody told that it is there,
+// unless all of it is to be sent again, because some of it may be damaged.
 func (k *Checker) copiesOnce(c Call, p *corev1.Pod, does order.Order, others []order.Order) {
 	_, copies := k.recordsOf(does.Copy.PointUID, does.Repository.UniqueID)
 	if !slices.ContainsFunc(copies, func(r api.CopyRecord) bool { return r.State == api.CopyCopying }) {
@@ -103,7 +104,7 @@ func (k *Checker) copiesOnce(c Call, p *corev1.Pod, does order.Order, others []o
 	if slices.ContainsFunc(others, func(o order.Order) bool { return o.Copy != nil && o.Copy.Volume == does.Copy.Volume }) {
 		k.broken(3, "%s: another pod copies it", c)
 	}
-	if s := k.Stores[does.Repository.S3.Bucket]; s != nil && s.Told[does.Copy.Volume] {
+	if s := k.Stores[placeOf(does.Repository)]; s != nil && s.Told[does.Copy.Volume] && !does.Copy.Full {
 		k.broken(3, "%s: it is copied again, and the copy was told to be there", c)
 	}
 	for _, v := range p.Spec.Volumes {
@@ -154,8 +155,8 @@ func volumeOf(p *corev1.Pod) string {
 
 // repositoryTrue is invariant 2 for repositories: one that is ready is the one that lies there, and damage is on record until all was read back.
 func (k *Checker) repositoryTrue(r *api.Repository) {
-	s := k.Stores[r.Spec.S3.Bucket]
-	if id := r.Status.UniqueID; id != "" && (s == nil || s.ID != id || s.Made > 1) {
+	s := k.storeOf(r.Status.UniqueID)
+	if id := r.Status.UniqueID; id != "" && (s == nil || s.Made > 1) {
 		k.broken(2, "repository %s is said to be %s, and another one lies there, or one was made anew in its place", r.Name, id)
 	}
 	if before, is := k.damage[r.UID]; is && before && r.Status.Damage == nil && (s == nil || s.Reported) {
@@ -203,10 +204,14 @@ func (k *Checker) attemptOver(o client.Object) bool {
 	return false
 }
 
-// copiesAtRest is invariants 4 and 9 for copies: what lies in repositories is on record, and nothing is under way beyond its deadline.
+// copiesAtRest is invariants 2, 4 and 9 for copies: points count by what they have, what lies in repositories is on record, and nothing is
+// under way beyond its deadline.
 func (k *Checker) copiesAtRest(f facts) {
 	late := func(deadline time.Time) bool { return k.clock.Now().After(deadline.Add(time.Minute)) }
 	for _, p := range f.points {
+		if emptied(p) {
+			k.broken(2, "point %s is still complete, without snapshots and without a complete copy", p.Name)
+		}
 		for _, c := range p.Status.Copies {
 			if (c.State == api.CopyCopying || c.State == api.CopyRemoving) && c.FinishedAt == nil && late(c.Deadline.Time) {
 				k.broken(9, "copy %s of point %s has no end, a minute after its deadline", c.Name, p.Name)

@@ -159,6 +159,13 @@ func TestCheckerOfOrders(t *testing.T) {
 			h.store.Told[h.volume()] = true
 			return creates(h.pod("one", h.copy(), reading(true)))
 		}, "copied again"},
+		{"it was told to be there, and is made anew in full", func(h *harbour) func(*harbour, world) {
+			h.has("offsite", api.CopyCopying)
+			h.store.Told[h.volume()] = true
+			anew := h.copy()
+			anew.Copy.Full = true
+			return creates(h.pod("one", anew, reading(true)))
+		}, ""},
 		{"its source can be written to", func(h *harbour) func(*harbour, world) {
 			h.has("offsite", api.CopyCopying)
 			return creates(h.pod("one", h.copy(), reading(false)))

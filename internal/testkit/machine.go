@@ -57,7 +57,7 @@ type Machine struct {
 	Files map[string]int64
 	// Once is the fate of the next pod only that does a task with a repository.
 	Once map[string]Fate
-	// Stores are what pods that speak to repositories come to, by bucket.
+	// Stores are what pods that speak to repositories come to, by place: the bucket, or the folder.
 	Stores map[string]*Store
 }
 
@@ -330,7 +330,7 @@ func (m *Machine) end(ctx context.Context, p *corev1.Pod, fate Fate, source stri
 		p.Status.Phase, ended.Reason, ended.ExitCode = corev1.PodFailed, "Error", 1
 	case Lost:
 		p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted"
-	case Differs, Hangs, NoImage, Starves, LostAfter:
+	case Differs, Hangs, NoImage, Starves, LostAfter, Killed:
 	}
 	if reader && fate != EndsBadly && fate != Lost {
 		ended.Message = m.readerTells(fate, source)
@@ -361,7 +361,7 @@ func (m *Machine) readerTells(fate Fate, source string) string {
 		v.Digest = digestOf(source + ", with a byte flipped")
 	case Unreadable:
 		v.Digest, v.Unreadable, told.Error = "", 1, "permission denied"
-	case EndsBadly, Lost, Hangs, NoImage, Starves, LostAfter:
+	case EndsBadly, Lost, Hangs, NoImage, Starves, LostAfter, Killed:
 	}
 	told.Volumes = []result.Volume{v}
 	raw, err := result.Encode(told)

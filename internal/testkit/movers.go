@@ -19,6 +19,7 @@ import (
 const (
 	Starves   Fate = "Starves"   // it runs out of memory, unless it may take more than others
 	LostAfter Fate = "LostAfter" // it does all that it had to, and is lost before it tells
+	Killed    Fate = "Killed"    // it is killed before it does or tells anything
 )
 
 // annotationHolds is where a volume that a copy was written into says what it holds.
@@ -27,12 +28,29 @@ const annotationHolds = "lifeboat.test/holds"
 // plenty is as much memory as only a pod gets that follows one which ran out of it.
 var plenty = resource.MustParse("2Gi")
 
-// StoreOf is the bucket of a name; an empty one where there is none yet.
-func (m *Machine) StoreOf(bucket string) *Store {
-	if m.Stores[bucket] == nil {
-		m.Stores[bucket] = NewStore()
+// StoreOf is the store at a place; an empty one where there is none yet.
+func (m *Machine) StoreOf(place string) *Store {
+	if m.Stores[place] == nil {
+		m.Stores[place] = NewStore()
 	}
-	return m.Stores[bucket]
+	return m.Stores[place]
+}
+
+// placeOf is where a repository is, by which its store is known.
+func placeOf(r order.Repository) string {
+	switch {
+	case r.S3 != nil:
+		return r.S3.Bucket
+	case r.GCS != nil:
+		return r.GCS.Bucket
+	case r.Azure != nil:
+		return r.Azure.Container
+	case r.SFTP != nil:
+		return r.SFTP.Path
+	case r.WebDAV != nil:
+		return r.WebDAV.URL
+	}
+	return r.Filesystem.Path
 }
 
 // orderOf is what a pod was told to do with a repository; false for one that has nothing to do with any.
@@ -88,12 +106,12 @@ func (m *Machine) endMover(ctx context.Context, p *corev1.Pod, o order.Order, so
 	fate := m.fateOf(p, o)
 	ended := corev1.ContainerStateTerminated{Reason: "Completed"}
 	p.Status.Phase = corev1.PodSucceeded
-	if fate != Lost && fate != Starves {
+	if fate != Lost && fate != Starves && fate != Killed {
 		held := result.Volume{}
 		if o.Copy != nil {
 			held = m.volume(source)
 		}
-		done := m.StoreOf(o.Repository.S3.Bucket).do(o, held, m.Clock)
+		done := m.StoreOf(placeOf(o.Repository)).do(o, held, m.Clock)
 		if done.Restore != nil {
 			if err := m.hold(ctx, p, o); err != nil {
 				return err
@@ -108,7 +126,7 @@ func (m *Machine) endMover(ctx context.Context, p *corev1.Pod, o order.Order, so
 			p.Status.Phase, ended.Reason, ended.ExitCode = corev1.PodFailed, "Error", 1
 		}
 		if v := done.Verify; v != nil && fate != LostAfter {
-			m.StoreOf(o.Repository.S3.Bucket).Reported = v.Contents > 0
+			m.StoreOf(placeOf(o.Repository)).Reported = v.Contents > 0
 		}
 	}
 	switch fate {
@@ -116,17 +134,19 @@ func (m *Machine) endMover(ctx context.Context, p *corev1.Pod, o order.Order, so
 		p.Status.Phase, p.Status.Reason, ended.Message = corev1.PodFailed, "Evicted", ""
 	case Starves:
 		p.Status.Phase, ended.Reason, ended.ExitCode = corev1.PodFailed, "OOMKilled", 137
+	case Killed:
+		p.Status.Phase, ended.Reason, ended.ExitCode = corev1.PodFailed, "Error", 137
 	case EndsBadly, Unreadable, Differs, Hangs, NoImage:
 	}
 	if o.Copy != nil && (fate == LostAfter) {
-		delete(m.StoreOf(o.Repository.S3.Bucket).Told, o.Copy.Volume)
+		delete(m.StoreOf(placeOf(o.Repository)).Told, o.Copy.Volume)
 	}
 	return m.terminated(ctx, p, ended)
 }
 
 // hold writes down what the volume holds that a copy was written into.
 func (m *Machine) hold(ctx context.Context, p *corev1.Pod, o order.Order) error {
-	store := m.StoreOf(o.Repository.S3.Bucket)
+	store := m.StoreOf(placeOf(o.Repository))
 	for _, v := range p.Spec.Volumes {
 		if v.PersistentVolumeClaim == nil {
 			continue
@@ -157,7 +177,7 @@ func (m *Machine) Printed(ctx context.Context, namespace, pod string) ([]byte, e
 		return nil, err
 	}
 	if o, is := orderOf(&p); is && o.Probe != nil && o.Probe.Catalogue && p.Status.Phase == corev1.PodSucceeded {
-		return m.StoreOf(o.Repository.S3.Bucket).Catalogue(), nil
+		return m.StoreOf(placeOf(o.Repository)).Catalogue(), nil
 	}
 	return nil, nil
 }

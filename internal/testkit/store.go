@@ -17,7 +17,7 @@ import (
 	"github.com/lifeboat-dev/lifeboat/internal/mover/result"
 )
 
-// Store is what lies in a bucket, and how it treats those who come to it. It is the truth that statuses only speak of.
+// Store is what lies in a bucket, or a folder, and how it treats those who come to it. It is the truth that statuses only speak of.
 type Store struct {
 	ID      string // of the repository in it; empty while there is none
 	For     string // the UID of the Repository that it was made for
@@ -27,11 +27,13 @@ type Store struct {
 	// Bad are the contents, by digest, that cannot be read back. As in any store that keeps equal contents once, whoever
 	// copies the same again makes all copies whole that need it, but only once what is damaged was set aside.
 	Bad map[string]Badness
-	// Told are the copies of volumes that a pod told to be all there, for as long as nobody removed them.
+	// Told are the copies of volumes that a pod told to be all there, for as long as nobody removed them. Only a full copy may be
+	// ordered of them again.
 	Told map[order.Volume]bool
 	// Reported says that damage was told, and that nothing was told since to be whole.
 	Reported bool
 	Freed    int64 // what tidying up will free
+	Locks    bool  // it refuses to delete what was written
 
 	Trouble string    // what everybody is told who comes before Until, one of result's failures
 	Until   time.Time //
@@ -107,10 +109,7 @@ func (s *Store) Lines() (out []string) {
 
 // do is what a pod of the mover does with an order, and what it tells. Held is the content of the volume that is copied.
 func (s *Store) do(o order.Order, held result.Volume, now clock.PassiveClock) result.Done {
-	if now.Now().Before(s.Until) {
-		return result.Done{Reason: s.Trouble, Error: "the store is in trouble"}
-	}
-	if d := s.open(o); d.Reason != "" {
+	if d := s.open(o, now.Now().Before(s.Until)); d.Reason != "" {
 		return d
 	}
 	d := result.Done{UniqueID: s.ID}
@@ -118,6 +117,9 @@ func (s *Store) do(o order.Order, held result.Volume, now clock.PassiveClock) re
 	switch {
 	case o.Probe != nil:
 		d.Probe = &result.Probe{Copies: int64(len(s.Records)), Bytes: int64(10 * len(s.Records))}
+		if o.Probe.Lock {
+			d.Probe.Locked = &s.Locks
+		}
 	case o.Copy != nil:
 		s.take(*o.Copy, held, now.Now())
 		d.Copy = &result.Copy{Volume: held, NewBytes: 1}
@@ -150,9 +152,12 @@ func (s *Store) do(o order.Order, held result.Volume, now clock.PassiveClock) re
 	return d
 }
 
-// open opens the repository, or makes it where that is asked for and there is none.
-func (s *Store) open(o order.Order) result.Done {
+// open opens the repository, or makes it where that is asked for and there is none: whichever password is there is right for that.
+func (s *Store) open(o order.Order, troubled bool) result.Done {
+	trouble := result.Done{Reason: s.Trouble, Error: "the store is in trouble"}
 	switch {
+	case troubled && s.Trouble != result.FailurePassword:
+		return trouble
 	case s.ID == "" && o.Probe != nil && o.Probe.Create:
 		s.Made++
 		s.ID, s.For = strings.TrimPrefix(digestOf("made for "+o.Probe.For), "sha256:"), o.Probe.For
@@ -160,6 +165,8 @@ func (s *Store) open(o order.Order) result.Done {
 		return result.Done{Reason: result.FailureMissing, Error: "there is no repository"}
 	case o.Probe != nil && o.Probe.Create && s.For != o.Probe.For:
 		return result.Done{Reason: result.FailureExists, Error: "there is one already"}
+	case troubled:
+		return trouble
 	case o.Repository.UniqueID != "" && o.Repository.UniqueID != s.ID:
 		return result.Done{UniqueID: s.ID, Reason: result.FailureOther, Error: "it is another one"}
 	}
@@ -167,12 +174,12 @@ func (s *Store) open(o order.Order) result.Done {
 }
 
 func (s *Store) take(o order.Copy, held result.Volume, now time.Time) {
+	s.Told[o.Volume] = true
+	if _, is := s.Records[o.Volume]; is && !o.Full {
+		return // it is told again, and nothing is read
+	}
 	if s.Bad[held.Digest] == SetAside {
 		delete(s.Bad, held.Digest)
-	}
-	s.Told[o.Volume] = true
-	if _, is := s.Records[o.Volume]; is {
-		return
 	}
 	var r order.Record
 	if err := json.Unmarshal(o.Record, &r); err != nil {
@@ -184,14 +191,20 @@ func (s *Store) take(o order.Copy, held result.Volume, now time.Time) {
 
 func (s *Store) verify(heal bool) *result.Verify {
 	v := &result.Verify{Contents: int64(len(s.Bad)), Healing: heal && len(s.Bad) > 0}
-	for _, r := range s.Records {
+	for _, of := range s.volumes() { // those of a point follow each other
+		r := s.Records[of]
 		v.Bytes += r.Bytes
-		if s.Bad[r.Digest] != "" {
-			v.Damaged++
+		if s.Bad[r.Digest] == "" {
+			v.Copies++
 			continue
 		}
-		v.Copies++
+		v.Damaged++
+		if n := len(v.Points); n == 0 || v.Points[n-1].UID != r.PointUID {
+			v.Points = append(v.Points, result.Damaged{UID: r.PointUID, Namespace: r.Namespace, Policy: r.Policy, Point: r.Point})
+		}
 	}
+	v.DamagedPoints = int64(len(v.Points))
+	v.Points = v.Points[:min(len(v.Points), result.MostDamaged)]
 	if heal {
 		for digest := range s.Bad {
 			s.Bad[digest] = SetAside

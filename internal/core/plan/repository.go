@@ -89,6 +89,9 @@ func ForRepository(o RepositoryObserved, now time.Time) RepositoryPlan {
 		p.removePods(o, now)
 		return p
 	}
+	if !r.Spec.Import {
+		p.status.Import = nil
+	}
 	where, access, bad := AccessTo(r, o.Allowed)
 	if bad == nil {
 		bad = otherThanPinned(r)

@@ -259,4 +259,9 @@ func TestImportRuns(t *testing.T) {
 	if c := findCondition(s.status().Conditions, api.ConditionReady); !strings.Contains(c.Message, "no log") || c.Status != metav1.ConditionTrue {
 		t.Errorf("it says %+v", c)
 	}
+	s.o.Repository.Spec.Import = false
+	s.until(noon.Add(15 * time.Hour))
+	if f := s.status().Import; f != nil {
+		t.Errorf("nobody asks for it any more, and it is %+v", f)
+	}
 }

@@ -55,7 +55,7 @@ s3: {endpoint: "s3.test:9000", bucket: lifeboat, prefix: shop/, region: eu-1, in
 password: {name: password}
 uniqueID: "0000000000000000000000000000000000000000000000000000000000000000"
 failureDomain: amsterdam/rack-7
-import: false
+import: true
 limits: {copies: 2, uploadBytesPerSecond: 1048576, downloadBytesPerSecond: 1048576}
 objectLock: {mode: Governance, period: 720h}
 verifyWithin: 720h
