@@ -142,7 +142,7 @@ func (s *Store) do(o order.Order, held result.Volume, now clock.PassiveClock) re
 		}
 		s.Freed += int64(d.Forgot)
 	case o.Verify != nil:
-		d.Verify = s.verify(o.Verify.Heal)
+		d.Verify = s.verify(*o.Verify)
 	case o.Maintain != nil:
 		d.Maintain = &result.Maintain{Freed: s.Freed}
 		s.Freed = 0
@@ -189,11 +189,13 @@ func (s *Store) take(o order.Copy, held result.Volume, now time.Time) {
 	s.Records[o.Volume] = r
 }
 
-func (s *Store) verify(heal bool) *result.Verify {
-	v := &result.Verify{Contents: int64(len(s.Bad)), Healing: heal && len(s.Bad) > 0}
+func (s *Store) verify(o order.Verify) *result.Verify {
+	v := &result.Verify{Contents: int64(len(s.Bad))}
+	found := map[string]int{}
 	for _, of := range s.volumes() { // those of a point follow each other
 		r := s.Records[of]
 		v.Bytes += r.Bytes
+		found[r.PointUID]++
 		if s.Bad[r.Digest] == "" {
 			v.Copies++
 			continue
@@ -203,9 +205,15 @@ func (s *Store) verify(heal bool) *result.Verify {
 			v.Points = append(v.Points, result.Damaged{UID: r.PointUID, Namespace: r.Namespace, Policy: r.Policy, Point: r.Point})
 		}
 	}
+	for _, uid := range slices.Sorted(maps.Keys(o.Expect)) {
+		if missing := int64(o.Expect[uid] - found[uid]); missing > 0 {
+			v.Damaged += missing
+			v.Points = append(v.Points, result.Damaged{UID: uid, Missing: missing})
+		}
+	}
 	v.DamagedPoints = int64(len(v.Points))
 	v.Points = v.Points[:min(len(v.Points), result.MostDamaged)]
-	if heal {
+	if v.Healing = o.Heal && v.Contents+v.Damaged > 0; v.Healing {
 		for digest := range s.Bad {
 			s.Bad[digest] = SetAside
 		}
