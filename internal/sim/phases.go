@@ -59,6 +59,7 @@ var About = []struct {
 		"a point expires with its copy",
 		"snapshots are let go of, and the copy is kept",
 		"a user deletes a point with a copy",
+		"the pod that removes a copy is killed once",
 		"a policy with copies is deleted with Prune",
 		"damage is found as a point expires",
 		"damage is found as snapshots are let go of",
@@ -77,20 +78,25 @@ var About = []struct {
 	{Restoring, []string{
 		InPlace,
 		"a restore from a copy",
+		"a restore from a copy whose writer is killed once",
 	}},
 	{Copying, []string{
 		"a point is copied into two repositories",
 		"points are copied by a schedule of their own",
 		"a copier is lost once, before and after its work",
 		"a copier runs out of memory once",
+		"a copier is killed until no other follows",
 		"a repository cannot be reached for a while",
 		"a repository is full for a while",
 		"a point is deleted while it is copied",
+		"the namespace is deleted while a point is copied",
 	}},
 	{Repository, []string{
 		"a repository is made",
 		"a repository is tidied up",
 		"verification finds damage, and the next copy heals it",
+		"a copy vanishes from its store, is missed, and made anew",
+		"the password of a repository is wrong for a while",
 		"what a repository holds is imported into an empty cluster",
 	}},
 	{Findings, []string{
