@@ -85,6 +85,9 @@ func storeKind(err error) string {
 		return bucketKind(r)
 	}
 	text := strings.ToLower(err.Error())
+	if strings.Contains(text, "invalid_grant") { // a status beside it is that of who gives tokens
+		return result.FailureRefused
+	}
 	if by := statusKind(text); by != "" {
 		return by
 	}
@@ -124,7 +127,7 @@ func bucketKind(r minio.ErrorResponse) string {
 }
 
 // status finds an HTTP status in what the libraries of the other stores say, none of which is linked here for its types alone.
-var status = regexp.MustCompile(`(?:: |error |response |status code |status )([45][0-9]{2})\b`)
+var status = regexp.MustCompile(`(?:: |error |response |code |status )([45][0-9]{2})\b`)
 
 func statusKind(text string) string {
 	m := status.FindStringSubmatch(text)
@@ -143,8 +146,9 @@ func statusKind(text string) string {
 // storeWords are what stores say that do not speak HTTP, or have not come so far.
 var storeWords = []struct{ words, kind string }{
 	{"unable to authenticate", result.FailureRefused},
-	{"knownhosts: ", result.FailureRefused}, // the key of the server is none of those in the Secret
-	{"invalid_grant", result.FailureRefused},
+	{"knownhosts: ", result.FailureRefused},                // the key of the server is none of those in the Secret
+	{"failed to parse private key", result.FailureRefused}, // what is in the place of a service account's key is none
+	{"unable to create gcs client", result.FailureRefused}, // for which nobody is asked anything yet
 	{"no space left", result.FailureFull},
 	{"quota exceeded", result.FailureFull},
 	{"connection refused", result.FailureUnreachable},

@@ -48,10 +48,6 @@ func TestGCS(t *testing.T) {
 	key, other := newKey(t), newKey(t)
 	tokens := httptest.NewServer(tokenServer(&key.PublicKey))
 	t.Cleanup(tokens.Close)
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
-	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
-	t.Cleanup(busy.Close)
 
 	s := served{
 		options: repository.Options{
@@ -70,21 +66,19 @@ func TestGCS(t *testing.T) {
 			return names
 		},
 		refuses: map[string]trial{
-			"the account has another key":     {credential("credentials.json", account(t, mayAll, other, tokens.URL)), result.FailureRefused},
-			"the account is not known":        {credential("credentials.json", account(t, "nobody@test.iam.gserviceaccount.com", key, tokens.URL)), result.FailureRefused},
-			"the account may nothing":         {credential("credentials.json", account(t, mayNone, key, tokens.URL)), result.FailureRefused},
-			"the account may only list":       {credential("credentials.json", account(t, mayList, key, tokens.URL)), result.FailureRefused},
-			"the credentials are empty":       {credential("credentials.json", ""), result.FailureRefused},
-			"the credentials are no JSON":     {credential("credentials.json", "guessed"), result.FailureRefused},
-			"the credentials have no account": {credential("credentials.json", "{}"), result.FailureRefused},
-			"the credentials have no key":     {credential("credentials.json", `{"type": "service_account", "client_email": "`+mayAll+`"}`), result.FailureRefused},
-			"the credentials are a person's":  {credential("credentials.json", `{"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}`), result.FailureRefused},
-			"tokens come from the machine":    {credential("credentials.json", account(t, mayAll, key, "http://169.254.169.254/token")), result.FailureRefused},
-			"nobody gives tokens":             {credential("credentials.json", account(t, mayAll, key, gone.URL)), result.FailureUnreachable},
-			"who gives tokens is busy":        {credential("credentials.json", account(t, mayAll, key, busy.URL)), result.FailureUnreachable},
-			"the bucket is missing":           {func(o *repository.Options) { o.Location.GCS = &order.GCS{Bucket: "missing", Prefix: prefix} }, result.FailureUnreachable},
-			"the bucket is busy":              {func(o *repository.Options) { o.Location.GCS = &order.GCS{Bucket: "busy", Prefix: prefix} }, result.FailureUnreachable},
-			"another prefix":                  {func(o *repository.Options) { o.Location.GCS = &order.GCS{Bucket: "bucket", Prefix: "other/"} }, result.FailureMissing},
+			"the account has another key":      {credential("credentials.json", account(t, mayAll, other, tokens.URL)), result.FailureRefused},
+			"the account is not known":         {credential("credentials.json", account(t, "nobody@test.iam.gserviceaccount.com", key, tokens.URL)), result.FailureRefused},
+			"the account may nothing":          {credential("credentials.json", account(t, mayNone, key, tokens.URL)), result.FailureRefused},
+			"the account may only list":        {credential("credentials.json", account(t, mayList, key, tokens.URL)), result.FailureRefused},
+			"the credentials are empty":        {credential("credentials.json", ""), result.FailureRefused},
+			"the credentials are no JSON":      {credential("credentials.json", "guessed"), result.FailureRefused},
+			"the credentials have no account":  {credential("credentials.json", "{}"), result.FailureRefused},
+			"the credentials have no key":      {credential("credentials.json", `{"type": "service_account", "client_email": "`+mayAll+`"}`), result.FailureRefused},
+			"the credentials have no such key": {credential("credentials.json", `{"type": "service_account", "client_email": "`+mayAll+`", "private_key": "guessed"}`), result.FailureRefused},
+			"the credentials are a person's":   {credential("credentials.json", `{"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}`), result.FailureRefused},
+			"tokens come from the machine":     {credential("credentials.json", account(t, mayAll, key, "http://169.254.169.254/token")), result.FailureRefused},
+			"the bucket is missing":            {func(o *repository.Options) { o.Location.GCS = &order.GCS{Bucket: "missing", Prefix: prefix} }, result.FailureUnreachable},
+			"another prefix":                   {func(o *repository.Options) { o.Location.GCS = &order.GCS{Bucket: "bucket", Prefix: "other/"} }, result.FailureMissing},
 		},
 	}
 	judge(t, s)
@@ -116,7 +110,8 @@ func account(t *testing.T, email string, key *rsa.PrivateKey, tokens string) str
 	return string(text)
 }
 
-// tokenServer gives a token to whoever signs with the key that he is one of the accounts.
+// tokenServer gives a token to whoever signs with the key that he is one of the accounts. It does not last, so that another is
+// asked for while a repository is open.
 func tokenServer(key *rsa.PublicKey) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		email, err := signedBy(key, r.PostFormValue("assertion"), "http://"+r.Host)
@@ -126,7 +121,7 @@ func tokenServer(key *rsa.PublicKey) http.HandlerFunc {
 			fmt.Fprintf(w, `{"error": "invalid_grant", "error_description": %q}`, err)
 			return
 		}
-		fmt.Fprintf(w, `{"access_token": %q, "expires_in": 3600, "token_type": "Bearer"}`, theOwner+email)
+		fmt.Fprintf(w, `{"access_token": %q, "expires_in": 1, "token_type": "Bearer"}`, theOwner+email)
 	}
 }
 
@@ -180,8 +175,6 @@ func guarded(next http.Handler) http.HandlerFunc {
 			answer(w, r, http.StatusUnauthorized, "Invalid Credentials")
 		case email == mayNone, email == mayList && !lists:
 			answer(w, r, http.StatusForbidden, email+" does not have access to the Google Cloud Storage object.")
-		case strings.HasPrefix(r.URL.Path, "/storage/v1/b/busy/"):
-			answer(w, r, http.StatusServiceUnavailable, "Backend Error")
 		default:
 			next.ServeHTTP(w, r)
 		}
