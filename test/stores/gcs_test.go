@@ -37,6 +37,7 @@ const (
 // TestGCS speaks to an emulator of Google's storage by the name of the real one. What the emulator does not do is done here: that a
 // token is needed, that it is had for a signature of the account's key alone, and that an account may do this and not that.
 func TestGCS(t *testing.T) {
+	t.Parallel()
 	emulator, err := fakestorage.NewServerWithOptions(fakestorage.Options{NoListener: true})
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +65,11 @@ func TestGCS(t *testing.T) {
 				names = append(names, o.Name)
 			}
 			return names
+		},
+		lose: func(name string) {
+			if err := emulator.Backend().DeleteObject("bucket", name); err != nil {
+				t.Error(err)
+			}
 		},
 		refuses: map[string]trial{
 			"the account has another key":      {credential("credentials.json", account(t, mayAll, other, tokens.URL)), result.FailureRefused},

@@ -110,7 +110,8 @@ func overTLS(t *testing.T, h http.Handler) *httptest.Server {
 // served is a repository on a server, and ways to open it that must be refused.
 type served struct {
 	options repository.Options
-	names   func() []string // of all that the server holds for the repository's bucket
+	names   func() []string   // of all that the server holds for the repository's bucket
+	lose    func(name string) // has the server lose one of them
 	refuses map[string]trial
 }
 
@@ -183,6 +184,7 @@ func judge(t *testing.T, s served) {
 	if err := again.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+	judgeLoss(t, s, o)
 	s.refuses["the repository's password is wrong"] = trial{func(o *repository.Options) { o.Secrets.Password = "another-password" }, result.FailurePassword}
 	for what, c := range s.refuses {
 		bad := o
@@ -191,13 +193,32 @@ func judge(t *testing.T, s served) {
 		c.change(&bad)
 		t.Run(what, func(t *testing.T) {
 			t.Parallel() // the libraries ask again and again before they give up
-			begun := time.Now()
 			r, err := repository.Open(t.Context(), bad)
 			if err == nil || repository.Reason(err) != c.want {
 				t.Errorf("opened %v: %s: %v, want %s", r != nil, repository.Reason(err), err, c.want)
 			}
-			t.Log(time.Since(begun), err)
 		})
+	}
+}
+
+// judgeLoss has the server lose a pack, which must be told for damage, and not for a store that does not answer.
+func judgeLoss(t *testing.T, s served, o repository.Options) {
+	t.Helper()
+	names := s.names()
+	i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, prefix+"p") })
+	if i < 0 {
+		t.Fatalf("the store holds %q", names)
+	}
+	s.lose(names[i])
+	r, err := repository.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := repository.Verify(t.Context(), r, false, &atomic.Int64{}); err != nil || v.Contents == 0 || v.DamagedPoints == 0 {
+		t.Errorf("without %s, verified is %+v: %v", names[i], v, err)
+	}
+	if err := r.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
