@@ -101,7 +101,11 @@ func serviceAccount(ctx context.Context, text string) error {
 	if json.Unmarshal([]byte(text), &account) != nil || account.Type != "service_account" || account.Key == "" {
 		return refused("the key credentials.json of the Secret with the credentials does not hold the key of a service account")
 	}
-	for _, address := range []string{account.Tokens, "https://storage." + account.Universe} {
+	addresses := []string{account.Tokens}
+	if account.Universe != "" {
+		addresses = append(addresses, "https://storage."+account.Universe)
+	}
+	for _, address := range addresses {
 		u, err := url.Parse(address)
 		if err != nil {
 			return refused("the key of the service account names an address that cannot be read")

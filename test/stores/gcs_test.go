@@ -56,12 +56,12 @@ func TestGCS(t *testing.T) {
 			Secrets: repository.Secrets{Password: "secret-password", Credentials: map[string]string{"credentials.json": account(t, mayAll, key, tokens.URL)}},
 		},
 		names: func() []string {
-			all, _, err := emulator.ListObjectsWithOptions("bucket", fakestorage.ListOptions{})
+			all, err := emulator.ListObjectsWithOptionsPaginated("bucket", fakestorage.ListOptions{})
 			if err != nil {
 				t.Error(err)
 			}
 			var names []string
-			for _, o := range all {
+			for _, o := range all.Objects {
 				names = append(names, o.Name)
 			}
 			return names
@@ -131,14 +131,14 @@ func tokenServer(key *rsa.PublicKey) http.HandlerFunc {
 	}
 }
 
-// signedBy tells whose claim to be himself is signed, and for whom it is meant.
+// signedBy tells whose claim to be himself is signed, and for whom it is meant. Its errors are Google's.
 func signedBy(key *rsa.PublicKey, assertion, audience string) (string, error) {
 	signed, signature, found := cutLast(assertion, ".")
 	_, claims, also := strings.Cut(signed, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(signature)
 	sum := sha256.Sum256([]byte(signed))
 	if !found || !also || err != nil || rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], raw) != nil {
-		return "", fmt.Errorf("Invalid JWT Signature.") //nolint:staticcheck // as Google says it
+		return "", fmt.Errorf("Invalid JWT Signature.")
 	}
 	var c struct {
 		Issuer   string `json:"iss"`
@@ -154,7 +154,7 @@ func signedBy(key *rsa.PublicKey, assertion, audience string) (string, error) {
 	case err != nil:
 		return "", err
 	case c.Issuer != mayAll && c.Issuer != mayList && c.Issuer != mayNone:
-		return "", fmt.Errorf("Invalid grant: account not found") //nolint:staticcheck // as Google says it
+		return "", fmt.Errorf("Invalid grant: account not found")
 	case c.Audience != audience || !strings.Contains(c.Scope, "devstorage.full_control") || time.Unix(c.Expires, 0).Before(time.Now()):
 		return "", fmt.Errorf("the claims are %s", text)
 	}
