@@ -92,6 +92,10 @@ generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's 
 	@$(CRD_REF_DOCS) --config=docs/reference/config.yaml \
 		--source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md --log-level=ERROR
 
+# What speaks to the clouds whose emulators test/stores has.
+STORE_LIBRARIES := github.com/kopia/kopia cloud.google.com/go/auth cloud.google.com/go/storage google.golang.org/api \
+	github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/storage/azblob
+
 .PHONY: verify
 verify: generate render-check ## Fail when a generated file is stale, or the chart and kustomize differ.
 	@stale=$$(git status --porcelain -- $(GENERATED)); \
@@ -101,6 +105,9 @@ verify: generate render-check ## Fail when a generated file is stale, or the cha
 	@go mod tidy -diff
 	@cd hack/cluster && go mod tidy -diff
 	@cd hack/dashboard && go mod tidy -diff
+	@cd test/stores && go mod tidy -diff
+	@diff <(go list -m $(STORE_LIBRARIES)) <(cd test/stores && go list -m $(STORE_LIBRARIES)) || \
+		{ echo "test/stores tests other libraries than those that ship: an emulator must not ask for newer ones" >&2; exit 1; }
 	@echo "generated files are current"
 
 .PHONY: render-check
@@ -112,6 +119,7 @@ lint: $(GOLANGCI) ## Run the linters over all modules.
 	@$(GOLANGCI) run ./...
 	@cd hack/cluster && $(GOLANGCI) run --config ../../.golangci.yml ./...
 	@cd hack/dashboard && $(GOLANGCI) run --config ../../.golangci.yml ./...
+	@cd test/stores && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
 # ---------------------------------------------------------------- build
 
@@ -160,12 +168,13 @@ uninstall: $(HELM) ## Remove Lifeboat. Definitions, policies, points and snapsho
 FAULT_RUNS := $(CACHE)/fault-runs.tsv
 
 .PHONY: test
-test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the tests against a real API server.
+test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the tests against a real API server and emulated clouds.
 	@mkdir -p $(dir $(FAULT_RUNS))
 	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) LIFEBOAT_FAULT_RUNS=$(FAULT_RUNS) go test $(GOTESTFLAGS) ./...
 	@awk -F'\t' '{ runs += $$4; if (!seen[$$1]++) scenarios++ } END { printf "fault runs: %d in %d scenarios\n", runs, scenarios }' $(FAULT_RUNS)
 	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
 	@cd hack/dashboard && go test $(GOTESTFLAGS) ./...
+	@cd test/stores && go test $(GOTESTFLAGS) ./...
 
 .PHONY: faults-page
 faults-page: ## Take the numbers of the last whole `make test` over into docs/reference/faults.md.
