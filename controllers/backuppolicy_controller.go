@@ -64,7 +64,7 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request)
 		return settle(time.Time{}, now, r.unevaluable(ctx, &b, now, err))
 	}
 	if !b.DeletionTimestamp.IsZero() {
-		return settle(time.Time{}, now, r.conclude(ctx, &b, plan.ForDeletedPolicy(seen.PolicyObserved)))
+		return settle(time.Time{}, now, errors.Join(r.conclude(ctx, &b, plan.ForDeletedPolicy(seen.PolicyObserved)), seen.failed))
 	}
 	todo := plan.ForPolicy(seen.PolicyObserved, now)
 	if seen.failed != nil {

@@ -370,7 +370,7 @@ func removalScenarios() []scenario {
 			},
 		},
 		{
-			name: "a policy with copies is deleted with Prune", policy: testkit.Policy(prune, copiedTo("cellar")),
+			name: deletedWithCopies, policy: testkit.Policy(prune, copiedTo("cellar")),
 			before: 2*time.Hour + 30*time.Minute, act: func(w *World) { w.Delete(w.Policy("web")) }, window: 20 * time.Minute, sample: mostReads,
 			expect: func(t *testing.T, w *World) {
 				if n := len(w.Points()); n != 0 {
@@ -406,6 +406,25 @@ func removalScenarios() []scenario {
 			},
 		},
 	}
+}
+
+const deletedWithCopies = "a policy with copies is deleted with Prune"
+
+// TestPolicyWithCopiesGoesOnceRepositoriesCanBeRead: while they cannot, it stays, and nothing else tells that they can again.
+func TestPolicyWithCopiesGoesOnceRepositoriesCanBeRead(t *testing.T) {
+	all := copyScenarios()
+	s := all[slices.IndexFunc(all, func(s scenario) bool { return s.name == deletedWithCopies })]
+	deletes := s.act
+	s.act = func(w *World) {
+		w.Unreadable = map[string]time.Time{"RepositoryList": w.Clock.Now().Add(5 * time.Minute)}
+		deletes(w)
+	}
+	w, _, err := s.run(s.begin(t), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, w)
+	expectRest(t, w)
 }
 
 // comingBackScenarios are those in which volumes come back from a copy.
