@@ -124,7 +124,9 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 			p.carryOn(o, &r, now)
 		default:
 			p.judgeByVerification(o, &r, now)
-			p.doubt(o, &r, now)
+			if bad := o.doubt(&r); bad != nil {
+				p.end(&r, bad, now)
+			}
 			p.tidy(o, &r, now)
 		}
 		kept = append(kept, r)
@@ -132,22 +134,21 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 	p.Copies = kept
 }
 
-// doubt has a copy not count any more when it does not hold what was captured, or when its repository is another one now and it can
-// be made anew there. Without snapshots it cannot: then the record is all that leads back to it, once its own repository is named again.
-func (p *CopyPlan) doubt(o CopyObserved, r *api.CopyRecord, now time.Time) {
+// doubt says why a complete copy does not count any more: it does not hold what was captured, or its repository is another one now and
+// it can be made anew there. Without snapshots it cannot: then the record is all that leads back to it, once its own repository is named again.
+func (o CopyObserved) doubt(r *api.CopyRecord) *Problem {
 	if r.State != api.CopyComplete {
-		return
+		return nil
 	}
 	if bad := replaced(o.Vaults.Repositories[r.Repository], r); bad != nil && BySnapshots(o.Point) {
-		p.end(r, bad, now)
-		return
+		return bad
 	}
 	for _, v := range r.Volumes {
 		if bad := differs(o.Point.Status.Fingerprint, v.Claim, v.Fingerprint); bad != nil {
-			p.end(r, bad, now)
-			return
+			return bad
 		}
 	}
+	return nil
 }
 
 // replaced says that another repository stands where a copy was written to; nil when it is the one, or nobody knows.
@@ -169,9 +170,6 @@ func differs(recorded *api.PointFingerprint, claim string, read api.Fingerprint)
 
 // tidy removes what a copy that ended was read from.
 func (p *CopyPlan) tidy(o CopyObserved, r *api.CopyRecord, now time.Time) {
-	if r.CleanedUp {
-		return
-	}
 	left := o.left(r.Name)
 	if len(left) == 0 {
 		r.CleanedUp = true
@@ -204,10 +202,11 @@ func (p *CopyPlan) begin(o CopyObserved, now time.Time) {
 		return
 	}
 	p.wakeAt(NextCopySlot(o.Policy, now))
-	for _, name := range CopyDue(o.Policy, o.Siblings, now)[string(o.Point.UID)] {
-		if i := slices.IndexFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return t.Name == name }); i >= 0 && !released(o.Point, partCopy+name) {
-			p.due = append(p.due, name)
-			p.beginOne(o, o.Policy.Spec.Copies[i], now)
+	due := CopyDue(o.Policy, o.Siblings, now)[string(o.Point.UID)]
+	for _, t := range o.Policy.Spec.Copies {
+		if slices.Contains(due, t.Name) && !released(o.Point, partCopy+t.Name) {
+			p.due = append(p.due, t.Name)
+			p.beginOne(o, t, now)
 		}
 	}
 }
@@ -215,8 +214,7 @@ func (p *CopyPlan) begin(o CopyObserved, now time.Time) {
 // copiable says whether there are snapshots of this cluster to copy, and somebody who promises it.
 func copiable(o CopyObserved) bool {
 	q := o.Point
-	return BySnapshots(q) && q.Status.Capture != nil &&
-		o.Policy != nil && o.Policy.DeletionTimestamp.IsZero() && PolicyUID(q) == string(o.Policy.UID)
+	return BySnapshots(q) && o.Policy != nil && o.Policy.DeletionTimestamp.IsZero() && PolicyUID(q) == string(o.Policy.UID)
 }
 
 // beginOne writes down that a copy is made, before anything is done, so that a crash or an edit changes nothing.

@@ -149,6 +149,40 @@ func condition(p CopyPlan) string {
 	return string(p.Copied.Status) + " " + p.Copied.Reason
 }
 
+// TestCopiesOfAPoint: what is asked of a point without looking at anything else.
+func TestCopiesOfAPoint(t *testing.T) {
+	of := func(mods ...testkit.Mod[api.RecoveryPoint]) *api.RecoveryPoint {
+		return testkit.Point(hour(11), both, mods...)
+	}
+	copies := func(r api.CopyRecord) testkit.Mod[api.RecoveryPoint] {
+		r.Name = "offsite"
+		return func(p *api.RecoveryPoint) { p.Status.Copies = append(p.Status.Copies, r) }
+	}
+	for name, c := range map[string]struct {
+		point                *api.RecoveryPoint
+		has, underWay, makes bool
+	}{
+		"it has none":         {point: of()},
+		"one is being made":   {of(copies(api.CopyRecord{State: api.CopyCopying})), true, true, true},
+		"one is complete":     {of(copies(api.CopyRecord{State: api.CopyComplete, CleanedUp: true})), true, false, false},
+		"one is not tidied":   {of(copies(api.CopyRecord{State: api.CopyComplete})), true, true, false},
+		"one failed":          {of(copies(api.CopyRecord{State: api.CopyFailed, CleanedUp: true})), true, true, false},
+		"one is removed":      {of(copies(api.CopyRecord{State: api.CopyRemoving})), true, true, false},
+		"a finalizer is left": {point: of(func(p *api.RecoveryPoint) { p.Finalizers = []string{api.FinalizerCopies} }), has: true},
+		"a condition is left": {point: of(func(p *api.RecoveryPoint) {
+			p.Status.Conditions = append(p.Status.Conditions, conditions.Is(api.ConditionCopied, metav1.ConditionUnknown, api.ReasonCopying, ""))
+		}), has: true},
+	} {
+		if has, underWay, makes := HasCopies(c.point), CopiesUnderWay(c.point), Copies(c.point); has != c.has || underWay != c.underWay || makes != c.makes {
+			t.Errorf("%s: it has copies: %t, not all are at rest: %t, one is being made: %t", name, has, underWay, makes)
+		}
+	}
+	p := of(copies(api.CopyRecord{}))
+	if run := names.CopyRun(string(p.UID), "offsite"); !CopyRunOf(p, run) || CopyRunOf(p, run+"x") || CopyRunOf(of(), run) {
+		t.Error("its runs are not told apart")
+	}
+}
+
 func TestCopyBegins(t *testing.T) {
 	failedBefore := func(r api.CopyRecord) copyMod {
 		return func(o *CopyObserved) {
@@ -231,6 +265,13 @@ func TestCopyWakes(t *testing.T) {
 	}
 	if p := ForCopy(inHand(copies("data", 0, PodRunning)), noon.Add(time.Minute)); !p.Wake.Equal(noon.Add(time.Minute + CopyReportEvery)) {
 		t.Errorf("one that tells how far it is wakes at %s", p.Wake)
+	}
+	inTheEvening := func(o *CopyObserved) { o.Policy.Spec.Copies[0].Cron = "0 18 * * *" }
+	if p := ForCopy(stored(inTheEvening), noon.Add(time.Minute)); !p.Wake.Equal(hour(18)) {
+		t.Errorf("a point that a slot may make due wakes at %s", p.Wake)
+	}
+	if p := ForCopy(stored(inTheEvening, func(o *CopyObserved) { copiesOnly(o.Point) }), noon.Add(time.Minute)); !p.Wake.IsZero() {
+		t.Errorf("a point without snapshots, which no slot makes due, wakes at %s", p.Wake)
 	}
 }
 
@@ -439,6 +480,11 @@ func TestCopyIsDoubted(t *testing.T) {
 		}},
 		{"the fingerprint is equal", "Complete 0", func(o *CopyObserved) { recorded(o.Point) }},
 		{"the policy is gone", "Complete 0", func(o *CopyObserved) { o.Policy = nil }},
+		{"one that failed, and the repository was replaced", "Failed 0 RepositoryFull", func(o *CopyObserved) {
+			r := &o.Point.Status.Copies[0]
+			r.State, r.Reason, r.VerifiedAt, r.Volumes = api.CopyFailed, api.ReasonRepositoryFull, nil, nil
+			o.Policy, o.Vaults.Repositories["vault"].Status.UniqueID = nil, elseID
+		}},
 	} {
 		p := ForCopy(stored(c.mod), noon.Add(time.Hour))
 		if got := said(p); got != c.want {
