@@ -99,7 +99,7 @@ func toldCopy(b bringing) string {
 	if b.writing.Bigger {
 		out += " bigger"
 	}
-	if b.writing.Lost > 0 {
+	if b.writing.Lost != 0 {
 		out += fmt.Sprintf(", %d not set", b.writing.Lost)
 	}
 	return out

@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
 
@@ -219,15 +218,18 @@ func copiable(o CopyObserved) bool {
 
 // beginOne writes down that a copy is made, before anything is done, so that a crash or an edit changes nothing.
 func (p *CopyPlan) beginOne(o CopyObserved, t api.CopyTarget, now time.Time) {
-	was := p.record(t.Name)
-	if was != nil && (was.State != api.CopyFailed || !was.CleanedUp) {
-		return
-	}
-	repository := o.Vaults.Repositories[t.Repository.Name]
-	if was != nil && was.Repository != t.Repository.Name {
+	switch was := p.record(t.Name); {
+	case was != nil && (was.State != api.CopyFailed || !was.CleanedUp):
+	case was != nil && was.Repository != t.Repository.Name:
 		startRemoving(was, now) // what there is of it is not to be lost sight of
-		return
+	default:
+		p.start(o, t, was, now)
 	}
+}
+
+// start begins a copy, or the next run of one that failed.
+func (p *CopyPlan) start(o CopyObserved, t api.CopyTarget, was *api.CopyRecord, now time.Time) {
+	repository := o.Vaults.Repositories[t.Repository.Name]
 	if why := p.mustWait(o, t, was, now); why != nil {
 		p.waiting[t.Name] = *why
 		return
@@ -367,7 +369,7 @@ func (p *CopyPlan) end(r *api.CopyRecord, bad *Problem, now time.Time) {
 		p.Notes = append(p.Notes, Note{Reason: api.ReasonCopied, Message: fmt.Sprintf("copied into repository %s: %d bytes, of which it had to take %d", r.Repository, r.Bytes, r.NewBytes)})
 		return
 	}
-	r.State, r.Reason, r.Message, r.VerifiedAt = api.CopyFailed, bad.Reason, conditions.Clip(bad.Message, 512), nil
+	r.State, r.Reason, r.Message, r.VerifiedAt = api.CopyFailed, bad.Reason, clipMessage(bad.Message), nil
 	if doubtful(bad.Reason) {
 		r.Volumes = nil
 	}
@@ -396,9 +398,7 @@ func (p *CopyPlan) Refused(why map[string]Problem, now time.Time) {
 			p.notRemoved(r, bad, now)
 		}
 	}
-	if len(why) > 0 {
-		p.Copied = p.condition()
-	}
+	p.Copied = p.condition()
 }
 
 // Changed says whether there is something to write down.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/order"
 )
@@ -163,7 +162,7 @@ func (p *DrillPlan) DossierFailed(repository string, why Problem, now time.Time)
 		return
 	}
 	d := &p.Status.Dossiers[i]
-	d.Reason, d.Message = why.Reason, conditions.Clip(why.Message, 512)
+	d.Reason, d.Message = why.Reason, clipMessage(why.Message)
 	final := why.Reason == api.ReasonRepositoryNotFound || why.Reason == api.ReasonInvalidSpec
 	if !final && int(d.Attempt)+1 < mostAttempts {
 		next := now.Add(dossierRetry << d.Attempt).Truncate(time.Second)

@@ -220,7 +220,7 @@ func (p *DrillPlan) phase(name api.PhaseName, state api.PhaseState, message stri
 	if f.State != api.PhaseRunning {
 		return
 	}
-	f.State, f.Message = state, conditions.Clip(message, 512)
+	f.State, f.Message = state, clipMessage(message)
 	if state != api.PhaseRunning {
 		f.FinishedAt = microTime(now)
 	}

@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
@@ -141,7 +140,7 @@ func (p *DrillPlan) recordVolumes(volumes []bringing, recorded *api.PointFingerp
 			why = compare(b, recorded)
 		}
 		if why != nil {
-			v.Reason, v.Message = why.Reason, conditions.Clip(why.Message, 512)
+			v.Reason, v.Message = why.Reason, clipMessage(why.Message)
 		}
 		p.Status.Volumes = append(p.Status.Volumes, v)
 	}
@@ -258,9 +257,9 @@ func (p *DrillPlan) judgeCheck(o DrillObserved, c api.Check, r *api.CheckResult,
 	}
 	until := sooner(r.StartedAt.Add(duration(c.Timeout, defaultCheckTimeout)), run.Deadline.Time)
 	end := func(s api.CheckState, message string) {
-		r.State, r.FinishedAt, r.Message = s, microTime(now), conditions.Clip(message, 512)
+		r.State, r.FinishedAt, r.Message = s, microTime(now), clipMessage(message)
 	}
-	r.ImageID = conditions.Clip(pod.ImageID, 512)
+	r.ImageID = clipMessage(pod.ImageID)
 	switch {
 	case is && pod.RunUID != o.Brought.RunUID:
 		end(api.CheckNotRun, fmt.Sprintf("pod %q exists and was not made for this; delete or rename it", pod.Name))

@@ -158,7 +158,7 @@ func recordBytes(r api.VolumeRecord) int {
 func (v volume) record(c *api.Capture, was api.VolumeRecord) api.VolumeRecord {
 	r := api.VolumeRecord{
 		Claim: v.claim.Name, ClaimUID: v.claim.UID, State: v.state, Reason: v.problem.Reason,
-		Message: conditions.Clip(v.problem.Message, 256), Driver: v.claim.Driver, StorageClass: v.claim.StorageClass, Handle: v.claim.Handle,
+		Message: clipVolumeMessage(v.problem.Message), Driver: v.claim.Driver, StorageClass: v.claim.StorageClass, Handle: v.claim.Handle,
 	}
 	if v.claim.UID != "" && c.ClaimSet != "" {
 		r.Snapshot = names.Snapshot(v.claim.Name, c.PolicyUID, v.claim.UID, c.Run)
