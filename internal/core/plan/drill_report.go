@@ -132,7 +132,7 @@ func cleanupAt(s api.RestoreDrillStatus) time.Time {
 	if s.Verdict == api.VerdictPassed {
 		stay = s.Run.Cleanup.OnSuccess
 	}
-	return s.FinishedAt.Add(duration(stay, 0))
+	return s.FinishedAt.Add(orNone(stay))
 }
 
 // reportDrill states every condition.

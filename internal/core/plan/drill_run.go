@@ -120,7 +120,7 @@ func (p *DrillPlan) wasRead(s Source) *bringing {
 
 // throwAt is when what a drill made is swept away even if nobody tells.
 func throwAt(run *api.DrillRun) time.Time {
-	stay := max(duration(run.Cleanup.OnSuccess, 0), duration(run.Cleanup.OnFailure, 0))
+	stay := max(orNone(run.Cleanup.OnSuccess), orNone(run.Cleanup.OnFailure))
 	return run.Deadline.Add(stay + sweepAfter)
 }
 
