@@ -25,11 +25,7 @@ func (p *DrillPlan) conclude(v api.Verdict, why Problem, now time.Time) {
 	p.Claims, p.Writes, p.Reads, p.Remove, p.Check, p.Isolate = nil, nil, nil, nil, nil, false
 	for i := range p.Status.Phases {
 		if f := &p.Status.Phases[i]; f.State == api.PhaseRunning {
-			state := api.PhaseFailed
-			if v == api.VerdictPassed {
-				state = api.PhaseSucceeded
-			}
-			p.closePhase(f.Name, state, why.Message, now)
+			p.closePhase(f.Name, api.PhaseFailed, why.Message, now)
 		}
 	}
 	for _, name := range []api.PhaseName{api.PhaseSelecting, api.PhaseRestoring, api.PhaseReading, api.PhaseChecking} {

@@ -38,7 +38,6 @@ func (p *DrillPlan) planRun(o DrillObserved, now time.Time) {
 	if slices.ContainsFunc(volumes, func(b bringing) bool { return !b.done }) {
 		return
 	}
-	p.closePhase(api.PhaseRestoring, api.PhaseSucceeded, "", now)
 	p.phase(api.PhaseReading, api.PhaseSucceeded, "", now)
 	p.Status.Level = shallowest(volumes, point.Status.Fingerprint)
 	switch bad := firstDifference(volumes, point.Status.Fingerprint); {
@@ -79,7 +78,7 @@ func (p *DrillPlan) bringAll(o DrillObserved, now time.Time) []bringing {
 		}
 		out = append(out, b)
 	}
-	if firstFailed(out) == nil && !late {
+	if firstFailed(out) == nil {
 		p.Isolate, p.Throw = !o.Brought.Isolated, throwAt(run)
 		for _, b := range out {
 			if b.claim != nil {

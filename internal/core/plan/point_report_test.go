@@ -141,10 +141,12 @@ func TestCaptureUnderWay(t *testing.T) {
 	if got := says(early); got != "False Capturing: 0/2 volumes are captured" {
 		t.Errorf("it says %q", got)
 	}
+	o.Snapshots = []Snapshot{snapshotOf(o, "data", unready)}
 	failing := next(o, noon.Add(time.Second), Done{Refused: Refusals{testkit.ClaimUID("logs"): {Problem{api.ReasonQuotaExceeded, "exceeded quota"}, true}}})
-	if v := failing.Point.Status.Volumes; len(v) != 2 || v[0].Reason != api.ReasonQuotaExceeded {
-		t.Errorf("a failure is not shown at once: %+v", v)
+	if v := failing.Point.Status.Volumes; len(v) != 2 || v[0].Claim != "logs" || v[0].Reason != api.ReasonQuotaExceeded {
+		t.Errorf("a failure is not shown at once, worst first: %+v", v)
 	}
+	o.Snapshots = []Snapshot{snapshotOf(o, "data"), snapshotOf(o, "logs", unready)}
 	lasting := next(o, noon.Add(progressAfter), Done{})
 	if s := lasting.Point.Status; len(s.Volumes) != 2 || s.Progress != "1/2" || says(lasting) != "False Capturing: 1/2 volumes are captured" || !meta.IsStatusConditionTrue(s.Conditions, api.ConditionReconciling) {
 		t.Errorf("once it lasts it shows %+v", s)
@@ -234,16 +236,17 @@ func TestRecordsAreCountedByTheirLength(t *testing.T) {
 		}
 	}
 	o := PointObserved{Point: testkit.Point(noon, both)}
-	fits := func(length int) int {
+	exactly := mostRecordBytes/32 - recordBytes(api.VolumeRecord{Driver: "d"})
+	fits := func(more int) int {
 		p := PointPlan{volumes: make([]volume, mostRecords)}
 		for i := range p.volumes {
-			p.volumes[i].claim = Claim{Driver: "d", Handle: strings.Repeat("x", length)}
+			p.volumes[i].claim = Claim{Driver: "d", Handle: strings.Repeat("x", exactly)}
 		}
+		p.volumes[0].claim.Handle += strings.Repeat("x", more)
 		return len(p.records(o))
 	}
-	exactly := mostRecordBytes/32 - recordBytes(api.VolumeRecord{Driver: "d"})
-	if a, b := fits(exactly), fits(exactly+1); a != 32 || b != 31 {
-		t.Errorf("of records that fill the room 32 times there are %d, of longer ones %d", a, b)
+	if a, b := fits(0), fits(1); a != 32 || b != 31 {
+		t.Errorf("of records of which 32 fill the room there are %d, and when one is longer by a byte %d", a, b)
 	}
 }
 

@@ -318,6 +318,75 @@ func TestClusterIsJudged(t *testing.T) {
 	}
 }
 
+// TestDrillsAreReported: the status says when the next drill is due and up to where slots are settled, and a drill that begins is told.
+func TestDrillsAreReported(t *testing.T) {
+	daily := func(b *api.BackupPolicy) { b.Spec.Drill = &api.Drill{Cron: "30 12 * * *"} }
+	idle := func(b *api.BackupPolicy) { b.Spec.Schedule.Cron = "0 0 1 1 *" }
+	o := seenPolicy(hourly(12, 12), daily, idle)
+	o.Policy.Status.NextDrill = metaTime(hour(1))
+	p := ForPolicy(o, noon.Add(10*time.Minute))
+	if n := p.Status.NextDrill; n == nil || !n.Time.Equal(noon.Add(30*time.Minute)) || !p.Wake.Equal(noon.Add(30*time.Minute)) {
+		t.Errorf("the next is at %s, and it wakes at %s", n, p.Wake)
+	}
+	p = ForPolicy(o, noon.Add(31*time.Minute))
+	if got := noteOf(p.Notes, api.ReasonDrillRunning); p.Rehearse == nil || got != "false drill "+p.Rehearse.Name+" was begun for slot 2026-03-02T12:30:00Z" {
+		t.Errorf("it tells %q", got)
+	}
+	o.Policy.Spec.Suspend = true
+	if n := ForPolicy(o, noon.Add(10*time.Minute)).Status.NextDrill; n != nil {
+		t.Errorf("suspended, the next is at %s", n)
+	}
+	busy := seenPolicy(hourly(12, 12), idle, func(b *api.BackupPolicy) { b.Spec.Drill = &api.Drill{Cron: "30 * * * *"} })
+	busy.Drills = []*api.RestoreDrill{oneEnded("long", api.VerdictPassed, hour(7), func(d *api.RestoreDrill) {
+		d.Status.Verdict, d.Status.FinishedAt, d.Status.Evidence = "", nil, nil
+	})}
+	if s := ForPolicy(busy, noon.Add(10*time.Minute)).Status.LastDrillSlot; s == nil || !s.Time.Equal(hour(10).Add(30*time.Minute)) {
+		t.Errorf("while one is under way slots are settled up to %s", s)
+	}
+	zero := int32(0)
+	f := facts{drills: []*api.RestoreDrill{oneEnded("passed", api.VerdictPassed, hour(9)), oneEnded("could-not", api.VerdictInconclusive, hour(10)), oneEnded("failed", api.VerdictFailed, hour(11))}}
+	var h PolicyPlan
+	if h.planHistory(PolicyObserved{Policy: testkit.Policy(func(b *api.BackupPolicy) { b.Spec.Drill = &api.Drill{History: &zero} })}, f); len(h.Forget) != 1 || h.Forget[0].Name != "could-not" {
+		t.Errorf("beyond the history it forgets %+v", h.Forget)
+	}
+	d := oneEnded("passed", api.VerdictPassed, hour(11))
+	d.Status.Run.Storage = []string{"StorageClass/gone=1"}
+	changed := seenProofs(idle, d)
+	p = ForPolicy(changed, noon.Add(-time.Minute))
+	if got := noteOf(p.Notes, api.ReasonDrillRunning); p.Rehearse == nil || got != "false drill "+p.Rehearse.Name+" was begun, because the storage stack changed since the proof of 2026-03-02T11:00:00Z" {
+		t.Errorf("of another stack it tells %q", got)
+	}
+}
+
+// TestCopiesAreReported: the condition names the copy that survives, and what is promised of copies is judged only where some are.
+func TestCopiesAreReported(t *testing.T) {
+	var none PolicyPlan
+	if seen := none.independence(seenPolicy(nil), facts{}); seen != nil {
+		t.Errorf("without copies it observes %+v", seen)
+	}
+	p := PolicyPlan{Status: api.BackupPolicyStatus{LastCopy: &api.CopySummary{RecoveryPoint: "web-1", Repository: "vault", PointInTime: metav1.NewTime(noon)}}}
+	if c := p.independent(nil); c.Message != "recovery point web-1 is in repository vault, outside the failure domain of the volumes, with data from 2026-03-02T12:00:00Z" {
+		t.Errorf("it says %q", c.Message)
+	}
+	o := seenCopies(nil, into("a", "vault"), into("b", "vault"), into("c", "gone"))
+	if all := promisedRepositories(o); len(all) != 2 || all[0].Name != "vault" || all[0].Field != "spec.copies[0].repository.name" || !all[1].Missing || all[1].Field != "spec.copies[2].repository.name" {
+		t.Errorf("promised are %+v", all)
+	}
+	independent := func(p *api.ProofSummary) *api.ProofSummary { p.Independent = true; return p }
+	proof := func(name string, h int) *api.ProofSummary {
+		return &api.ProofSummary{Drill: name, At: metav1.NewTime(hour(h))}
+	}
+	point := testkit.Point(hour(9), both, func(p *api.RecoveryPoint) {
+		p.Status.Proofs = []api.ProofSummary{*independent(proof("b", 10)), *proof("a", 9)}
+	})
+	drill := oneEnded("d", api.VerdictPassed, hour(12))
+	got := proofsAtHand(facts{points: []*api.RecoveryPoint{point}, drills: []*api.RestoreDrill{drill, oneEnded("b", api.VerdictPassed, hour(10))}}, proof("c", 11))
+	want := []drift.Proof{{At: hour(9)}, {At: hour(10), Independent: true}, {At: hour(11)}, {At: hour(12)}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("proofs are %+v", got)
+	}
+}
+
 // TestProofIsTold: the condition names the drill, what it restored, and how long that took.
 func TestProofIsTold(t *testing.T) {
 	d := oneEnded("rehearsal", api.VerdictPassed, hour(11))
