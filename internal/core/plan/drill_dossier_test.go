@@ -84,6 +84,9 @@ func TestDossierLives(t *testing.T) {
 	if p = ForDrill(o, at); conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "False CleaningUp" {
 		t.Errorf("while it writes: %s", conditionReason(p.Status.Conditions, api.ConditionCleanedUp))
 	}
+	if c := findCondition(p.Status.Conditions, api.ConditionCleanedUp); c.Message != "what the drill created is being removed" {
+		t.Errorf("while it writes it says %q", c.Message)
+	}
 	dossierPod(&o, PodSucceeded, func(p *BroughtPod) { p.Told = &RepositoryResult{UniqueID: vaultID} })
 	p = ForDrill(o, at)
 	if p.Status.Dossiers[0].State != api.DossierWritten || len(p.Remove) != 1 || p.Status.Verdict != api.VerdictPassed {

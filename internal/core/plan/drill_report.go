@@ -55,21 +55,15 @@ func succeeded(v api.Verdict, why Problem) metav1.Condition {
 
 // recoveryTime is from the beginning of the restore until the level was reached; nil when none was.
 func (p *DrillPlan) recoveryTime() *metav1.Duration {
-	restoring := p.phaseOf(api.PhaseRestoring)
-	if p.Status.Level == "" || restoring == nil || restoring.StartedAt == nil {
+	restoring, reading := p.phaseOf(api.PhaseRestoring), p.phaseOf(api.PhaseReading)
+	if p.Status.Level == "" || restoring == nil || restoring.StartedAt == nil || reading == nil || reading.FinishedAt == nil {
 		return nil
 	}
-	var end *metav1.MicroTime
-	if reading := p.phaseOf(api.PhaseReading); reading != nil {
-		end = reading.FinishedAt
-	}
+	end := reading.FinishedAt
 	for _, r := range p.Status.Checks {
-		if r.State == api.CheckPassed && levels.Depth(r.Proves) <= levels.Depth(p.Status.Level) && r.FinishedAt != nil && (end == nil || end.Before(r.FinishedAt)) {
+		if r.State == api.CheckPassed && levels.Depth(r.Proves) <= levels.Depth(p.Status.Level) && r.FinishedAt != nil && end.Before(r.FinishedAt) {
 			end = r.FinishedAt
 		}
-	}
-	if end == nil {
-		return nil
 	}
 	return &metav1.Duration{Duration: end.Sub(restoring.StartedAt.Time).Round(time.Millisecond)}
 }

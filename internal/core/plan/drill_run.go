@@ -32,9 +32,9 @@ func (p *DrillPlan) planRun(o DrillObserved, now time.Time) {
 	p.recordVolumes(volumes, point.Status.Fingerprint)
 	if bad := firstFailed(volumes); bad != nil {
 		p.concludeReading(*bad, now)
-		return
+	} else {
+		p.trackMounted(volumes, now)
 	}
-	p.trackMounted(volumes, now)
 	if slices.ContainsFunc(volumes, func(b bringing) bool { return !b.done }) {
 		return
 	}

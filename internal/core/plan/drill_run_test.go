@@ -245,6 +245,37 @@ func TestRecoveryTime(t *testing.T) {
 	}
 }
 
+// TestRecoveryTimeNeedsItsEnds: without a level that was reached, or the instants at which the restore began and all was read, there is none.
+func TestRecoveryTimeNeedsItsEnds(t *testing.T) {
+	for name, spoil := range map[string]func(*api.RestoreDrillStatus){
+		"no level":          func(s *api.RestoreDrillStatus) { s.Level = "" },
+		"no restore":        func(s *api.RestoreDrillStatus) { s.Phases = s.Phases[1:] },
+		"no beginning":      func(s *api.RestoreDrillStatus) { s.Phases[0].StartedAt = nil },
+		"no reading":        func(s *api.RestoreDrillStatus) { s.Phases = s.Phases[:1] },
+		"reading goes on":   func(s *api.RestoreDrillStatus) { s.Phases[1].FinishedAt = nil },
+		"none of these":     nil,
+		"a check goes on":   func(s *api.RestoreDrillStatus) { s.Checks[0].FinishedAt = nil },
+		"a check was quick": func(s *api.RestoreDrillStatus) { s.Checks[0].FinishedAt = microTime(noon) },
+	} {
+		p := DrillPlan{Status: api.RestoreDrillStatus{Level: api.LevelConsistent, Phases: []api.DrillPhase{
+			{Name: api.PhaseRestoring, StartedAt: microTime(noon)}, {Name: api.PhaseReading, FinishedAt: microTime(hour(13))}},
+			Checks: []api.CheckResult{{Proves: api.LevelConsistent, State: api.CheckPassed, FinishedAt: microTime(hour(14))}}}}
+		want := time.Duration(0)
+		switch {
+		case spoil == nil:
+			want = 2 * time.Hour
+		case strings.HasPrefix(name, "a check"):
+			want = time.Hour
+		}
+		if spoil != nil {
+			spoil(&p.Status)
+		}
+		if got := p.recoveryTime(); (got == nil) != (want == 0) || (got != nil && got.Duration != want) {
+			t.Errorf("%s: it took %v", name, got)
+		}
+	}
+}
+
 func TestPhases(t *testing.T) {
 	o := startedDrill(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks[:1] })
 	states := func() string {
