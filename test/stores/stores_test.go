@@ -175,7 +175,7 @@ func judge(t *testing.T, s served) {
 			t.Errorf("%s is read back as %d files: %v", v.PointUID, len(got), err)
 		}
 	}
-	if v, err := repository.Verify(t.Context(), again, false, &atomic.Int64{}); err != nil || v.Copies != 2 || v.Contents != 0 || v.Bytes < 3<<20 {
+	if v, err := repository.Verify(t.Context(), again, order.Verify{}, &atomic.Int64{}); err != nil || v.Copies != 2 || v.Contents != 0 || v.Bytes < 3<<20 {
 		t.Errorf("verified is %+v: %v", v, err)
 	}
 	if p, err := repository.Probe(t.Context(), again); err != nil || p.Copies != 2 || p.Bytes < 3<<20 {
@@ -214,7 +214,7 @@ func judgeLoss(t *testing.T, s served, o repository.Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := repository.Verify(t.Context(), r, false, &atomic.Int64{}); err != nil || v.Contents == 0 || v.DamagedPoints == 0 {
+	if v, err := repository.Verify(t.Context(), r, order.Verify{}, &atomic.Int64{}); err != nil || v.Contents == 0 || v.DamagedPoints == 0 {
 		t.Errorf("without %s, verified is %+v: %v", names[i], v, err)
 	}
 	if err := r.Close(t.Context()); err != nil {
