@@ -76,7 +76,7 @@ tests find the place anew.`, []bug{
 			[]string{"internal/sim TestWatchesThatBreak", "controllers TestWritten"}},
 		{"A policy with onDelete: Prune whose repositories could not be read as it was let go stayed with all of its points, until something else happened to it", sim.Pruning,
 			"500", []string{"a policy with copies is deleted with Prune"}, "request 17, to list repositories",
-			[]string{"internal/sim TestScenariosWithoutFaults"}},
+			[]string{"internal/sim TestPolicyWithCopiesGoesOnceRepositoriesCanBeRead"}},
 		{"The restored volume went with the claim that was made for it, when somebody deleted that claim before the swap was over", sim.Restoring,
 			"somebody deletes the claim", []string{sim.InPlace}, "once the claim is bound",
 			[]string{"internal/sim TestMadeClaimDeleted"}},
