@@ -82,10 +82,7 @@ func TestDriftOfCopies(t *testing.T) {
 func TestStoreGoesDuringACopy(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t)
-	s.privileged()
-	s.claims(storageA, "contacts")
-	s.pod("writer", "contacts")
-	s.sh("writer", awkward)
+	s.easilyLost("contacts")
 	way := newDoor(t)
 	s.bucket("offsite", s.name+"/", through(way), slowly)
 	s.repositoryIs("offsite", api.ConditionReady, metav1.ConditionTrue, api.ReasonRepositoryReady, 2*time.Minute)

@@ -130,6 +130,25 @@ const awkward = `cd /data && chmod 711 . && mkdir -p 'odd names/deep' && echo ke
 // whatIsThere tells of it all that is to come back.
 const whatIsThere = `cd /data && stat -c '%n %a %u %g %h %s' file link 'odd names/hard' big sparse . && sha256sum big file && readlink link && ls -a 'odd names' && stat -c %Y file`
 
+// easilyLost makes a claim on array-a with a pod, writer, that fills it with what is easily lost; what is somebody else's can be read.
+func (s *space) easilyLost(claim string) {
+	s.t.Helper()
+	s.privileged()
+	s.claims(storageA, claim)
+	s.pod("writer", claim)
+	s.sh("writer", awkward)
+}
+
+// sameElsewhere restores the contacts of a point from its copy on to array-b, and holds them against what was there.
+func (s *space) sameElsewhere(point, was string) {
+	s.t.Helper()
+	s.restored("back", ofPoint(point, fromCopy, ontoClass(storageB.class)))
+	s.pod("reader", "contacts-back")
+	if is := s.sh("reader", whatIsThere); was != is {
+		s.t.Errorf("captured was\n%s\nand restored is\n%s", was, is)
+	}
+}
+
 // A point is copied off its storage system, the copy is rehearsed on another one and proves independence, and a restore from
 // it brings everything back there. Deleting the point removes its copy.
 func TestCopyBringsBackElsewhere(t *testing.T) {
@@ -164,11 +183,7 @@ func TestCopyBringsBackElsewhere(t *testing.T) {
 		}
 		return ""
 	})
-	s.restored("back", ofPoint("first", fromCopy, ontoClass(storageB.class)))
-	s.pod("reader", "contacts-back")
-	if was, is := s.sh("writer", whatIsThere), s.sh("reader", whatIsThere); was != is {
-		t.Errorf("captured was\n%s\nand restored is\n%s", was, is)
-	}
+	s.sameElsewhere("first", s.sh("writer", whatIsThere))
 	if at := s.volume("contacts-back"); at == "" {
 		t.Error("the restored claim has no volume")
 	}
