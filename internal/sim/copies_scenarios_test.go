@@ -120,39 +120,8 @@ func vaultScenarios() []scenario {
 				}
 			},
 		},
-		{
-			name: "verification finds damage, and the next copy heals it", policy: testkit.Policy(last(1), copiedTo("cellar")),
-			before: time.Hour + 58*time.Minute, window: 40 * time.Minute, sample: someWrites,
-			act: func(w *World) {
-				w.Machine.Stores["cellar"].Damage("data")
-				w.ask("cellar", api.AnnotationVerifyRequested)
-				w.In(20*time.Minute, func(w *World) { w.ask("cellar", api.AnnotationVerifyRequested) })
-			},
-			expect: func(t *testing.T, w *World) {
-				readyVaults(t, w, "cellar")
-				keptCopies(t, w, "cellar", 1)
-				completePoints(1)(t, w)
-				if is := w.tale(api.ReasonCopyCorrupt, "*"); !strings.HasPrefix(is, "Critical") || !strings.HasSuffix(is, "cleared") {
-					t.Errorf("of the damage it was said %q", is)
-				}
-			},
-		},
-		{
-			name: "a copy vanishes from its store, is missed, and made anew", policy: testkit.Policy(last(2), copiedTo("cellar")),
-			before: time.Hour + 58*time.Minute, window: 40 * time.Minute, sample: someWrites,
-			act: func(w *World) {
-				w.Machine.Stores["cellar"].Vanish("data")
-				w.ask("cellar", api.AnnotationVerifyRequested)
-				w.In(20*time.Minute, func(w *World) { w.ask("cellar", api.AnnotationVerifyRequested) })
-			},
-			expect: func(t *testing.T, w *World) {
-				readyVaults(t, w, "cellar")
-				keptCopies(t, w, "cellar", 2)
-				if is := w.tale(api.ReasonCopyCorrupt, "*"); !strings.HasPrefix(is, "Critical") || !strings.HasSuffix(is, "cleared") {
-					t.Errorf("of the copy that vanished it was said %q", is)
-				}
-			},
-		},
+		harmed("verification finds damage, and the next copy heals it", 1, func(s *testkit.Store) { s.Damage("data") }),
+		harmed("a copy vanishes from its store, is missed, and made anew", 2, func(s *testkit.Store) { s.Vanish("data") }),
 		damagedAsItGoes("damage is found as a point expires", func(*api.BackupPolicy) {}, 1),
 		damagedAsItGoes("damage is found as snapshots are let go of", keepingCopies(3), 3),
 		{
@@ -174,6 +143,27 @@ func vaultScenarios() []scenario {
 					}
 				}
 			},
+		},
+	}
+}
+
+// harmed has something happen to a store, and a verification find it; another finds what was made anew since.
+func harmed(name string, points int, harm func(*testkit.Store)) scenario {
+	return scenario{
+		name: name, policy: testkit.Policy(last(int32(points)), copiedTo("cellar")),
+		before: time.Hour + 58*time.Minute, window: 40 * time.Minute, sample: someWrites,
+		act: func(w *World) {
+			harm(w.Machine.Stores["cellar"])
+			w.ask("cellar", api.AnnotationVerifyRequested)
+			w.In(20*time.Minute, func(w *World) { w.ask("cellar", api.AnnotationVerifyRequested) })
+		},
+		expect: func(t *testing.T, w *World) {
+			readyVaults(t, w, "cellar")
+			keptCopies(t, w, "cellar", points)
+			completePoints(points)(t, w)
+			if is := w.tale(api.ReasonCopyCorrupt, "*"); !strings.HasPrefix(is, "Critical") || !strings.HasSuffix(is, "cleared") {
+				t.Errorf("of the harm it was said %q", is)
+			}
 		},
 	}
 }
