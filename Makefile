@@ -77,7 +77,7 @@ help: ## List the commands.
 
 GENERATED := api/applyconfiguration api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml charts/lifeboat/templates/crds \
 	charts/lifeboat/templates/manager-role.yaml charts/lifeboat/files/dashboard.json config/monitoring \
-	docs/reference/api.md docs/reference/mutants.md
+	docs/reference/api.md docs/reference/faults.md docs/reference/mutants.md
 
 .PHONY: generate
 generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's copies and dashboard, and the API reference.
@@ -87,9 +87,14 @@ generate: ## Regenerate deepcopy, apply configurations, CRDs, RBAC, the chart's 
 	@mv bin/role.yaml config/rbac/role.yaml
 	@cd hack/dashboard && go run . ../../charts/lifeboat/files/dashboard.json
 	@go run ./test/mutants -page >docs/reference/mutants.md
+	@go run ./test/faults >docs/reference/faults.md
 	@go run ./hack/chart generate
 	@$(CRD_REF_DOCS) --config=docs/reference/config.yaml \
 		--source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md --log-level=ERROR
+
+# What speaks to the clouds whose emulators test/stores has.
+STORE_LIBRARIES := github.com/kopia/kopia cloud.google.com/go/auth cloud.google.com/go/storage google.golang.org/api \
+	github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/storage/azblob
 
 .PHONY: verify
 verify: generate render-check ## Fail when a generated file is stale, or the chart and kustomize differ.
@@ -100,6 +105,9 @@ verify: generate render-check ## Fail when a generated file is stale, or the cha
 	@go mod tidy -diff
 	@cd hack/cluster && go mod tidy -diff
 	@cd hack/dashboard && go mod tidy -diff
+	@cd test/stores && go mod tidy -diff
+	@diff <(go list -m $(STORE_LIBRARIES)) <(cd test/stores && go list -m $(STORE_LIBRARIES)) || \
+		{ echo "test/stores tests other libraries than those that ship: an emulator must not ask for newer ones" >&2; exit 1; }
 	@echo "generated files are current"
 
 .PHONY: render-check
@@ -111,6 +119,7 @@ lint: $(GOLANGCI) ## Run the linters over all modules.
 	@$(GOLANGCI) run ./...
 	@cd hack/cluster && $(GOLANGCI) run --config ../../.golangci.yml ./...
 	@cd hack/dashboard && $(GOLANGCI) run --config ../../.golangci.yml ./...
+	@cd test/stores && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
 # ---------------------------------------------------------------- build
 
@@ -159,12 +168,19 @@ uninstall: $(HELM) ## Remove Lifeboat. Definitions, policies, points and snapsho
 FAULT_RUNS := $(CACHE)/fault-runs.tsv
 
 .PHONY: test
-test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the tests against a real API server.
+test: envtest-assets rules ## Run unit tests, laws, the alerts' tests, and the tests against a real API server and emulated clouds.
 	@mkdir -p $(dir $(FAULT_RUNS))
 	@KUBEBUILDER_ASSETS=$(ENVTEST_DIR) LIFEBOAT_FAULT_RUNS=$(FAULT_RUNS) go test $(GOTESTFLAGS) ./...
 	@awk -F'\t' '{ runs += $$4; if (!seen[$$1]++) scenarios++ } END { printf "fault runs: %d in %d scenarios\n", runs, scenarios }' $(FAULT_RUNS)
 	@cd hack/cluster && go test $(GOTESTFLAGS) ./...
 	@cd hack/dashboard && go test $(GOTESTFLAGS) ./...
+	@cd test/stores && go test $(GOTESTFLAGS) ./...
+
+.PHONY: faults-page
+faults-page: ## Take the numbers of the last whole `make test` over into docs/reference/faults.md.
+	@mkdir -p bin && go run ./test/faults -runs $(FAULT_RUNS) >bin/runs.tsv
+	@mv bin/runs.tsv test/faults/runs.tsv
+	@go run ./test/faults >docs/reference/faults.md
 
 .PHONY: mutants
 mutants: ## Plant faults in our own code, and fail when no test notices one. ONLY=regexp runs some, ALL=1 the derived ones.

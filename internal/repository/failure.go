@@ -3,6 +3,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -85,13 +86,8 @@ func storeKind(err error) string {
 		return bucketKind(r)
 	}
 	text := strings.ToLower(err.Error())
-	if by := statusKind(text); by != "" {
+	if by := cmp.Or(wordsKind(text, plainWords), statusKind(text), wordsKind(text, storeWords)); by != "" {
 		return by
-	}
-	for _, w := range storeWords {
-		if strings.Contains(text, w.words) {
-			return w.kind
-		}
 	}
 	var network net.Error
 	var address *url.Error
@@ -124,7 +120,7 @@ func bucketKind(r minio.ErrorResponse) string {
 }
 
 // status finds an HTTP status in what the libraries of the other stores say, none of which is linked here for its types alone.
-var status = regexp.MustCompile(`(?:: |error |response |status code |status )([45][0-9]{2})\b`)
+var status = regexp.MustCompile(`(?:: |error |response |code |status )([45][0-9]{2})\b`)
 
 func statusKind(text string) string {
 	m := status.FindStringSubmatch(text)
@@ -140,11 +136,32 @@ func statusKind(text string) string {
 	return result.FailureUnreachable
 }
 
-// storeWords are what stores say that do not speak HTTP, or have not come so far.
-var storeWords = []struct{ words, kind string }{
-	{"unable to authenticate", result.FailureRefused},
-	{"knownhosts: ", result.FailureRefused}, // the key of the server is none of those in the Secret
+func wordsKind(text string, all []words) string {
+	for _, w := range all {
+		if strings.Contains(text, w.text) {
+			return w.kind
+		}
+	}
+	return ""
+}
+
+// words are what is told of an error of a kind, in small letters.
+type words struct{ text, kind string }
+
+// plainWords say more than the status beside them, which may be that of who gives tokens.
+var plainWords = []words{
+	{"request date header too old", result.FailureClock}, // Azure
+	{"in a reasonable timeframe", result.FailureClock},   // Google, of a token's claims
 	{"invalid_grant", result.FailureRefused},
+}
+
+// storeWords are what stores say that do not speak HTTP, or have not come so far.
+var storeWords = []words{
+	{"unable to authenticate", result.FailureRefused},
+	{"knownhosts: ", result.FailureRefused},                // the key of the server is none of those in the Secret
+	{"failed to parse private key", result.FailureRefused}, // what is in the place of a service account's key is none
+	{"decode account key", result.FailureRefused},          // the same of an account's of Azure
+	{"unable to create gcs client", result.FailureRefused}, // for which nobody is asked anything yet
 	{"no space left", result.FailureFull},
 	{"quota exceeded", result.FailureFull},
 	{"connection refused", result.FailureUnreachable},

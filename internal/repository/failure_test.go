@@ -43,6 +43,15 @@ func TestErrorsHaveAKind(t *testing.T) {
 			errors.New("googleapi: Error 403: lifeboat does not have storage.objects.list access, forbidden"),
 			errors.New("GET https://account.blob.core.windows.net/container\n----\nRESPONSE 403: 403 Server failed to authenticate the request.\nERROR CODE: AuthenticationFailed"),
 			errors.New(`oauth2: "invalid_grant" "Invalid JWT Signature."`),
+			&url.Error{Op: "Get", URL: "https://storage.googleapis.com", Err: errors.New("auth: cannot fetch token: 400\nResponse: {\"error\": \"invalid_grant\"}")},
+			errors.New("NewRangeReader: googleapi: got HTTP response code 403 with body: <Error><Code>AccessDenied</Code></Error>"),
+			errors.New("opening azure service: unable to initialize storage access key credentials: decode account key: illegal base64 data at input byte 7"),
+			errors.New("unable to create GCS client: dialing: auth: client email must be provided"),
+			&url.Error{Op: "Get", URL: "https://storage.googleapis.com", Err: errors.New("failed to parse private key. Tried PKCS8, PKCS1, and EC formats. Errors: [PKCS8: asn1: structure error]")},
+		},
+		result.FailureClock: {
+			errors.New("RESPONSE 403: 403 Server failed to authenticate the request.\nERROR CODE: AuthenticationFailed\n<AuthenticationErrorDetail>Request date header too old: 'Fri, 04 Oct 2019 18:02:12 GMT'</AuthenticationErrorDetail>"),
+			errors.New("auth: cannot fetch token: 400\nResponse: {\"error\": \"invalid_grant\", \"error_description\": \"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.\"}"),
 		},
 		result.FailureDamaged: {
 			blob.ErrBlobNotFound, blob.ErrInvalidRange, content.ErrContentNotFound, errDamaged,

@@ -43,6 +43,7 @@ type Options struct {
 	now      func() time.Time // nil for the machine's
 	uncached bool             // nothing that was read is kept
 	index    int64            // how long an index is held in memory; 0 for largeIndex
+	silence  time.Duration    // how long a store may say nothing; 0 for mostSilence
 }
 
 // Failure is an error of a kind that the operator knows, one of the Failure constants of package result.

@@ -394,6 +394,25 @@ func TestEmptyCredentialsAreRefused(t *testing.T) {
 	}
 }
 
+// Credentials for Google may say where identities are had, and what is sent there: of a tenant, only a service account's key is taken.
+func TestOnlyTheKeyOfAServiceAccountIsTaken(t *testing.T) {
+	const account = `"type": "service_account", "client_email": "a@example.org", "private_key": "key"`
+	for what, text := range map[string]string{
+		"no JSON": "guessed", "no account": "{}", "no key": `{"type": "service_account"}`, "a person": `{"type": "authorized_user", "private_key": "key", "refresh_token": "a"}`,
+		"a file of the pod":     `{"type": "external_account", "private_key": "key", "credential_source": {"file": "/var/run/secrets/kubernetes.io/serviceaccount/token"}}`,
+		"tokens of the machine": `{` + account + `, "token_uri": "http://169.254.169.254/token"}`, "tokens at no address": `{` + account + `, "token_uri": "http://%zz"}`,
+		"a store of the machine": `{` + account + `, "universe_domain": "a@metadata.google.internal/"}`,
+	} {
+		_, err := Open(t.Context(), Options{Location: order.Repository{GCS: &order.GCS{Bucket: "bucket"}}, Secrets: Secrets{Credentials: map[string]string{"credentials.json": text}}})
+		if Reason(err) != result.FailureRefused || serviceAccount(t.Context(), text) == nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := serviceAccount(t.Context(), `{`+account+`, "token_uri": "https://127.0.0.1/token"}`); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPartsMakeUpTheirObject(t *testing.T) {
 	m, o := inMemory(t)
 	content := make([]byte, 20<<20)

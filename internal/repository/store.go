@@ -5,6 +5,7 @@ package repository
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -39,7 +40,7 @@ func openStore(ctx context.Context, o Options, create bool) (blob.Storage, error
 	case at.S3 != nil:
 		return openS3(ctx, *at.S3, o.Secrets, limits)
 	case at.GCS != nil:
-		return openGCS(ctx, *at.GCS, o.Secrets, limits)
+		return openGCS(ctx, *at.GCS, o, limits)
 	case at.Azure != nil:
 		return openAzure(ctx, *at.Azure, o.Secrets, limits)
 	case at.SFTP != nil:
@@ -66,12 +67,54 @@ func openS3(ctx context.Context, at order.S3, secrets Secrets, limits throttling
 	}, false)
 }
 
-func openGCS(ctx context.Context, at order.GCS, secrets Secrets, limits throttling.Limits) (blob.Storage, error) {
-	text := secrets.get("credentials.json")
-	if text == "" && !at.WorkloadIdentity {
+func openGCS(ctx context.Context, at order.GCS, o Options, limits throttling.Limits) (blob.Storage, error) {
+	text := o.Secrets.get("credentials.json")
+	switch {
+	case text != "":
+		if err := serviceAccount(ctx, text); err != nil {
+			return nil, err
+		}
+	case !at.WorkloadIdentity:
 		return nil, refused("the Secret with the credentials needs the key credentials.json")
 	}
-	return gcs.New(ctx, &gcs.Options{BucketName: at.Bucket, Prefix: at.Prefix, ServiceAccountCredentialJSON: []byte(text), Limits: limits}, false)
+	within := cmp.Or(o.silence, mostSilence)
+	var store blob.Storage
+	err := unlessSilent(ctx, within, func(ctx context.Context, _ func()) (err error) {
+		store, err = gcs.New(ctx, &gcs.Options{BucketName: at.Bucket, Prefix: at.Prefix, ServiceAccountCredentialJSON: []byte(text), Limits: limits}, false)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return hurried{store, within}, nil
+}
+
+// serviceAccount refuses credentials for Google that are no key of a service account. The library takes every kind, and there are
+// some that lead to files of the pod, or to who only gives the machine an answer.
+func serviceAccount(ctx context.Context, text string) error {
+	var account struct {
+		Type     string `json:"type"`
+		Key      string `json:"private_key"`
+		Tokens   string `json:"token_uri"`
+		Universe string `json:"universe_domain"`
+	}
+	if json.Unmarshal([]byte(text), &account) != nil || account.Type != "service_account" || account.Key == "" {
+		return refused("the key credentials.json of the Secret with the credentials does not hold the key of a service account")
+	}
+	addresses := []string{account.Tokens}
+	if account.Universe != "" {
+		addresses = append(addresses, "https://storage."+account.Universe)
+	}
+	for _, address := range addresses {
+		u, err := url.Parse(address)
+		if err != nil {
+			return refused("the key of the service account names an address that cannot be read")
+		}
+		if err := outside(ctx, u.Hostname()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // azureDomain is where the library looks for accounts when it is told nothing else.

@@ -137,6 +137,22 @@ func vaultScenarios() []scenario {
 				}
 			},
 		},
+		{
+			name: "a copy vanishes from its store, is missed, and made anew", policy: testkit.Policy(last(2), copiedTo("cellar")),
+			before: time.Hour + 58*time.Minute, window: 40 * time.Minute, sample: someWrites,
+			act: func(w *World) {
+				w.Machine.Stores["cellar"].Vanish("data")
+				w.ask("cellar", api.AnnotationVerifyRequested)
+				w.In(20*time.Minute, func(w *World) { w.ask("cellar", api.AnnotationVerifyRequested) })
+			},
+			expect: func(t *testing.T, w *World) {
+				readyVaults(t, w, "cellar")
+				keptCopies(t, w, "cellar", 2)
+				if is := w.tale(api.ReasonCopyCorrupt, "*"); !strings.HasPrefix(is, "Critical") || !strings.HasSuffix(is, "cleared") {
+					t.Errorf("of the copy that vanished it was said %q", is)
+				}
+			},
+		},
 		damagedAsItGoes("damage is found as a point expires", func(*api.BackupPolicy) {}, 1),
 		damagedAsItGoes("damage is found as snapshots are let go of", keepingCopies(3), 3),
 		{

@@ -81,7 +81,7 @@ func TestSwapSurvivesEveryFault(t *testing.T) {
 			var hit testkit.Call
 			w.around = spoiled(f, n, &hit)
 			err := w.run(300)
-			countRun("a restore in place of two volumes", f.name, struck(hit))
+			countRun(InPlace, f.name, struck(hit))
 			if err == nil {
 				err = w.ended()
 			}

@@ -65,3 +65,59 @@ func TestScenariosHaveNames(t *testing.T) {
 		}
 	}
 }
+
+// TestPhasesAreComplete: the page of fault runs is made of phases.go, which has every scenario once, every fault, and no others.
+func TestPhasesAreComplete(t *testing.T) {
+	listed := map[string]int{}
+	for _, a := range About {
+		for _, s := range a.Scenarios {
+			listed[s]++
+		}
+	}
+	for _, name := range append(namesOf(scenarios()), InPlace) {
+		if listed[name] != 1 {
+			t.Errorf("scenario %q stands %d times in phases.go", name, listed[name])
+		}
+		delete(listed, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		t.Errorf("phases.go has %q, which is no scenario", name)
+	}
+	var want, got []string
+	for _, f := range faults() {
+		want = append(want, f.name)
+	}
+	for _, f := range Faults {
+		got = append(got, f.Name)
+	}
+	if want = append(want, Lag, BrokenWatch, TwoLeaders); !slices.Equal(got, want) {
+		t.Errorf("phases.go has the faults %q, and struck are %q", got, want)
+	}
+}
+
+func namesOf(all []scenario) (out []string) {
+	for _, s := range all {
+		out = append(out, s.name)
+	}
+	return out
+}
+
+func TestPhaseOf(t *testing.T) {
+	for _, c := range []struct {
+		scenario, struck string
+		want             Phase
+	}{
+		{"a slot expires the oldest point", "patch status RecoveryPoint", Pruning},
+		{"a slot expires the oldest point", "create VolumeSnapshot", Capture},
+		{"a slot captures three claims", "list RestoreDrill", Capture},
+		{"a slot captures three claims", "by up to 4 writes", Capture},
+		{"a storage class changes after a proof", "patch status RestoreDrill", Proofs},
+		{InPlace, "patch PersistentVolume", Restoring},
+		{"nothing happens", "create VolumeSnapshot", ""},
+	} {
+		got, err := PhaseOf(c.scenario, c.struck)
+		if got != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%s, %s: %q, %v; want %q", c.scenario, c.struck, got, err, c.want)
+		}
+	}
+}

@@ -27,7 +27,7 @@ func TestCacheThatLags(t *testing.T) {
 			}
 			want := calm.Dump()
 			for _, k := range []int{1, 2, 4, 9, 20} {
-				countRun(s.name, "a cache that lags", fmt.Sprintf("by up to %d writes", k))
+				countRun(s.name, Lag, fmt.Sprintf("by up to %d writes", k))
 				w, err := s.behind(from, k)
 				if err != nil {
 					t.Fatalf("behind by %d writes: %v", k, err)
@@ -82,7 +82,7 @@ func TestWatchesThatBreak(t *testing.T) {
 			for _, kinds := range all {
 				for _, each := range []time.Duration{300 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
 					what := fmt.Sprintf("the watch of %v is broken, and listed every %s", kinds, each)
-					countRun(s.name, "a watch that breaks", cmp.Or(strings.Join(kinds, ""), "everything")+" listed every "+each.String())
+					countRun(s.name, BrokenWatch, cmp.Or(strings.Join(kinds, ""), "everything")+" listed every "+each.String())
 					w, err := s.relisting(from, each, kinds)
 					if err != nil {
 						t.Fatalf("%s: %v", what, err)
@@ -148,7 +148,7 @@ func TestTwoLeaders(t *testing.T) {
 			}
 			want := calm.Dump()
 			for seed := range uint64(seeds) {
-				countRun(s.name, "two leaders", "every request")
+				countRun(s.name, TwoLeaders, "every request")
 				w, err := s.contested(from, seed)
 				if err != nil {
 					t.Fatalf("seed %d: %v", seed, err)

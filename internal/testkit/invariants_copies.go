@@ -3,6 +3,7 @@
 package testkit
 
 import (
+	"maps"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -82,13 +83,16 @@ func emptied(p *api.RecoveryPoint) bool {
 	return byCopies(p) && len(wholeCopies(p)) == 0 && p.DeletionTimestamp.IsZero()
 }
 
-// inStore says whether the repository that a copy was written to holds a record of every volume, with what was read for it.
-// Whether that can still be read back is another matter, and found by verification.
+// inStore says whether the repository that a copy was written to holds a record of every volume, with what was read for it, or did
+// before the store lost it. Whether that can still be read back is another matter, and found by verification.
 func (k *Checker) inStore(p *api.RecoveryPoint, c *api.CopyRecord) bool {
 	s := k.storeOf(c.RepositoryID)
 	return s != nil && !slices.ContainsFunc(c.Volumes, func(v api.CopiedVolume) bool {
-		return !slices.ContainsFunc(s.volumes(), func(at order.Volume) bool {
-			r := s.Records[at]
+		return !slices.ContainsFunc(slices.Concat(s.volumes(), slices.Collect(maps.Keys(s.Lost))), func(at order.Volume) bool {
+			r, is := s.Records[at]
+			if !is {
+				r = s.Lost[at]
+			}
 			return at.PointUID == capturedAs(p) && r.Claim == v.Claim && r.Digest == v.Digest
 		})
 	})

@@ -162,6 +162,9 @@ func (k *Checker) repositoryTrue(r *api.Repository) {
 	if before, is := k.damage[r.UID]; is && before && r.Status.Damage == nil && (s == nil || s.Reported) {
 		k.broken(2, "the damage of repository %s is forgotten before all was read back", r.Name)
 	}
+	if r.Status.Damage != nil && s != nil && !s.Harmed {
+		k.broken(2, "repository %s is said to be damaged, and nothing of it ever was: %+v", r.Name, r.Status.Damage)
+	}
 	k.damage[r.UID] = r.Status.Damage != nil
 }
 

@@ -231,15 +231,19 @@ func TestCheckerOfOrders(t *testing.T) {
 		{"a repository is another one", func(h *harbour) func(*harbour, world) { h.store.ID = "other"; return says }, "invariant 2"},
 		{"a repository was made anew", func(h *harbour) func(*harbour, world) { h.store.Made = 2; return says }, "invariant 2"},
 		{"damage is forgotten", func(h *harbour) func(*harbour, world) {
-			h.repository.Status.Damage, h.store.Reported = &api.RepositoryDamage{Contents: 1}, true
+			h.repository.Status.Damage, h.store.Reported, h.store.Harmed = &api.RepositoryDamage{Contents: 1}, true, true
 			return func(h *harbour, w world) {
 				says(h, w)
 				h.repository.Status.Damage = nil
 				says(h, w)
 			}
 		}, "is forgotten"},
+		{"damage where none ever was", func(h *harbour) func(*harbour, world) {
+			h.repository.Status.Damage = &api.RepositoryDamage{Copies: 1}
+			return says
+		}, "nothing of it ever was"},
 		{"damage was healed", func(h *harbour) func(*harbour, world) {
-			h.repository.Status.Damage, h.store.Reported = &api.RepositoryDamage{Contents: 1}, true
+			h.repository.Status.Damage, h.store.Reported, h.store.Harmed = &api.RepositoryDamage{Contents: 1}, true, true
 			return func(h *harbour, w world) {
 				says(h, w)
 				h.repository.Status.Damage, h.store.Reported = nil, false

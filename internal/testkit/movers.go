@@ -126,7 +126,7 @@ func (m *Machine) endMover(ctx context.Context, p *corev1.Pod, o order.Order, so
 			p.Status.Phase, ended.Reason, ended.ExitCode = corev1.PodFailed, "Error", 1
 		}
 		if v := done.Verify; v != nil && fate != LostAfter {
-			m.StoreOf(placeOf(o.Repository)).Reported = v.Contents > 0
+			m.StoreOf(placeOf(o.Repository)).Reported = v.Contents+v.Damaged > 0
 		}
 	}
 	switch fate {

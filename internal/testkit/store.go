@@ -30,6 +30,10 @@ type Store struct {
 	// Told are the copies of volumes that a pod told to be all there, for as long as nobody removed them. Only a full copy may be
 	// ordered of them again.
 	Told map[order.Volume]bool
+	// Lost are the records that vanished from it without a trace.
+	Lost map[order.Volume]order.Record
+	// Harmed says that something of it was altered or lost, ever.
+	Harmed bool
 	// Reported says that damage was told, and that nothing was told since to be whole.
 	Reported bool
 	Freed    int64 // what tidying up will free
@@ -50,21 +54,33 @@ const (
 
 // NewStore is an empty store.
 func NewStore() *Store {
-	return &Store{Records: map[order.Volume]order.Record{}, Notes: map[string]string{}, Bad: map[string]Badness{}, Told: map[order.Volume]bool{}}
+	return &Store{Records: map[order.Volume]order.Record{}, Notes: map[string]string{}, Bad: map[string]Badness{}, Told: map[order.Volume]bool{}, Lost: map[order.Volume]order.Record{}}
 }
 
 // Copy is a store with the same content.
 func (s *Store) Copy() *Store {
 	c := *s
-	c.Records, c.Notes, c.Bad, c.Told = maps.Clone(s.Records), maps.Clone(s.Notes), maps.Clone(s.Bad), maps.Clone(s.Told)
+	c.Records, c.Notes, c.Bad, c.Told, c.Lost = maps.Clone(s.Records), maps.Clone(s.Notes), maps.Clone(s.Bad), maps.Clone(s.Told), maps.Clone(s.Lost)
 	return &c
 }
 
 // Damage makes the content of a claim unreadable.
 func (s *Store) Damage(claim string) {
+	s.Harmed = true
 	for _, r := range s.Records {
 		if r.Claim == claim {
 			s.Bad[r.Digest] = Damaged
+		}
+	}
+}
+
+// Vanish has the records of a claim go without a trace.
+func (s *Store) Vanish(claim string) {
+	s.Harmed = true
+	for v, r := range s.Records {
+		if r.Claim == claim {
+			s.Lost[v] = r
+			delete(s.Records, v)
 		}
 	}
 }
@@ -187,6 +203,7 @@ func (s *Store) take(o order.Copy, held result.Volume, now time.Time) {
 	}
 	r.Digest, r.Files, r.Bytes, r.NewBytes, r.CopiedAt = held.Digest, held.Files, held.Bytes, 1, now.UTC()
 	s.Records[o.Volume] = r
+	delete(s.Lost, o.Volume)
 }
 
 func (s *Store) verify(o order.Verify) *result.Verify {

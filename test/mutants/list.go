@@ -112,7 +112,7 @@ var seeded = []mutant{
 	{"a snapshot that became ready meanwhile is deleted", inUse, "internal/core/plan/point.go", `d.Version = s.Version`, `d.Version = ""`, "TestCleaningUp"},
 	{"a second snapshot is asked for beside one that is stuck", slots, "internal/core/plan/point_judge.go", `older, stuck := o.Unready[v.claim.UID]; stuck`, `older, stuck := o.Unready[v.claim.Name]; stuck`, "TestSnapshotsThatAreOrdered"},
 	{"one fewer than the minimum is held", lastGood, "internal/core/plan/point_delete.go", `if before[claim] < floor {`, `if before[claim] < floor-1 {`, "TestHeld"},
-	{"points that go count as staying", lastGood, "internal/core/plan/point_delete.go", `stays != b.DeletionTimestamp.IsZero()`, `stays && !stays`, "TestHeld"},
+	{"points that go count as staying", lastGood, "internal/core/plan/point_delete.go", `case q.DeletionTimestamp.IsZero():`, `case q.UID != "":`, "TestHeld"},
 	{"a proven point is not held", proven, "internal/core/plan/point_delete.go", "if newest := newestProven(good); newest != nil && newest.UID == point.UID {", "if newest := newestProven(good); newest != nil && newest.UID == \"\" {", "TestHeld"},
 	{"a point on hold is not held", holds, "internal/core/plan/point_delete.go", `if point.Spec.Hold {`, `if point.Spec.Hold && policy == nil {`, "TestHeld"},
 	{"snapshots go with their namespace", outlives, "internal/core/plan/point_delete.go", `if o.NamespaceTerminating || o.Withdrawn {`, `if o.Withdrawn {`, "TestWhatADeletedPointTakesWithIt"},

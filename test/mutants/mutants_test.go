@@ -7,10 +7,11 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/lifeboat-dev/lifeboat/test/tree"
 )
 
 const root = "../.."
@@ -35,24 +36,10 @@ func TestMutantsAreFresh(t *testing.T) {
 			t.Errorf("mutant %q: %v", m.name, err)
 		}
 		pkg, test := m.test()
-		if !hasTest(t, pkg, test) {
-			t.Errorf("mutant %q is to be killed by %q in %s, which is not there", m.name, test, pkg)
+		if is, err := tree.HasTest(root, pkg, test); err != nil || !is {
+			t.Errorf("mutant %q is to be killed by %q in %s, which is not there (%v)", m.name, test, pkg, err)
 		}
 	}
-}
-
-func hasTest(t *testing.T, pkg, test string) bool {
-	t.Helper()
-	name, _, _ := strings.Cut(test, "/")
-	declared := regexp.MustCompile(`(?m)^func ` + regexp.QuoteMeta(name) + `\(t \*testing\.T\)`)
-	files, err := filepath.Glob(filepath.Join(root, pkg, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.ContainsFunc(files, func(file string) bool {
-		text, err := os.ReadFile(file)
-		return err == nil && declared.Match(text)
-	})
 }
 
 // TestEverySafeguardHasAMutant holds the list to its promise.

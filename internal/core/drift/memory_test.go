@@ -113,6 +113,24 @@ func TestNothingReadAtAllClearsNothing(t *testing.T) {
 	}
 }
 
+// TestKeptWithoutIsLookedAtAgain: while the repository with the newest copy is away, those in another keep the promise until they are
+// too old for it.
+func TestKeptWithoutIsLookedAtAgain(t *testing.T) {
+	o := healthy()
+	withCopies(&o)
+	copies(func(i *Independence) {
+		away := i.Repositories[0]
+		away.Name, away.Unreachable = "attic", noon.Add(-30*day)
+		i.Repositories = append(i.Repositories, away)
+		i.newest(func(*Repository) bool { return true }).Repository = "attic"
+	})(&o)
+	at := o.Independence.newest(func(r *Repository) bool { return r.Name == "vault" }).PointInTime.Add(o.Independence.Within)
+	before, after := &pass{Observed: o, now: noon}, &pass{Observed: o, now: at}
+	if !before.keptWithout() || after.keptWithout() || !before.wake.Equal(at) {
+		t.Errorf("it is kept now: %t, at %s: %t; the next look is at %s", before.keptWithout(), at, after.keptWithout(), before.wake)
+	}
+}
+
 // TestWorstFirst: whatever the order in which they were found.
 func TestWorstFirst(t *testing.T) {
 	worst := []api.Severity{api.SeverityCritical, api.SeverityHigh, api.SeverityMedium, api.SeverityLow, api.SeverityPending}

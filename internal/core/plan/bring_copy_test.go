@@ -99,6 +99,9 @@ func toldCopy(b bringing) string {
 	if b.writing.Bigger {
 		out += " bigger"
 	}
+	if b.writing.Lost != 0 {
+		out += fmt.Sprintf(", %d not set", b.writing.Lost)
+	}
 	return out
 }
 
@@ -150,6 +153,9 @@ func TestBringCopy(t *testing.T) {
 		"the volume is gone while it is written":      {mods{writer(0, PodRunning)}, at(0), "waits RestorePending, attempt 1"},
 		"the volume is gone after it was written":     {mods{writer(0, PodSucceeded, wrote)}, at(0), "waits RestorePending, attempt 1"},
 		"the volume is gone while it is read":         {mods{writer(0, PodSucceeded, wrote), reads(0, PodRunning)}, at(0), "waits RestorePending, attempt 1"},
+		"what was not set in a volume that went":      {mods{writer(0, PodSucceeded, wrote)}, api.VolumeWriting{Lost: 2}, "waits RestorePending, attempt 1"},
+		"the writer and its first reader are gone":    {mods{claim(0, false), reads(1, PodRunning)}, at(0), "waits RestorePending, attempt 1"},
+		"the next attempt leaves somebody's pod":      {mods{writer(0, PodLost, func(p *BroughtPod) { p.RunUID = "x" })}, at(1), "writer, claim, waits RestorePending, attempt 1"},
 		"the next attempt finds all of the first":     {mods{claim(0, true), writer(0, PodLost), reads(1, PodLost)}, at(1), "removes 3, waits RestorePending, attempt 1"},
 		"the next attempt finds the first one's pod":  {mods{writer(0, PodLost)}, at(1), "removes 1, waits RestorePending, attempt 1"},
 		"the next attempt":                            {nil, at(1), "writer, claim, waits RestorePending, attempt 1"},
@@ -158,11 +164,15 @@ func TestBringCopy(t *testing.T) {
 		"the third attempt was lost":                  {mods{claim(2, true), writer(2, PodLost)}, at(2), "could not run PodLost, attempt 2"},
 		"out of memory":                               {mods{claim(0, true), writer(0, PodLost, starved)}, at(0), "waits RestorePending, attempt 1 bigger"},
 		"out of memory twice":                         {mods{claim(1, true), writer(1, PodLost, starved)}, api.VolumeWriting{Attempt: 1, Bigger: true}, "could not run OutOfMemory, attempt 1 bigger"},
+		"lost after it ran out of memory":             {mods{claim(1, true), writer(1, PodLost)}, api.VolumeWriting{Attempt: 1, Bigger: true}, "waits RestorePending, attempt 2 bigger"},
 		"a claim of an attempt that is not on record": {mods{claim(1, true)}, at(0), "waits RestorePending"},
-		"the claim is somebody's":                     {mods{func(o *DrillObserved) { o.Brought.Claims[throwaway("data")] = BroughtClaim{Bound: true} }}, at(0), "could not run NameTaken"},
-		"the pod is somebody's":                       {mods{claim(0, true), writer(0, PodRunning, func(p *BroughtPod) { p.RunUID = "x" })}, at(0), "could not run NameTaken"},
-		"a class of another driver":                   {mods{func(o *DrillObserved) { o.Brought.Classes[testkit.Class] = "b" }}, at(0), "writer, claim, waits RestorePending"},
-		"the class is gone":                           {mods{func(o *DrillObserved) { o.Brought.Classes = nil }}, at(0), "could not run StorageClassNotFound"},
+		"one of those, on its way out": {mods{func(o *DrillObserved) {
+			o.Brought.Claims[throwaway("data")] = BroughtClaim{RunUID: drillUID, Attempt: 1, Deleting: true}
+		}}, at(0), "waits RestorePending"},
+		"the claim is somebody's":   {mods{func(o *DrillObserved) { o.Brought.Claims[throwaway("data")] = BroughtClaim{Bound: true} }}, at(0), "could not run NameTaken"},
+		"the pod is somebody's":     {mods{claim(0, true), writer(0, PodRunning, func(p *BroughtPod) { p.RunUID = "x" })}, at(0), "could not run NameTaken"},
+		"a class of another driver": {mods{func(o *DrillObserved) { o.Brought.Classes[testkit.Class] = "b" }}, at(0), "writer, claim, waits RestorePending"},
+		"the class is gone":         {mods{func(o *DrillObserved) { o.Brought.Classes = nil }}, at(0), "could not run StorageClassNotFound"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, into := seenDrill(c.mods...), thrown()
@@ -241,7 +251,7 @@ func TestCompareCopy(t *testing.T) {
 		"equal, though something was not set":      {printOf("data"), capture, 3, false, "", api.LevelIntact},
 		"other than the copy":                      {other, nil, 0, false, api.ReasonContentDiffers, api.LevelRestored},
 		"other than the capture":                   {other, capture, 0, false, api.ReasonContentDiffers, api.LevelRestored},
-		"owners were not set":                      {other, capture, 3, false, api.ReasonOwnershipNotKept, api.LevelRestored},
+		"an owner was not set":                     {other, capture, 1, false, api.ReasonOwnershipNotKept, api.LevelRestored},
 		"a part alone, which cannot be compared":   {other, capture, 0, true, api.ReasonFingerprintMissing, api.LevelRestored},
 		"a part that by chance is all of the copy": {printOf("data"), capture, 0, true, api.ReasonFingerprintMissing, api.LevelRestored},
 	} {

@@ -154,6 +154,48 @@ func TestBringOrders(t *testing.T) {
 	}
 }
 
+// TestWaitsSay: who is waited for is told: the storage system, or the node.
+func TestWaitsSay(t *testing.T) {
+	for bound, want := range map[bool]string{false: "the storage system has not delivered the volume yet", true: "the restored volume is being mounted"} {
+		o := seenDrill()
+		o.Brought.Claims[throwaway("data")] = BroughtClaim{RunUID: drillUID, Bound: bound}
+		o.pod(reader("data", 0), PodPending)
+		if b := bring(o.Brought, sourceOf("data"), thrown()); b.problem == nil || b.problem.Message != want {
+			t.Errorf("bound: %t: it waits for %+v", bound, b.problem)
+		}
+	}
+}
+
+// TestClassesSay: what helps against a storage class depends on what is brought back: a copy takes any class, a snapshot one of its driver.
+func TestClassesSay(t *testing.T) {
+	classes := map[string]string{testkit.Class: testkit.Driver}
+	for name, c := range map[string]struct {
+		source Source
+		class  string
+		want   string
+	}{
+		"a copy, and the claim had no class":     {copySourceOf("data"), "", "claim data had no storage class; set storageClassName"},
+		"a copy, and the class is gone":          {copySourceOf("data"), "gone", `storage class "gone" does not exist; set storageClassName to one that does`},
+		"a snapshot, and the claim had no class": {sourceOf("data"), "", "claim data had no storage class; set storageClassName to one of driver " + testkit.Driver},
+		"a snapshot, and the class is gone":      {sourceOf("data"), "gone", `storage class "gone" does not exist; set storageClassName to one of driver ` + testkit.Driver},
+	} {
+		if bad := classProblem(classes, c.class, c.source); bad == nil || bad.Reason != api.ReasonStorageClassNotFound || bad.Message != c.want {
+			t.Errorf("%s: %+v", name, bad)
+		}
+	}
+}
+
+// TestClaimNames: a sentence names a few claims, and counts the rest.
+func TestClaimNames(t *testing.T) {
+	for want, list := range map[string][]string{
+		"a, b": {"a", "b"}, "a, b, c, d, e": {"a", "b", "c", "d", "e"}, "a, b, c, d, e and 1 more": {"a", "b", "c", "d", "e", "f"},
+	} {
+		if got := claimNames(list); got != want {
+			t.Errorf("%v are told as %q", list, got)
+		}
+	}
+}
+
 // TestLate: what a deadline speaks against depends on who was awaited.
 func TestLate(t *testing.T) {
 	for reason, want := range map[string]string{
@@ -209,6 +251,12 @@ func TestSources(t *testing.T) {
 	if got := Sources(p, []Snapshot{good("data")})[0].Size; got.Cmp(size) != 0 {
 		t.Errorf("the size is %s; a claim that had grown keeps its own", got.String())
 	}
+	size = resource.MustParse("9G")
+	equal := good("data")
+	p.Status.Volumes[0].Size, equal.Content.RestoreSize = &size, size.Value()
+	if got := Sources(p, []Snapshot{equal})[0].Size; got.String() != "9G" {
+		t.Errorf("the size is %s; one that was recorded is kept as it was written", got.String())
+	}
 }
 
 func TestCompareNamesNoFile(t *testing.T) {
@@ -216,27 +264,31 @@ func TestCompareNamesNoFile(t *testing.T) {
 	b := func(f api.Fingerprint) bringing { return bringing{source: sourceOf("data"), done: true, read: &f} }
 	differs := printOf("data")
 	differs.Digest = flipped
-	fewer := differs
+	fewer, shorter := differs, differs
 	fewer.Files--
+	shorter.Bytes--
 	for name, c := range map[string]struct {
 		read     api.Fingerprint
 		recorded *api.PointFingerprint
 		want     string
+		says     string
 	}{
-		"equal":                {printOf("data"), recordedPrint, ""},
-		"a flipped byte":       {differs, recordedPrint, api.ReasonContentDiffers},
-		"a file less":          {fewer, recordedPrint, api.ReasonContentDiffers},
-		"nothing recorded":     {printOf("data"), nil, api.ReasonFingerprintMissing},
-		"the recording failed": {printOf("data"), &api.PointFingerprint{State: api.FingerprintFailed, Volumes: recordedPrint.Volumes}, api.ReasonFingerprintMissing},
-		"another volume's":     {printOf("data"), &api.PointFingerprint{State: api.FingerprintRecorded, Volumes: recordedPrint.Volumes[1:]}, api.ReasonFingerprintMissing},
+		"equal":                {printOf("data"), recordedPrint, "", ""},
+		"a flipped byte":       {differs, recordedPrint, api.ReasonContentDiffers, "the FILES files of BYTES bytes are not those that were captured"},
+		"a file less":          {fewer, recordedPrint, api.ReasonContentDiffers, "captured were FILES files of BYTES bytes, read were"},
+		"a byte less":          {shorter, recordedPrint, api.ReasonContentDiffers, "captured were FILES files of BYTES bytes, read were"},
+		"nothing recorded":     {printOf("data"), nil, api.ReasonFingerprintMissing, ""},
+		"the recording failed": {printOf("data"), &api.PointFingerprint{State: api.FingerprintFailed, Volumes: recordedPrint.Volumes}, api.ReasonFingerprintMissing, ""},
+		"another volume's":     {printOf("data"), &api.PointFingerprint{State: api.FingerprintRecorded, Volumes: recordedPrint.Volumes[1:]}, api.ReasonFingerprintMissing, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ""
+			got, message := "", ""
 			if bad := compare(b(c.read), c.recorded); bad != nil {
-				got = bad.Reason
+				got, message = bad.Reason, bad.Message
 			}
-			if got != c.want {
-				t.Errorf("it says %q, want %q", got, c.want)
+			says := strings.NewReplacer("FILES", fmt.Sprint(printOf("data").Files), "BYTES", fmt.Sprint(printOf("data").Bytes)).Replace(c.says)
+			if got != c.want || !strings.Contains(message, says) {
+				t.Errorf("it says %q, want %q: %s", got, c.want, message)
 			}
 			level := levelOf(b(c.read), c.recorded)
 			if (level == api.LevelIntact) != (c.want == "") || level == "" {
@@ -261,7 +313,7 @@ func TestTooMany(t *testing.T) {
 	for _, c := range []struct {
 		volumes, listed int
 		bad             bool
-	}{{1, 1, false}, {MostBrought, MostBrought, false}, {MostBrought + 1, MostBrought + 1, true}, {3, 2, true}} {
+	}{{0, 0, true}, {1, 1, false}, {MostBrought, MostBrought, false}, {MostBrought + 1, MostBrought + 1, true}, {3, 2, true}} {
 		if got := tooMany(of(c.volumes, c.listed)) != nil; got != c.bad {
 			t.Errorf("%d volumes, of which %d are listed: too many: %t", c.volumes, c.listed, got)
 		}

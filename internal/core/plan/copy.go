@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
 
@@ -122,7 +121,9 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 			p.carryOn(o, &r, now)
 		default:
 			p.judgeByVerification(o, &r, now)
-			p.doubt(o, &r, now)
+			if bad := o.doubt(&r); bad != nil {
+				p.end(&r, bad, now)
+			}
 			p.tidy(o, &r, now)
 		}
 		kept = append(kept, r)
@@ -130,22 +131,21 @@ func (p *CopyPlan) goOn(o CopyObserved, now time.Time) {
 	p.Copies = kept
 }
 
-// doubt has a copy not count any more when it does not hold what was captured, or when its repository is another one now and it can
-// be made anew there. Without snapshots it cannot: then the record is all that leads back to it, once its own repository is named again.
-func (p *CopyPlan) doubt(o CopyObserved, r *api.CopyRecord, now time.Time) {
+// doubt says why a complete copy does not count any more: it does not hold what was captured, or its repository is another one now and
+// it can be made anew there. Without snapshots it cannot: then the record is all that leads back to it, once its own repository is named again.
+func (o CopyObserved) doubt(r *api.CopyRecord) *Problem {
 	if r.State != api.CopyComplete {
-		return
+		return nil
 	}
 	if bad := replaced(o.Vaults.Repositories[r.Repository], r); bad != nil && BySnapshots(o.Point) {
-		p.end(r, bad, now)
-		return
+		return bad
 	}
 	for _, v := range r.Volumes {
 		if bad := differs(o.Point.Status.Fingerprint, v.Claim, v.Fingerprint); bad != nil {
-			p.end(r, bad, now)
-			return
+			return bad
 		}
 	}
+	return nil
 }
 
 // replaced says that another repository stands where a copy was written to; nil when it is the one, or nobody knows.
@@ -167,9 +167,6 @@ func differs(recorded *api.PointFingerprint, claim string, read api.Fingerprint)
 
 // tidy removes what a copy that ended was read from.
 func (p *CopyPlan) tidy(o CopyObserved, r *api.CopyRecord, now time.Time) {
-	if r.CleanedUp {
-		return
-	}
 	left := o.left(r.Name)
 	if len(left) == 0 {
 		r.CleanedUp = true
@@ -206,10 +203,11 @@ func (p *CopyPlan) begin(o CopyObserved, now time.Time) {
 		return
 	}
 	p.wakeAt(NextCopySlot(o.Policy, now))
-	for _, name := range CopyDue(o.Policy, o.Siblings, now)[string(o.Point.UID)] {
-		if i := slices.IndexFunc(o.Policy.Spec.Copies, func(t api.CopyTarget) bool { return t.Name == name }); i >= 0 && !released(o.Point, partCopy+name) {
-			p.due = append(p.due, name)
-			p.beginOne(o, o.Policy.Spec.Copies[i], now)
+	due := CopyDue(o.Policy, o.Siblings, now)[string(o.Point.UID)]
+	for _, t := range o.Policy.Spec.Copies {
+		if slices.Contains(due, t.Name) && !released(o.Point, partCopy+t.Name) {
+			p.due = append(p.due, t.Name)
+			p.beginOne(o, t, now)
 		}
 	}
 }
@@ -217,21 +215,23 @@ func (p *CopyPlan) begin(o CopyObserved, now time.Time) {
 // copiable says whether there are snapshots of this cluster to copy, and somebody who promises it.
 func copiable(o CopyObserved) bool {
 	q := o.Point
-	return BySnapshots(q) && q.Status.Capture != nil &&
-		o.Policy != nil && o.Policy.DeletionTimestamp.IsZero() && PolicyUID(q) == string(o.Policy.UID)
+	return BySnapshots(q) && o.Policy != nil && o.Policy.DeletionTimestamp.IsZero() && PolicyUID(q) == string(o.Policy.UID)
 }
 
 // beginOne writes down that a copy is made, before anything is done, so that a crash or an edit changes nothing.
 func (p *CopyPlan) beginOne(o CopyObserved, t api.CopyTarget, now time.Time) {
-	was := p.record(t.Name)
-	if was != nil && (was.State != api.CopyFailed || !was.CleanedUp) {
-		return
-	}
-	repository := o.Vaults.Repositories[t.Repository.Name]
-	if was != nil && was.Repository != t.Repository.Name {
+	switch was := p.record(t.Name); {
+	case was != nil && (was.State != api.CopyFailed || !was.CleanedUp):
+	case was != nil && was.Repository != t.Repository.Name:
 		startRemoving(was, now) // what there is of it is not to be lost sight of
-		return
+	default:
+		p.start(o, t, was, now)
 	}
+}
+
+// start begins a copy, or the next run of one that failed.
+func (p *CopyPlan) start(o CopyObserved, t api.CopyTarget, was *api.CopyRecord, now time.Time) {
+	repository := o.Vaults.Repositories[t.Repository.Name]
 	if why := p.mustWait(o, t, was, now); why != nil {
 		p.waiting[t.Name] = *why
 		return
@@ -371,7 +371,7 @@ func (p *CopyPlan) end(r *api.CopyRecord, bad *Problem, now time.Time) {
 		p.Notes = append(p.Notes, Note{Reason: api.ReasonCopied, Message: fmt.Sprintf("copied into repository %s: %d bytes, of which it had to take %d", r.Repository, r.Bytes, r.NewBytes)})
 		return
 	}
-	r.State, r.Reason, r.Message, r.VerifiedAt = api.CopyFailed, bad.Reason, conditions.Clip(bad.Message, 512), nil
+	r.State, r.Reason, r.Message, r.VerifiedAt = api.CopyFailed, bad.Reason, clipMessage(bad.Message), nil
 	if doubtful(bad.Reason) {
 		r.Volumes = nil
 	}
@@ -400,9 +400,7 @@ func (p *CopyPlan) Refused(why map[string]Problem, now time.Time) {
 			p.notRemoved(r, bad, now)
 		}
 	}
-	if len(why) > 0 {
-		p.Copied = p.condition()
-	}
+	p.Copied = p.condition()
 }
 
 // Changed says whether there is something to write down.

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/order"
 )
@@ -19,7 +18,6 @@ import (
 func (p *CopyPlan) removeAll(o CopyObserved, now time.Time) {
 	if len(p.Copies) == 0 {
 		p.Finalizer = FinalizerRelease
-		return
 	}
 	for i := range p.Copies {
 		if r := &p.Copies[i]; r.State != api.CopyRemoving {
@@ -160,6 +158,6 @@ func (p *CopyPlan) orderForget(o CopyObserved, r *api.CopyRecord, as RepositoryO
 
 // notRemoved writes down why a copy could not be removed. It is tried again.
 func (p *CopyPlan) notRemoved(r *api.CopyRecord, bad Problem, now time.Time) {
-	r.FinishedAt, r.Reason, r.Message = timePtr(now.Truncate(time.Second)), bad.Reason, conditions.Clip(bad.Message, 512)
+	r.FinishedAt, r.Reason, r.Message = timePtr(now.Truncate(time.Second)), bad.Reason, clipMessage(bad.Message)
 	p.Notes = append(p.Notes, Note{Warning: true, Reason: bad.Reason, Message: fmt.Sprintf("the copy %s could not be removed from repository %s: %s", r.Name, r.Repository, bad.Message)})
 }

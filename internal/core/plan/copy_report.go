@@ -5,7 +5,7 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -81,6 +81,6 @@ func (p *CopyPlan) Conditions(o CopyObserved, now time.Time) []metav1.Condition 
 	if p.Copied != nil {
 		out = append(out, conditions.State(o.Point.Status.Conditions, o.Point.Status.ObservedGeneration, now, *p.Copied)...)
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Type < out[j].Type })
+	slices.SortFunc(out, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
 	return out
 }

@@ -37,7 +37,7 @@ type copying struct {
 func (p *CopyPlan) carryOn(o CopyObserved, r *api.CopyRecord, now time.Time) {
 	p.wakeAt(r.Deadline.Time)
 	to, access, bad := reach(o, r)
-	if c := o.Point.Status.Capture; bad == nil && (c == nil || len(o.Sources) == 0 || len(o.Sources) < int(c.Volumes)) {
+	if c := o.Point.Status.Capture; bad == nil && (c == nil || len(o.Sources) < int(c.Volumes)) {
 		bad = &Problem{api.ReasonSnapshotUnusable, "the snapshots of the point are gone"}
 	}
 	if bad != nil {

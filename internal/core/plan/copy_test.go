@@ -149,6 +149,40 @@ func condition(p CopyPlan) string {
 	return string(p.Copied.Status) + " " + p.Copied.Reason
 }
 
+// TestCopiesOfAPoint: what is asked of a point without looking at anything else.
+func TestCopiesOfAPoint(t *testing.T) {
+	of := func(mods ...testkit.Mod[api.RecoveryPoint]) *api.RecoveryPoint {
+		return testkit.Point(hour(11), both, mods...)
+	}
+	copies := func(r api.CopyRecord) testkit.Mod[api.RecoveryPoint] {
+		r.Name = "offsite"
+		return func(p *api.RecoveryPoint) { p.Status.Copies = append(p.Status.Copies, r) }
+	}
+	for name, c := range map[string]struct {
+		point                *api.RecoveryPoint
+		has, underWay, makes bool
+	}{
+		"it has none":         {point: of()},
+		"one is being made":   {of(copies(api.CopyRecord{State: api.CopyCopying})), true, true, true},
+		"one is complete":     {of(copies(api.CopyRecord{State: api.CopyComplete, CleanedUp: true})), true, false, false},
+		"one is not tidied":   {of(copies(api.CopyRecord{State: api.CopyComplete})), true, true, false},
+		"one failed":          {of(copies(api.CopyRecord{State: api.CopyFailed, CleanedUp: true})), true, true, false},
+		"one is removed":      {of(copies(api.CopyRecord{State: api.CopyRemoving})), true, true, false},
+		"a finalizer is left": {point: of(func(p *api.RecoveryPoint) { p.Finalizers = []string{api.FinalizerCopies} }), has: true},
+		"a condition is left": {point: of(func(p *api.RecoveryPoint) {
+			p.Status.Conditions = append(p.Status.Conditions, conditions.Is(api.ConditionCopied, metav1.ConditionUnknown, api.ReasonCopying, ""))
+		}), has: true},
+	} {
+		if has, underWay, makes := HasCopies(c.point), CopiesUnderWay(c.point), Copies(c.point); has != c.has || underWay != c.underWay || makes != c.makes {
+			t.Errorf("%s: it has copies: %t, not all are at rest: %t, one is being made: %t", name, has, underWay, makes)
+		}
+	}
+	p := of(copies(api.CopyRecord{}))
+	if run := names.CopyRun(string(p.UID), "offsite"); !CopyRunOf(p, run) || CopyRunOf(p, run+"x") || CopyRunOf(of(), run) {
+		t.Error("its runs are not told apart")
+	}
+}
+
 func TestCopyBegins(t *testing.T) {
 	failedBefore := func(r api.CopyRecord) copyMod {
 		return func(o *CopyObserved) {
@@ -191,9 +225,17 @@ func TestCopyBegins(t *testing.T) {
 				promise(o.Policy, fmt.Sprint("t", i), "vault")
 			}
 		}}},
+		{"as many volumes as one status takes", "Copying 0", "Unknown Copying", []copyMod{func(o *CopyObserved) {
+			for i := range 24 {
+				promise(o.Policy, fmt.Sprint("t", i), "vault")
+			}
+		}}},
+		{"the repository is ready, and has no ID", "none", "Unknown CopyPending", []copyMod{the(func(r *api.Repository) { r.Status.UniqueID = "" })}},
+		{"the repository was never reached", "none", "False RepositoryUnreachable", []copyMod{the(away), the(func(r *api.Repository) { r.Status.UniqueID = "" })}},
 		{"it failed a moment ago", "Failed 0 RepositoryUnreachable", "False RepositoryUnreachable", []copyMod{failedBefore(api.CopyRecord{FinishedAt: ended})}},
 		{"it failed a while ago", "Copying 1", "Unknown Copying", []copyMod{failedBefore(api.CopyRecord{FinishedAt: metaTime(noon.Add(-retryFirst))})}},
 		{"it failed often", "Failed 3 RepositoryUnreachable", "False RepositoryUnreachable", []copyMod{failedBefore(api.CopyRecord{Attempt: 3, FinishedAt: metaTime(noon.Add(-8*retryFirst + time.Second))})}},
+		{"it failed very often, and not so long ago", "Failed 40 RepositoryUnreachable", "False RepositoryUnreachable", []copyMod{failedBefore(api.CopyRecord{Attempt: 40, FinishedAt: metaTime(noon.Add(-retryLast + time.Second))})}},
 		{"it failed very often", "Copying 41", "Unknown Copying", []copyMod{failedBefore(api.CopyRecord{Attempt: 40, FinishedAt: metaTime(noon.Add(-retryLast))})}},
 		{"the repository is back", "Copying 1", "Unknown Copying", []copyMod{failedBefore(api.CopyRecord{FinishedAt: ended}),
 			the(func(r *api.Repository) { r.Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon) })}},
@@ -214,6 +256,142 @@ func TestCopyBegins(t *testing.T) {
 	}
 }
 
+// TestRoomForCopies: a point is copied into a repository once at a time, and no more copies are under way than may be.
+func TestRoomForCopies(t *testing.T) {
+	into := func(repository string, state api.CopyState) copyMod {
+		return func(o *CopyObserved) {
+			o.Point.Status.Copies = append(o.Point.Status.Copies, api.CopyRecord{Name: "old", Repository: repository, RepositoryID: vaultID, State: state, Deadline: metav1.NewTime(hour(20)), CleanedUp: true})
+			o.brings("old")
+		}
+	}
+	running := func(n int) copyMod { return func(o *CopyObserved) { o.Running = n } }
+	for name, c := range map[string]struct {
+		mods []copyMod
+		want string
+	}{
+		"room for two":                                {[]copyMod{running(2)}, "offsite near"},
+		"room for one":                                {[]copyMod{running(3)}, "offsite"},
+		"room for none":                               {[]copyMod{running(4)}, ""},
+		"two targets in one repository":               {[]copyMod{func(o *CopyObserved) { o.Policy.Spec.Copies[1].Repository.Name = "vault" }}, "offsite"},
+		"one is made in the first repository":         {[]copyMod{into("vault", api.CopyCopying)}, "near"},
+		"one is made elsewhere, and room for one":     {[]copyMod{into("attic", api.CopyCopying), running(2)}, "offsite"},
+		"one is removed from the first repository":    {[]copyMod{into("vault", api.CopyRemoving)}, "near"},
+		"one is removed elsewhere, and takes no room": {[]copyMod{into("attic", api.CopyRemoving), running(2)}, "offsite near"},
+		"one is complete in the first repository":     {[]copyMod{into("vault", api.CopyComplete)}, "offsite near"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := seenCopy(append([]copyMod{func(o *CopyObserved) {
+				promise(o.Policy, "near", "shed")
+				for _, r := range []string{"shed", "attic"} {
+					o.Vaults.Repositories[r] = vault(r, takesCopies)
+				}
+			}}, c.mods...)...)
+			var begun []string
+			for _, r := range ForCopy(o, noon).Copies {
+				if r.StartedAt.Time.Equal(noon) && r.State == api.CopyCopying {
+					begun = append(begun, r.Name)
+				}
+			}
+			if got := strings.Join(begun, " "); got != c.want {
+				t.Errorf("begun are %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestCopiedSays: the condition counts what is complete, and names what is missing worst first.
+func TestCopiedSays(t *testing.T) {
+	is := func(name string, state api.CopyState) api.CopyRecord {
+		return api.CopyRecord{Name: name, Repository: "in-" + name, State: state, Reason: api.ReasonRepositoryFull, Message: "no room"}
+	}
+	a, b := is("a", api.CopyComplete), is("b", api.CopyComplete)
+	for _, c := range []struct {
+		copies []api.CopyRecord
+		due    []string
+		want   string
+	}{
+		{nil, nil, ""},
+		{[]api.CopyRecord{a}, nil, "True Copied: all 1 copies are complete"},
+		{[]api.CopyRecord{a, b}, []string{"b"}, "True Copied: all 2 copies are complete"},
+		{[]api.CopyRecord{a, is("c", api.CopyCopying)}, nil, "Unknown Copying: 1 of 2 copies are complete: a copy into repository in-c is under way"},
+		{[]api.CopyRecord{a, b, is("c", api.CopyCopying), is("d", api.CopyFailed)}, []string{"d"}, "False RepositoryFull: 2 of 4 copies are complete: the copy into repository in-d failed: no room"},
+		{[]api.CopyRecord{a, is("d", api.CopyFailed)}, nil, "True Copied: all 1 copies are complete"},
+		{[]api.CopyRecord{a, is("e", api.CopyRemoving)}, []string{"f"}, "Unknown CopyPending: 1 of 2 copies are complete: it begins now"},
+	} {
+		p := CopyPlan{Copies: c.copies, due: c.due, waiting: map[string]Problem{"f": {api.ReasonCopyPending, "it begins now"}}}
+		got := ""
+		if said := p.condition(); said != nil {
+			got = fmt.Sprintf("%s %s: %s", said.Status, said.Reason, said.Message)
+		}
+		if got != c.want {
+			t.Errorf("it says %q, want %q", got, c.want)
+		}
+	}
+}
+
+// TestCopiedStandsInItsPlace: of the conditions of a point Copied alone is stated anew, for the generation that the others speak of.
+func TestCopiedStandsInItsPlace(t *testing.T) {
+	o := seenCopy(func(o *CopyObserved) {
+		o.Point.Generation, o.Point.Status.ObservedGeneration = 3, 2
+		o.Point.Status.Conditions = append(o.Point.Status.Conditions, metav1.Condition{Type: api.ConditionStalled, Status: metav1.ConditionTrue, Reason: "Odd"})
+	})
+	p := ForCopy(o, noon)
+	var got []string
+	for _, c := range p.Conditions(o, noon) {
+		got = append(got, fmt.Sprint(c.Type, " ", c.ObservedGeneration))
+	}
+	if want := []string{"Complete 0", "Copied 2", "Stalled 0"}; !slices.Equal(got, want) {
+		t.Errorf("they are %q, want %q", got, want)
+	}
+}
+
+// TestCopyRefused: what the API server does not let be made ends the run, or this try at a removal, and leaves the others alone.
+func TestCopyRefused(t *testing.T) {
+	quota := map[string]Problem{"offsite": {api.ReasonQuotaExceeded, "exceeded quota"}}
+	p := ForCopy(inHand(), noon)
+	p.Refused(nil, noon)
+	if said(p) != "Copying 0, 2 claims, 2 pods" || condition(p) != "Unknown Copying" {
+		t.Errorf("with nothing refused it is %q, %q", said(p), condition(p))
+	}
+	p.Refused(map[string]Problem{"other": quota["offsite"]}, noon)
+	if said(p) != "Copying 0, 2 claims, 2 pods" {
+		t.Errorf("with another's refused it is %q", said(p))
+	}
+	p.Refused(quota, noon)
+	if r := p.Copies[0]; r.State != api.CopyFailed || r.Reason != api.ReasonQuotaExceeded || !r.FinishedAt.Time.Equal(noon) || condition(p) != "False QuotaExceeded" {
+		t.Errorf("it is %+v, %q", r, condition(p))
+	}
+	later := noon.Add(time.Minute)
+	p = ForCopy(removing(), noon)
+	p.Refused(quota, later)
+	if r := p.Copies[0]; r.State != api.CopyRemoving || r.Reason != api.ReasonQuotaExceeded || !r.FinishedAt.Time.Equal(later) {
+		t.Errorf("a removal is %+v", r)
+	}
+	for name, o := range map[string]CopyObserved{
+		"a removal that has ended": removing(func(o *CopyObserved) {
+			o.Point.Status.Copies[0].FinishedAt, o.Point.Status.Copies[0].Reason = metaTime(noon), api.ReasonRepositoryUnreachable
+		}),
+		"a complete copy": stored(),
+	} {
+		p, was := ForCopy(o, later), ForCopy(o, later)
+		if p.Refused(quota, later); len(p.Notes) > 0 || !slices.EqualFunc(p.Copies, was.Copies, func(a, b api.CopyRecord) bool { return a.Reason == b.Reason && a.FinishedAt.Equal(b.FinishedAt) }) {
+			t.Errorf("%s becomes %+v", name, p.Copies)
+		}
+	}
+}
+
+// TestWhatIsLeftGoesFirst: a copy that failed is made anew only once nothing is left of the run before.
+func TestWhatIsLeftGoesFirst(t *testing.T) {
+	o, _ := inHand(copies("logs", 0, PodSucceeded, wholeOf("logs")), copies("data", 0, PodFailed, relates(RepositoryResult{Reason: api.ReasonRepositoryFull}))).next(noon)
+	o.brings("offsite")
+	b := o.Brought["offsite"]
+	b.Leftovers = left
+	o.Brought["offsite"] = b
+	if got := said(ForCopy(o, noon.Add(time.Hour))); got != "Failed 0 RepositoryFull, 2 removals" {
+		t.Errorf("it is %q", got)
+	}
+}
+
 // TestCopyWakes: what waits for time alone looks again by itself.
 func TestCopyWakes(t *testing.T) {
 	full := ForCopy(seenCopy(func(o *CopyObserved) { o.Running = 4 }), noon)
@@ -231,6 +409,22 @@ func TestCopyWakes(t *testing.T) {
 	}
 	if p := ForCopy(inHand(copies("data", 0, PodRunning)), noon.Add(time.Minute)); !p.Wake.Equal(noon.Add(time.Minute + CopyReportEvery)) {
 		t.Errorf("one that tells how far it is wakes at %s", p.Wake)
+	}
+	if p := ForCopy(removing(), noon.Add(time.Minute)); !p.Wake.Equal(noon.Add(forgetWithin)) {
+		t.Errorf("a removal under way wakes at %s", p.Wake)
+	}
+	notRemoved := removing(func(o *CopyObserved) {
+		o.Point.Status.Copies[0].FinishedAt, o.Point.Status.Copies[0].Reason = metaTime(noon), api.ReasonRepositoryUnreachable
+	})
+	if p := ForCopy(notRemoved, noon.Add(time.Minute)); !p.Wake.Equal(noon.Add(2 * retryFirst)) {
+		t.Errorf("a removal that failed wakes at %s", p.Wake)
+	}
+	inTheEvening := func(o *CopyObserved) { o.Policy.Spec.Copies[0].Cron = "0 18 * * *" }
+	if p := ForCopy(stored(inTheEvening), noon.Add(time.Minute)); !p.Wake.Equal(hour(18)) {
+		t.Errorf("a point that a slot may make due wakes at %s", p.Wake)
+	}
+	if p := ForCopy(stored(inTheEvening, func(o *CopyObserved) { copiesOnly(o.Point) }), noon.Add(time.Minute)); !p.Wake.IsZero() {
+		t.Errorf("a point without snapshots, which no slot makes due, wakes at %s", p.Wake)
 	}
 }
 
@@ -277,9 +471,36 @@ func TestCopyIsFrozen(t *testing.T) {
 		record.PolicyUID != "policy-1" || !record.PointInTime.Equal(At(o.Point)) || record.CapturedAt.IsZero() || record.Size == 0 || record.Point != o.Point.Name {
 		t.Errorf("the record is %+v", record)
 	}
+	if told.Copy.Block {
+		t.Error("it is told to copy a file system as a block volume")
+	}
+	o.Sources[0].Mode, o.Vaults.Repositories["vault"].Status.UniqueID = modeBlock, ""
+	if told, err = order.Decode([]byte(ForCopy(o, noon).Work[0].Pods[0].Order)); err != nil || !told.Copy.Block || told.Repository.UniqueID != vaultID {
+		t.Errorf("of a block volume, into a repository that is looked at anew, it is told %+v: %v", told, err)
+	}
 	o.Policy = nil
 	if p := ForCopy(o, noon); said(p) != "Copying 0, 2 claims, 2 pods" || *p.Work[0].Pods[0].Mover.RunAsUser != 70 {
 		t.Errorf("without its policy it is %q", said(p))
+	}
+}
+
+// TestRecordFitsIntoAnOrder: a policy that is too large for the annotation of a pod is not written beside the data.
+func TestRecordFitsIntoAnOrder(t *testing.T) {
+	o := seenCopy()
+	sized := func(n int) []byte {
+		o.Policy.Spec.Snapshot = &api.SnapshotOptions{Hooks: []api.Hook{{Name: strings.Repeat("x", n)}}}
+		spec, err := json.Marshal(o.Policy.Spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return spec
+	}
+	room := mostPolicySpec - len(sized(0))
+	if spec := sized(room); string(copiedRecord(o, o.Sources[0]).PolicySpec) != string(spec) {
+		t.Error("a policy that just fits is left out")
+	}
+	if sized(room + 1); copiedRecord(o, o.Sources[0]).PolicySpec != nil {
+		t.Error("a policy that does not fit is written down")
 	}
 }
 
@@ -347,6 +568,19 @@ func TestCopyRuns(t *testing.T) {
 			b := o.Brought["offsite"]
 			b.Claims[names.Throwaway("data", b.RunUID, testkit.ClaimUID("data"))] = BroughtClaim{}
 		}}},
+		{"what was captured is not known any more", "Failed 0 SnapshotUnusable", 0, []copyMod{func(o *CopyObserved) { o.Point.Status.Capture = nil }}},
+		{"an XFS volume that is mounted beside its source", "Copying 0, 1 mounts", 0, []copyMod{logs, of("data", PodPending), func(o *CopyObserved) {
+			b := o.Brought["offsite"]
+			name := names.Throwaway("data", b.RunUID, testkit.ClaimUID("data"))
+			c := b.Claims[name]
+			c.Mount = &VolumeMount{Target: Target{"pv", "u-pv"}, FSType: "xfs", Mode: "Filesystem"}
+			b.Claims[name] = c
+		}}},
+		{"an XFS volume of which it is not known how it is mounted", "Copying 0, 1 claims", 0, []copyMod{logs, func(o *CopyObserved) {
+			b := o.Brought["offsite"]
+			b.XFSAtOnce = map[string]bool{testkit.Class: true}
+			o.Brought["offsite"] = b
+		}}},
 		{"retention lets it go", "Removing 1", 0, []copyMod{of("data", PodRunning), func(o *CopyObserved) { o.Point.Status.Release = []api.ReleasedPart{{Part: "copy/offsite"}} }}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -355,7 +589,14 @@ func TestCopyRuns(t *testing.T) {
 			if got := said(p); got != c.want {
 				t.Errorf("it is %q, want %q: %+v", got, c.want, p.Copies)
 			}
+			if r := p.Copies[0]; r.State == api.CopyFailed && (len(p.Notes) != 1 || !p.Notes[0].Warning || p.Notes[0].Reason != r.Reason || !strings.HasPrefix(p.Notes[0].Message, "the copy into repository vault failed: ")) {
+				t.Errorf("it tells %+v", p.Notes)
+			}
 		})
+	}
+	p := ForCopy(inHand(logs, lost("data", mostAttempts)), noon)
+	if m := p.Copies[0].Message; !strings.Contains(m, "the pod was lost 3 times") {
+		t.Errorf("of one whose pods were lost it says %q", m)
 	}
 }
 
@@ -381,7 +622,12 @@ func TestCopyBigger(t *testing.T) {
 
 // TestCopyIsComplete: what a complete copy says of itself, and that what it was read from goes.
 func TestCopyIsComplete(t *testing.T) {
-	o, p := inHand(copiedWell).next(noon.Add(time.Hour))
+	o := inHand(copies("logs", 0, PodSucceeded, wholeOf("logs")), copies("data", 0, PodRunning))
+	for range 2 {
+		o, _ = o.next(noon.Add(time.Minute)) // what is whole is counted once, however often it is looked at
+	}
+	copiedWell(&o)
+	o, p := o.next(noon.Add(time.Hour))
 	r := o.Point.Status.Copies[0]
 	if r.State != api.CopyComplete || len(r.Volumes) != 2 || r.Volumes[1].Digest != printOf("logs").Digest || r.Volumes[0].Lost != 1 || r.Bytes != 8192 || r.NewBytes != 20 ||
 		!r.VerifiedAt.Time.Equal(noon.Add(time.Hour)) || r.Progress != nil || r.CleanedUp {
@@ -439,6 +685,11 @@ func TestCopyIsDoubted(t *testing.T) {
 		}},
 		{"the fingerprint is equal", "Complete 0", func(o *CopyObserved) { recorded(o.Point) }},
 		{"the policy is gone", "Complete 0", func(o *CopyObserved) { o.Policy = nil }},
+		{"one that failed, and the repository was replaced", "Failed 0 RepositoryFull", func(o *CopyObserved) {
+			r := &o.Point.Status.Copies[0]
+			r.State, r.Reason, r.VerifiedAt, r.Volumes = api.CopyFailed, api.ReasonRepositoryFull, nil, nil
+			o.Policy, o.Vaults.Repositories["vault"].Status.UniqueID = nil, elseID
+		}},
 	} {
 		p := ForCopy(stored(c.mod), noon.Add(time.Hour))
 		if got := said(p); got != c.want {
@@ -485,6 +736,9 @@ func TestCopyProgress(t *testing.T) {
 		t.Errorf("before they report it is %+v", got)
 	}
 	report(100, 100)
+	if p := ForCopy(o, at); !p.Changed(o, at) {
+		t.Error("that it got on is not written down")
+	}
 	if got := step(); got == nil || got.Bytes != 200 || got.Files != 3 || got.BytesPerSecond != 10 || got.TotalBytes != 1000 || got.TimeLeft.Duration != 80*time.Second || !got.At.Time.Equal(at) {
 		t.Errorf("it is %+v", got)
 	}
@@ -513,6 +767,76 @@ func TestCopyProgress(t *testing.T) {
 	report(300, 0)
 	if got := step(); got.TotalBytes != 8192 {
 		t.Errorf("with a fingerprint it is %+v", got)
+	}
+}
+
+// TestProgressAddsUp: what the copiers report, and what is whole, is added up; how much there is in all is told only when it is known.
+func TestProgressAddsUp(t *testing.T) {
+	report := func(bytes, perSecond, total int64) *CopyReport {
+		return &CopyReport{Bytes: bytes, Files: 3, BytesPerSecond: perSecond, TotalBytes: total}
+	}
+	before := func(bytes int64) copyMod {
+		return func(o *CopyObserved) {
+			old := o.Siblings[0].DeepCopy()
+			old.Status.Copies = []api.CopyRecord{{Name: "offsite", State: api.CopyComplete, Bytes: bytes}}
+			o.Siblings[0] = old
+		}
+	}
+	whole := copies("logs", 0, PodSucceeded, wholeOf("logs"))
+	running := copies("logs", 0, PodRunning)
+	print := printOf("logs")
+	for _, c := range []struct {
+		name       string
+		data, logs *CopyReport
+		mods       []copyMod
+		want       string // bytes of all, files, bytes per second, what is left
+	}{
+		{"nothing was read yet", report(0, 0, 600), report(0, 0, 400), []copyMod{running}, "none"},
+		{"both are read", report(100, 5, 600), report(50, 5, 400), []copyMod{running}, "150 of 1000, 6 files, 10/s, 1m25s left"},
+		{"one waits", report(100, 5, 600), nil, nil, "100 of 0, 3 files, 5/s"},
+		{"one does not say how much there is", report(100, 5, 600), report(50, 5, 0), []copyMod{running}, "150 of 0, 6 files, 10/s"},
+		{"the other does not", report(100, 5, 0), report(50, 5, 400), []copyMod{running}, "150 of 0, 6 files, 10/s"},
+		{"one byte is all there is of one", report(100, 5, 600), report(1, 5, 1), []copyMod{running}, "101 of 601, 6 files, 10/s, 50s left"},
+		{"one is whole", report(100, 5, 600), nil, []copyMod{whole},
+			fmt.Sprintf("%d of %d, %d files, 5/s, 1m40s left", 100+print.Bytes, 600+print.Bytes, 3+print.Files)},
+		{"as much as there is was read", report(600, 5, 600), report(400, 5, 400), []copyMod{running}, "1000 of 1000, 6 files, 10/s"},
+		{"one byte is left, at one a second", report(599, 1, 600), report(400, 0, 400), []copyMod{running}, "999 of 1000, 6 files, 1/s, 1s left"},
+		{"it stands still", report(100, 0, 600), report(50, 0, 400), []copyMod{running}, "150 of 1000, 6 files, 0/s"},
+		{"one waits, and an older copy is known", report(100, 5, 600), nil, []copyMod{before(2100)}, "100 of 2100, 3 files, 5/s, 6m40s left"},
+		{"one waits, and an older copy held a single byte", report(100, 5, 600), nil, []copyMod{before(1)}, "100 of 1, 3 files, 5/s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := inHand(append([]copyMod{copies("data", 0, PodRunning)}, c.mods...)...)
+			if o.Reports[o.copier("data", 0)] = *c.data; c.logs != nil {
+				o.Reports[o.copier("logs", 0)] = *c.logs
+			}
+			got := "none"
+			if p := ForCopy(o, noon.Add(time.Minute)).Copies[0].Progress; p != nil {
+				got = fmt.Sprintf("%d of %d, %d files, %d/s", p.Bytes, p.TotalBytes, p.Files, p.BytesPerSecond)
+				if p.TimeLeft != nil {
+					got += fmt.Sprintf(", %s left", p.TimeLeft.Duration)
+				}
+			}
+			if got != c.want {
+				t.Errorf("it is %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestCopiers: asked how far they are is whoever copies now.
+func TestCopiers(t *testing.T) {
+	o := inHand(copies("data", 0, PodRunning), copies("logs", 0, PodRunning), copies("logs", 1, PodPending))
+	want := []string{o.copier("data", 0), o.copier("logs", 0)}
+	slices.Sort(want)
+	for range 20 { // whatever order the pods are seen in
+		if got := o.Copiers(); !slices.Equal(got, want) {
+			t.Fatalf("they are %v, want %v", got, want)
+		}
+	}
+	o.Point.Status.Copies[0].State = api.CopyRemoving
+	if got := o.Copiers(); len(got) > 0 {
+		t.Errorf("of a copy that is not being made they are %v", got)
 	}
 }
 
@@ -619,6 +943,25 @@ func TestRemovalFails(t *testing.T) {
 		{"it takes too long", "Removing 1 CopyTimedOut", forgetWithin, []copyMod{pod(PodRunning)}},
 		{"it never started", "Removing 1 CopyTimedOut", forgetWithin, nil},
 		{"it was done, and late", "Removing 1 CopyRemoved", forgetWithin, []copyMod{pod(PodSucceeded, relates(RepositoryResult{UniqueID: vaultID}))}},
+		{"it was lost again and again", "Removing 1 PodLost", 0, []copyMod{pod(PodLost), func(o *CopyObserved) {
+			for try := range mostAttempts {
+				b := o.Brought["offsite"]
+				name := names.Forgetter("vault", b.RunUID, 1, try)
+				b.Pods[name] = BroughtPod{Target: Target{name, "uid"}, RunUID: b.RunUID, Phase: PodLost}
+			}
+		}}},
+		{"the admin does not allow it any more", "Removing 1 InsecureNotAllowed", 0, []copyMod{func(o *CopyObserved) { o.Vaults.Repositories["vault"].Spec.S3.Insecure = true }}},
+		{"damage is found while it is being removed", "Removing 1", 0, []copyMod{pod(PodRunning), func(o *CopyObserved) {
+			o.Vaults.Repositories["vault"].Status.Damage = damageAt(noon, "of-another")
+		}}},
+		{"it failed a moment ago, and its pod is left", "Removing 1 RepositoryUnreachable, 1 removals", time.Minute, []copyMod{failedAt(noon), func(o *CopyObserved) {
+			o.Brought["offsite"] = Brought{Leftovers: left[:1]}
+		}}},
+		{"it failed a moment ago, and the repository went away", "Removing 1 RepositoryUnreachable", time.Minute, []copyMod{failedAt(noon), func(o *CopyObserved) {
+			r := o.Vaults.Repositories["vault"]
+			away(r)
+			r.Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon.Add(time.Second))
+		}}},
 		{"it failed a moment ago", "Removing 1 RepositoryUnreachable", time.Minute, []copyMod{failedAt(noon)}},
 		{"it failed a while ago", "Removing 2", 2 * retryFirst, []copyMod{failedAt(noon)}},
 		{"the repository is gone", "none", 0, []copyMod{func(o *CopyObserved) { delete(o.Vaults.Repositories, "vault") }}},
@@ -636,9 +979,17 @@ func TestRemovalFails(t *testing.T) {
 		}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := ForCopy(removing(c.mods...), noon.Add(c.after))
+			o := removing(c.mods...)
+			p := ForCopy(o, noon.Add(c.after))
 			if got := said(p); got != c.want {
 				t.Errorf("it is %q, want %q: %+v", got, c.want, p.Copies)
+			}
+			if o.Point.Status.Copies[0].FinishedAt != nil || len(p.Copies) == 0 {
+				return
+			}
+			if r := p.Copies[0]; r.Reason != "" && r.Reason != api.ReasonCopyRemoved &&
+				(len(p.Notes) != 1 || !p.Notes[0].Warning || p.Notes[0].Reason != r.Reason || !strings.HasPrefix(p.Notes[0].Message, "the copy offsite could not be removed from repository vault: ")) {
+				t.Errorf("it tells %+v", p.Notes)
 			}
 		})
 	}
@@ -660,6 +1011,7 @@ func TestPointGoes(t *testing.T) {
 		{"its snapshots are there yet", "Complete 0", []copyMod{complete}},
 		{"a copy goes on until then", "Copying 0, 2 claims, 2 pods", nil},
 		{"its snapshots are gone", "Removing 1", []copyMod{complete, decided}},
+		{"its snapshots are gone, and it is on record that its copies go", "Removing 1, 1 pods", []copyMod{decided, func(o *CopyObserved) { startRemoving(&o.Point.Status.Copies[0], noon) }}},
 		{"its snapshots are gone in the middle of a copy", "Removing 1", []copyMod{decided}},
 		{"it has no copies", "none, finalizer Release", []copyMod{decided, none}},
 		{"it has none, and the snapshots are there yet", "none", []copyMod{none}},
@@ -723,8 +1075,12 @@ func TestCopyGotOn(t *testing.T) {
 	}{
 		"it got on": {at(2), true}, "nothing became of it": {at(1), false}, "it ended": {ended, false}, "it got on, and was put on hold": {at(2, testkit.Held), false},
 	} {
-		if got := CopyGotOn(at(1), c.after); got != c.want {
+		before := at(1)
+		if got := CopyGotOn(before, c.after); got != c.want {
 			t.Errorf("%s: %t", name, got)
+		}
+		if before.ResourceVersion == "" || before.Status.Copies[0].Progress == nil {
+			t.Errorf("%s: what is compared is changed", name)
 		}
 	}
 }

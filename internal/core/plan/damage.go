@@ -10,7 +10,6 @@ import (
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 )
 
 // What becomes of copies while a repository is damaged. The copies that a verification names do not count any more, and are made
@@ -21,10 +20,10 @@ import (
 // damagedFor is a repository in which damage is known, of those that points of a policy are, or are to be, copied to; nil when
 // there is none. The policy may be gone.
 func damagedFor(b *api.BackupPolicy, points []*api.RecoveryPoint, repositories map[string]*api.Repository) *api.Repository {
-	var found *api.Repository
+	var found []string
 	look := func(name string) {
-		if r := repositories[name]; r != nil && r.Status.Damage != nil && (found == nil || r.Name < found.Name) {
-			found = r
+		if r := repositories[name]; r != nil && r.Status.Damage != nil {
+			found = append(found, name)
 		}
 	}
 	if b != nil {
@@ -37,7 +36,10 @@ func damagedFor(b *api.BackupPolicy, points []*api.RecoveryPoint, repositories m
 			look(p.Status.Copies[i].Repository)
 		}
 	}
-	return found
+	if len(found) == 0 {
+		return nil
+	}
+	return repositories[slices.Min(found)]
 }
 
 // HeldByDamage says why nothing is pruned while a repository is damaged; empty when it may be. Whoever deletes asks on fresh reads.
@@ -97,7 +99,7 @@ func (p *CopyPlan) judgeByVerification(o CopyObserved, r *api.CopyRecord, now ti
 	}
 	switch {
 	case r.State == api.CopyComplete && foundDamaged(in, o.Point, r):
-		r.State, r.Reason, r.Message = api.CopyFailed, api.ReasonCopyCorrupt, conditions.Clip(damagedCopy(o.Point, r), 512)
+		r.State, r.Reason, r.Message = api.CopyFailed, api.ReasonCopyCorrupt, clipMessage(damagedCopy(o.Point, r))
 		r.FinishedAt, r.VerifiedAt = timePtr(now.Truncate(time.Second)), nil
 		p.Notes = append(p.Notes, Note{Warning: true, Reason: r.Reason, Message: fmt.Sprintf("the copy in repository %s does not count any more: %s", r.Repository, r.Message)})
 	case corrupted(r) && foundWhole(in, o.Point, r):

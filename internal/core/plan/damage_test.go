@@ -87,6 +87,9 @@ func TestDamagedCopies(t *testing.T) {
 		{"it is made anew", "Copying 1", []copyMod{marked}},
 		{"it cannot be made anew", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf}},
 		{"what is damaged is in the way", "Failed 0 CopyCorrupt", []copyMod{marked, damaged(func(d *api.RepositoryDamage) { d.Healing = false })}},
+		{"what is damaged is in the way of what failed as it was made anew", "Failed 0 MoverFailed", []copyMod{marked, damaged(func(d *api.RepositoryDamage) { d.Healing = false }), func(o *CopyObserved) {
+			o.Point.Status.Copies[0].Full, o.Point.Status.Copies[0].Reason = true, api.ReasonMoverFailed
+		}}},
 		{"nothing was found since", "Complete 0", []copyMod{marked, lostSnapshotsOf, verifiedAgain(nil)}},
 		{"something else was found since", "Complete 0", []copyMod{marked, lostSnapshotsOf, verifiedAgain(damageAt(noon.Add(2*time.Hour), "of-another"))}},
 		{"more was found since than is named", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf, verifiedAgain(func() *api.RepositoryDamage {
@@ -95,6 +98,12 @@ func TestDamagedCopies(t *testing.T) {
 			return d
 		}())}},
 		{"damage was found since that nobody can tell", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf, verifiedAgain(&api.RepositoryDamage{Found: metav1.NewTime(noon.Add(2 * time.Hour))})}},
+		{"nothing was verified since", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf, func(o *CopyObserved) { o.Vaults.Repositories["vault"].Status.Damage = nil }}},
+		{"of one copy it was found since that it is damaged", "Complete 0", []copyMod{marked, lostSnapshotsOf, verifiedAgain(func() *api.RepositoryDamage {
+			d := damageAt(noon.Add(2*time.Hour), "of-another")
+			d.Contents, d.Copies = 0, 1
+			return d
+		}())}},
 		{"it is named again", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf, func(o *CopyObserved) {
 			verifiedAgain(damageAt(noon.Add(2*time.Hour), string(o.Point.UID)))(o)
 		}}},
@@ -108,6 +117,13 @@ func TestDamagedCopies(t *testing.T) {
 			o, p := o.next(noon.Add(3 * time.Hour))
 			if got := copiesAre(p); got != c.want {
 				t.Fatalf("it is %q, want %q: %+v", got, c.want, p.Copies)
+			}
+			again := c.want == "Complete 0" && o.Point.Status.Copies[0].FinishedAt.Time.Equal(noon.Add(3*time.Hour))
+			if told := noteOf(p.Notes, api.ReasonCopied); (told == "false the copy in repository vault was read back in full, and counts again") != again {
+				t.Errorf("it tells %q", told)
+			}
+			if r := &o.Point.Status.Copies[0]; again != strings.Contains(c.name, " found since") && c.want == "Complete 0" || (again && !r.VerifiedAt.Equal(r.FinishedAt)) {
+				t.Errorf("it counts since %s, verified at %s", r.FinishedAt, r.VerifiedAt)
 			}
 			if r := &o.Point.Status.Copies[0]; r.State == api.CopyFailed && r.Reason == api.ReasonCopyCorrupt && (r.VerifiedAt != nil || len(completeCopies(o.Point)) > 0) {
 				t.Errorf("it counts: %+v", r)
@@ -237,6 +253,53 @@ func spoiled() map[string]*api.Repository {
 	r := safeVault()
 	r.Status.Damage = damageAt(noon, "of-another")
 	return map[string]*api.Repository{"vault": r}
+}
+
+// TestDamageIsFound: whatever leads to a damaged repository holds, and of two the first is told.
+func TestDamageIsFound(t *testing.T) {
+	bad := func(name string) *api.Repository {
+		return vault(name, func(r *api.Repository) { r.Status.Damage = damageAt(noon, "of-another") })
+	}
+	all := map[string]*api.Repository{"a": bad("a"), "b": bad("b"), "vault": vault("vault")}
+	for name, c := range map[string]struct {
+		policy *api.BackupPolicy
+		copies []string // the repositories that hold a copy of a point
+		want   string
+	}{
+		"none is damaged":         {testkit.Policy(into("x", "vault")), []string{"vault"}, ""},
+		"one is gone":             {testkit.Policy(into("x", "gone")), nil, ""},
+		"one that is promised":    {testkit.Policy(into("x", "vault"), into("y", "b")), nil, "b"},
+		"one that holds a copy":   {testkit.Policy(), []string{"vault", "b"}, "b"},
+		"one, and no policy":      {nil, []string{"a"}, "a"},
+		"two, in whatever order":  {testkit.Policy(into("x", "b"), into("y", "a")), nil, "a"},
+		"two, one holding a copy": {testkit.Policy(into("x", "b")), []string{"a"}, "a"},
+		"two, one being promised": {testkit.Policy(into("x", "a")), []string{"b"}, "a"},
+	} {
+		p := testkit.Point(noon, both)
+		for _, r := range c.copies {
+			p.Status.Copies = append(p.Status.Copies, api.CopyRecord{Name: r, Repository: r})
+		}
+		got := ""
+		if r := damagedFor(c.policy, []*api.RecoveryPoint{p}, all); r != nil {
+			got = r.Name
+		}
+		if got != c.want {
+			t.Errorf("%s: it is %q, want %q", name, got, c.want)
+		}
+	}
+	for name, c := range map[string]struct {
+		record api.CopyRecord
+		want   bool
+	}{
+		"it was whole, of one volume":  {api.CopyRecord{State: api.CopyFailed, Reason: api.ReasonCopyCorrupt, Volumes: make([]api.CopiedVolume, 1)}, true},
+		"it was never whole":           {api.CopyRecord{State: api.CopyFailed, Reason: api.ReasonCopyCorrupt}, false},
+		"it failed for another reason": {api.CopyRecord{State: api.CopyFailed, Reason: api.ReasonRepositoryFull, Volumes: make([]api.CopiedVolume, 1)}, false},
+		"it is made anew":              {api.CopyRecord{State: api.CopyCopying, Reason: api.ReasonCopyCorrupt, Volumes: make([]api.CopiedVolume, 1)}, false},
+	} {
+		if got := corrupted(&c.record); got != c.want {
+			t.Errorf("%s: it was found damaged: %t", name, got)
+		}
+	}
 }
 
 // TestNothingIsPrunedWhileDamaged goes through every door by which something leaves: each is shut while a repository of the policy is

@@ -239,7 +239,7 @@ func (p *DrillPlan) freeze(o DrillObserved, point *api.RecoveryPoint, now time.T
 	}
 	if point != nil {
 		run.RecoveryPoint = api.DrilledPoint{Name: point.Name, UID: string(point.UID), PointInTime: *point.Status.PointInTime}
-		p.Status.DataAge = &metav1.Duration{Duration: max(0, now.Sub(point.Status.PointInTime.Time)).Truncate(time.Second)}
+		p.Status.DataAge = &metav1.Duration{Duration: max(0, now.Sub(point.Status.PointInTime.Time).Truncate(time.Second))}
 	}
 	d := ptr.Deref(o.Policy.Spec.Drill, api.Drill{})
 	if run.StorageClassName == "" {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/core/order"
 )
@@ -139,11 +138,7 @@ func dossierOutcome(pod BroughtPod, r *api.Repository) *Problem {
 }
 
 func (p *DrillPlan) askDossier(o DrillObserved, point *api.RecoveryPoint, r *api.Repository, name string, until, now time.Time) {
-	to, access, bad := AccessTo(r, o.Vaults.Allowed)
-	if bad != nil {
-		p.DossierFailed(r.Name, *bad, now)
-		return
-	}
+	to, access, _ := AccessTo(r, o.Vaults.Allowed) // that it may be reached was looked at
 	run := o.Drill.Status.Run
 	text, err := order.Encode(order.Order{Repository: to, Note: &order.Note{
 		Name: fmt.Sprintf("dossier/%s-%s.md", run.Policy, run.PolicyUID), Text: dossier(o, point, r),
@@ -163,7 +158,7 @@ func (p *DrillPlan) DossierFailed(repository string, why Problem, now time.Time)
 		return
 	}
 	d := &p.Status.Dossiers[i]
-	d.Reason, d.Message = why.Reason, conditions.Clip(why.Message, 512)
+	d.Reason, d.Message = why.Reason, clipMessage(why.Message)
 	final := why.Reason == api.ReasonRepositoryNotFound || why.Reason == api.ReasonInvalidSpec
 	if !final && int(d.Attempt)+1 < mostAttempts {
 		next := now.Add(dossierRetry << d.Attempt).Truncate(time.Second)

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,28 @@ func TestDossierLives(t *testing.T) {
 	}
 	o.Drill.Status = p.Status
 	p = ForDrill(o, at)
+	if !p.Wake.Before(at.Add(time.Minute)) { // the clean-up is looked at sooner
+		t.Errorf("while it is asked for it wakes at %s", p.Wake)
+	}
+	for name, c := range map[string]struct {
+		edit func(*DrillObserved)
+		wake time.Time
+	}{
+		"asked for":              {func(*DrillObserved) {}, at.Add(dossierWithin)},
+		"under way":              {func(o *DrillObserved) { dossierPod(o, PodRunning) }, at.Add(dossierWithin)},
+		"the repository is away": {func(o *DrillObserved) { o.Vaults = vaults(vault("amsterdam", reachable(metav1.ConditionFalse))) }, at.Add(dossierWithin)},
+		"not to be tried yet":    {func(o *DrillObserved) { o.Drill.Status.Dossiers[0].StartedAt = timePtr(at.Add(time.Minute)) }, at.Add(time.Minute)},
+		"it failed":              {func(o *DrillObserved) { dossierPod(o, PodLost) }, at.Add(dossierRetry)},
+	} {
+		e := o
+		e.Drill = o.Drill.DeepCopy()
+		e.Brought.Pods = map[string]BroughtPod{}
+		e.Drill.Status.Run.Cleanup.OnSuccess = &metav1.Duration{Duration: 24 * time.Hour} // nothing else is waited for
+		c.edit(&e)
+		if p := ForDrill(e, at); !p.Wake.Equal(c.wake) {
+			t.Errorf("%s, it wakes at %s, want %s", name, p.Wake, c.wake)
+		}
+	}
 	if len(p.Dossiers) != 1 || p.Dossiers[0].Access.Repository != "amsterdam" || p.Dossiers[0].Claim != "" || p.Dossiers[0].Throw.IsZero() || removed(p.Remove) != "data-read" {
 		t.Fatalf("asked for is %+v, removed %q", p.Dossiers, removed(p.Remove))
 	}
@@ -60,6 +83,9 @@ func TestDossierLives(t *testing.T) {
 	o.Brought.Leftovers = nil // even when they are not seen
 	if p = ForDrill(o, at); conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "False CleaningUp" {
 		t.Errorf("while it writes: %s", conditionReason(p.Status.Conditions, api.ConditionCleanedUp))
+	}
+	if c := findCondition(p.Status.Conditions, api.ConditionCleanedUp); c.Message != "what the drill created is being removed" {
+		t.Errorf("while it writes it says %q", c.Message)
 	}
 	dossierPod(&o, PodSucceeded, func(p *BroughtPod) { p.Told = &RepositoryResult{UniqueID: vaultID} })
 	p = ForDrill(o, at)
@@ -109,7 +135,7 @@ func TestDossierFails(t *testing.T) {
 			}
 			o.Drill.Status = p.Status
 			told := slices.ContainsFunc(p.Notes, func(n Note) bool {
-				return n.Reason == api.ReasonDossierNotWritten && n.Warning && strings.Contains(n.Message, c.want)
+				return n.Reason == api.ReasonDossierNotWritten && n.Warning && strings.Contains(n.Message, c.want) && strings.Contains(n.Message, fmt.Sprintf("in %d attempts", c.attempts))
 			})
 			if told != (d.State == api.DossierFailed) {
 				t.Errorf("%s: it is %s, and told are %+v", name, d.State, p.Notes)
@@ -137,6 +163,36 @@ func TestDossierFails(t *testing.T) {
 		if p := ForDrill(o, at); conditionReason(p.Status.Conditions, api.ConditionCleanedUp) != "True CleanedUp" {
 			t.Errorf("%s: the clean-up does not end", name)
 		}
+	}
+}
+
+// TestDossiersEndWithTheirDrill: one that is being written is given up when the drill is deleted; one that was written stays.
+func TestDossiersEndWithTheirDrill(t *testing.T) {
+	o := provenCopy(func(o *DrillObserved) {
+		copied("again", "amsterdam")(o.Points[1])
+		copied("near", "rotterdam")(o.Points[1])
+		o.Vaults.Repositories["rotterdam"] = vault("rotterdam")
+	})
+	o.Drill.Status = ForDrill(o, noon).Status
+	var begun []string
+	for _, d := range o.Drill.Status.Dossiers {
+		begun = append(begun, d.Repository)
+	}
+	if got := strings.Join(begun, " "); got != "amsterdam rotterdam" {
+		t.Fatalf("into each repository that holds a copy one is written: %s", got)
+	}
+	o.Drill.Status.Dossiers[1].State, o.Drill.DeletionTimestamp = api.DossierWritten, metaTime(noon)
+	p := ForDrill(o, noon)
+	if d := p.Status.Dossiers; len(d) != 1 || d[0].Repository != "rotterdam" {
+		t.Errorf("of a drill that is deleted they are %+v", d)
+	}
+	was := len(p.Notes)
+	if p.DossierFailed("gone", Problem{api.ReasonMoverFailed, "x"}, noon); len(p.Notes) != was {
+		t.Errorf("of one that is not there it tells %+v", p.Notes)
+	}
+	gone := provenCopy(func(o *DrillObserved) { o.Points = nil })
+	if p := ForDrill(gone, noon); len(p.Status.Dossiers) > 0 {
+		t.Errorf("of a point that is gone they are %+v", p.Status.Dossiers)
 	}
 }
 
@@ -201,6 +257,8 @@ func TestDossierText(t *testing.T) {
 	for _, want := range []string{
 		"policy web of namespace " + testkit.Namespace, "copy far of recovery point " + point.Name, "is Intact", "it took 1m0s", "independent of the captured volumes' failure domain: true",
 		string(point.UID), testkit.ClaimUID("data"), printOf("logs").Digest, testkit.Class, "s3://s3.test/lifeboat", vaultID,
+		"# Recovery dossier", "Written after drill rehearsal, which ended at 2026-03-02T12:01:00Z.", "## What was proven", "## What there is", "| claim | claim UID | size |",
+		"## Where it is\n\n- s3://s3.test/lifeboat\n- unique ID of the repository: " + vaultID + "; failure domain: s3.test/lifeboat", "what opens it is not here: its password (Secret ", "## How it comes back", "Evidence, signed",
 		"lifeboat-mover restore --repository 's3://s3.test/lifeboat'", "import: true", `{"payload":"c2lnbmVk"}`,
 	} {
 		if !strings.Contains(said.Note.Text, want) {

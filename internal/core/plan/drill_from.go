@@ -114,10 +114,7 @@ func noPointVerdict(why Problem) api.Verdict {
 
 // freezeCopy writes down which copy is rehearsed, and whether that is done without the failure domain of the captured volumes.
 func (o DrillObserved) freezeCopy(run *api.DrillRun, point *api.RecoveryPoint) {
-	c, bad := o.copyOf(point)
-	if bad != nil {
-		return
-	}
+	c, _ := o.copyOf(point) // the point was chosen because there is one
 	repository := o.Vaults.Repositories[c.Repository]
 	run.Copy, run.Repository, run.RepositoryID = c.Name, c.Repository, cmp.Or(c.RepositoryID, repository.Status.UniqueID)
 	run.Independent = o.independent(point, repository, run.StorageClassName)

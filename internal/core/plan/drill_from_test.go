@@ -59,6 +59,10 @@ func TestDrillFromCopyIsFrozen(t *testing.T) {
 		"into a class that is not known":         {func(o *DrillObserved) { o.Classes = o.Classes[:1] }, api.FromCopy, "far", false},
 		"of a class that is gone":                {func(o *DrillObserved) { o.Classes = o.Classes[1:] }, api.FromCopy, "far", true},
 		"of a class that is gone, to its driver": {func(o *DrillObserved) { o.Classes = []StorageClass{{Name: "other", Provisioner: testkit.Driver}} }, api.FromCopy, "far", false},
+		"not of a point that goes": {func(o *DrillObserved) {
+			testkit.Going(o.Points[1])
+			o.Points[0], o.Points[1] = o.Points[1], o.Points[0]
+		}, api.FromCopy, "far", true},
 		"of a point that is named": {func(o *DrillObserved) {
 			o.Drill.Spec.Policy, o.Drill.Spec.RecoveryPoint = nil, &api.PointReference{Name: newest(o)}
 		}, api.FromCopy, "far", true},
@@ -97,6 +101,43 @@ func TestDrillFromCopyIsFrozen(t *testing.T) {
 				t.Errorf("then it is %+v", again)
 			}
 		})
+	}
+}
+
+// TestDrillFromCopyBeginsAnew: a writer that was lost is followed by another with a volume of its own, once what is left of the first
+// is gone; which volume it is stays on record.
+func TestDrillFromCopyBeginsAnew(t *testing.T) {
+	o := stepped(seenDrill(ofCopies), noon)
+	o.Brought.Isolated = true
+	delivered(&o)
+	if got := o.ToFind(); len(got.Pods) != 2 || len(got.Claims) != 0 || got.Pods[0] != writerPod("data", 0) {
+		t.Errorf("of claims that are bound, and were never written to, %+v is looked for", got)
+	}
+	o.pod(writerPod("data", 0), PodLost)
+	o.pod(writerPod("logs", 0), PodRunning)
+	o = stepped(o, noon.Add(time.Minute))
+	if w := o.Drill.Status.Volumes; w[0].Writing == nil || w[0].Writing.Attempt != 1 || w[1].Writing != nil {
+		t.Fatalf("on record is %+v", w)
+	}
+	p := ForDrill(o, noon.Add(2*time.Minute))
+	if len(p.Remove) != 2 || p.Remove[0].Name != writerPod("data", 0) || p.Remove[1].Name != throwaway("data") || len(p.Claims)+len(p.Writes) > 0 {
+		t.Errorf("removed are %+v, and asked for is %+v, %+v", p.Remove, p.Claims, p.Writes)
+	}
+	delete(o.Brought.Pods, writerPod("data", 0))
+	delete(o.Brought.Claims, throwaway("data"))
+	p = ForDrill(o, noon.Add(3*time.Minute))
+	if len(p.Claims) != 1 || p.Claims[0].Attempt != 1 || len(p.Writes) != 1 || p.Writes[0].Name != writerPod("data", 1) {
+		t.Errorf("then asked for is %+v, %+v", p.Claims, p.Writes)
+	}
+	o.pod(writerPod("data", 1), PodPending)
+	if got := o.ToFind(); len(got.Claims) != 1 || got.Claims[0] != throwaway("data") {
+		t.Errorf("of a writer without its claim %+v is looked for", got)
+	}
+	o.Drill.Status.Phases = []api.DrillPhase{{Name: api.PhaseReading, State: api.PhaseSucceeded}}
+	o.Drill.Status.Volumes[0].Read = &api.Fingerprint{Digest: printOf("data").Digest}
+	was := (&DrillPlan{Status: o.Drill.Status}).wasRead(copySourceOf("data"))
+	if was == nil || was.writing.Attempt != 1 {
+		t.Errorf("what was read is %+v", was)
 	}
 }
 

@@ -25,11 +25,7 @@ func (p *DrillPlan) conclude(v api.Verdict, why Problem, now time.Time) {
 	p.Claims, p.Writes, p.Reads, p.Remove, p.Check, p.Isolate = nil, nil, nil, nil, nil, false
 	for i := range p.Status.Phases {
 		if f := &p.Status.Phases[i]; f.State == api.PhaseRunning {
-			state := api.PhaseFailed
-			if v == api.VerdictPassed {
-				state = api.PhaseSucceeded
-			}
-			p.closePhase(f.Name, state, why.Message, now)
+			p.closePhase(f.Name, api.PhaseFailed, why.Message, now)
 		}
 	}
 	for _, name := range []api.PhaseName{api.PhaseSelecting, api.PhaseRestoring, api.PhaseReading, api.PhaseChecking} {
@@ -59,21 +55,15 @@ func succeeded(v api.Verdict, why Problem) metav1.Condition {
 
 // recoveryTime is from the beginning of the restore until the level was reached; nil when none was.
 func (p *DrillPlan) recoveryTime() *metav1.Duration {
-	restoring := p.phaseOf(api.PhaseRestoring)
-	if p.Status.Level == "" || restoring == nil || restoring.StartedAt == nil {
+	restoring, reading := p.phaseOf(api.PhaseRestoring), p.phaseOf(api.PhaseReading)
+	if p.Status.Level == "" || restoring == nil || restoring.StartedAt == nil || reading == nil || reading.FinishedAt == nil {
 		return nil
 	}
-	var end *metav1.MicroTime
-	if reading := p.phaseOf(api.PhaseReading); reading != nil {
-		end = reading.FinishedAt
-	}
+	end := reading.FinishedAt
 	for _, r := range p.Status.Checks {
-		if r.State == api.CheckPassed && levels.Depth(r.Proves) <= levels.Depth(p.Status.Level) && r.FinishedAt != nil && (end == nil || end.Before(r.FinishedAt)) {
+		if r.State == api.CheckPassed && levels.Depth(r.Proves) <= levels.Depth(p.Status.Level) && r.FinishedAt != nil && end.Before(r.FinishedAt) {
 			end = r.FinishedAt
 		}
-	}
-	if end == nil {
-		return nil
 	}
 	return &metav1.Duration{Duration: end.Sub(restoring.StartedAt.Time).Round(time.Millisecond)}
 }
@@ -132,7 +122,7 @@ func cleanupAt(s api.RestoreDrillStatus) time.Time {
 	if s.Verdict == api.VerdictPassed {
 		stay = s.Run.Cleanup.OnSuccess
 	}
-	return s.FinishedAt.Add(duration(stay, 0))
+	return s.FinishedAt.Add(orNone(stay))
 }
 
 // reportDrill states every condition.
@@ -220,7 +210,7 @@ func (p *DrillPlan) phase(name api.PhaseName, state api.PhaseState, message stri
 	if f.State != api.PhaseRunning {
 		return
 	}
-	f.State, f.Message = state, conditions.Clip(message, 512)
+	f.State, f.Message = state, clipMessage(message)
 	if state != api.PhaseRunning {
 		f.FinishedAt = microTime(now)
 	}

@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
@@ -33,13 +32,12 @@ func (p *DrillPlan) planRun(o DrillObserved, now time.Time) {
 	p.recordVolumes(volumes, point.Status.Fingerprint)
 	if bad := firstFailed(volumes); bad != nil {
 		p.concludeReading(*bad, now)
-		return
+	} else {
+		p.trackMounted(volumes, now)
 	}
-	p.trackMounted(volumes, now)
 	if slices.ContainsFunc(volumes, func(b bringing) bool { return !b.done }) {
 		return
 	}
-	p.closePhase(api.PhaseRestoring, api.PhaseSucceeded, "", now)
 	p.phase(api.PhaseReading, api.PhaseSucceeded, "", now)
 	p.Status.Level = shallowest(volumes, point.Status.Fingerprint)
 	switch bad := firstDifference(volumes, point.Status.Fingerprint); {
@@ -80,7 +78,7 @@ func (p *DrillPlan) bringAll(o DrillObserved, now time.Time) []bringing {
 		}
 		out = append(out, b)
 	}
-	if firstFailed(out) == nil && !late {
+	if firstFailed(out) == nil {
 		p.Isolate, p.Throw = !o.Brought.Isolated, throwAt(run)
 		for _, b := range out {
 			if b.claim != nil {
@@ -121,7 +119,7 @@ func (p *DrillPlan) wasRead(s Source) *bringing {
 
 // throwAt is when what a drill made is swept away even if nobody tells.
 func throwAt(run *api.DrillRun) time.Time {
-	stay := max(duration(run.Cleanup.OnSuccess, 0), duration(run.Cleanup.OnFailure, 0))
+	stay := max(orNone(run.Cleanup.OnSuccess), orNone(run.Cleanup.OnFailure))
 	return run.Deadline.Add(stay + sweepAfter)
 }
 
@@ -141,7 +139,7 @@ func (p *DrillPlan) recordVolumes(volumes []bringing, recorded *api.PointFingerp
 			why = compare(b, recorded)
 		}
 		if why != nil {
-			v.Reason, v.Message = why.Reason, conditions.Clip(why.Message, 512)
+			v.Reason, v.Message = why.Reason, clipMessage(why.Message)
 		}
 		p.Status.Volumes = append(p.Status.Volumes, v)
 	}
@@ -258,9 +256,9 @@ func (p *DrillPlan) judgeCheck(o DrillObserved, c api.Check, r *api.CheckResult,
 	}
 	until := sooner(r.StartedAt.Add(duration(c.Timeout, defaultCheckTimeout)), run.Deadline.Time)
 	end := func(s api.CheckState, message string) {
-		r.State, r.FinishedAt, r.Message = s, microTime(now), conditions.Clip(message, 512)
+		r.State, r.FinishedAt, r.Message = s, microTime(now), clipMessage(message)
 	}
-	r.ImageID = conditions.Clip(pod.ImageID, 512)
+	r.ImageID = clipMessage(pod.ImageID)
 	switch {
 	case is && pod.RunUID != o.Brought.RunUID:
 		end(api.CheckNotRun, fmt.Sprintf("pod %q exists and was not made for this; delete or rename it", pod.Name))

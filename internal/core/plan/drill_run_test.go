@@ -98,6 +98,8 @@ func TestVerdicts(t *testing.T) {
 		{"a claim's name is taken", nil, []step{func(o *DrillObserved) { o.Brought.Claims[throwaway("logs")] = BroughtClaim{} }}, "Inconclusive NameTaken "},
 		{"the class is another driver's", mods{func(o *DrillObserved) { o.Policy.Spec.Drill.StorageClassName = "other" }}, []step{wait}, "Inconclusive DriverMismatch "},
 		{"a snapshot is not usable", nil, []step{func(o *DrillObserved) { o.Sources[1].Problem = &Problem{api.ReasonSnapshotUnusable, "gone"} }}, "Failed SnapshotUnusable "},
+		{"its volumes are not seen", nil, []step{func(o *DrillObserved) { o.Sources = nil }}, "Inconclusive PointNotFound "},
+		{"a point of a single volume", nil, []step{func(o *DrillObserved) { allRead(o); o.Sources = o.Sources[:1] }}, "Passed DrillPassed Intact"},
 		{"the point is gone", nil, []step{func(o *DrillObserved) { o.Points, o.Sources = nil, nil }}, "Inconclusive PointNotFound "},
 		{"the point is being deleted, and its snapshots with it", nil, []step{func(o *DrillObserved) {
 			testkit.Going(o.Points[2])
@@ -113,8 +115,12 @@ func TestVerdicts(t *testing.T) {
 				at = at.Add(time.Minute)
 				o.Drill = o.Drill.DeepCopy()
 				s(&o)
+				p := ForDrill(o, at)
 				o = stepped(o, at)
-				if o.Drill.Status.Verdict != "" {
+				if v := o.Drill.Status.Verdict; v != "" {
+					if len(p.Notes) != 1 || p.Notes[0].Warning != (v != api.VerdictPassed) || len(p.Claims)+len(p.Reads)+len(p.Writes)+len(p.Remove) > 0 || p.Check != nil || p.Isolate {
+						t.Errorf("with the verdict it tells %+v, and asks for more", p.Notes)
+					}
 					break
 				}
 			}
@@ -220,6 +226,7 @@ func TestRecoveryTime(t *testing.T) {
 		{"read and equal", nil, []step{{90 * time.Second, allRead}}, 90 * time.Second},
 		{"a check passes", bothChecks[:1], []step{{time.Minute, allRead}, {2 * time.Minute, ends("files", PodSucceeded)}}, 2 * time.Minute},
 		{"both pass", bothChecks, []step{{time.Minute, allRead}, {2 * time.Minute, ends("files", PodSucceeded)}, {4 * time.Minute, ends("client", PodSucceeded)}}, 4 * time.Minute},
+		{"what passed proves nothing", bothChecks[1:], []step{{time.Minute, allRead}, {2 * time.Minute, ends("client", PodSucceeded)}}, time.Minute},
 		{"the second fails", bothChecks, []step{{time.Minute, allRead}, {2 * time.Minute, ends("files", PodSucceeded)}, {4 * time.Minute, ends("client", PodFailed)}}, 2 * time.Minute},
 		{"the first fails", bothChecks, []step{{time.Minute, allRead}, {2 * time.Minute, ends("files", PodFailed)}}, time.Minute},
 		{"nothing came back", nil, []step{{time.Minute, func(o *DrillObserved) { o.Sources[0].Problem = &Problem{api.ReasonSnapshotUnusable, "x"} }}}, 0},
@@ -235,6 +242,37 @@ func TestRecoveryTime(t *testing.T) {
 				t.Errorf("the recovery took %v, want %s; verdict %s", got, c.want, o.Drill.Status.Verdict)
 			}
 		})
+	}
+}
+
+// TestRecoveryTimeNeedsItsEnds: without a level that was reached, or the instants at which the restore began and all was read, there is none.
+func TestRecoveryTimeNeedsItsEnds(t *testing.T) {
+	for name, spoil := range map[string]func(*api.RestoreDrillStatus){
+		"no level":          func(s *api.RestoreDrillStatus) { s.Level = "" },
+		"no restore":        func(s *api.RestoreDrillStatus) { s.Phases = s.Phases[1:] },
+		"no beginning":      func(s *api.RestoreDrillStatus) { s.Phases[0].StartedAt = nil },
+		"no reading":        func(s *api.RestoreDrillStatus) { s.Phases = s.Phases[:1] },
+		"reading goes on":   func(s *api.RestoreDrillStatus) { s.Phases[1].FinishedAt = nil },
+		"none of these":     nil,
+		"a check goes on":   func(s *api.RestoreDrillStatus) { s.Checks[0].FinishedAt = nil },
+		"a check was quick": func(s *api.RestoreDrillStatus) { s.Checks[0].FinishedAt = microTime(noon) },
+	} {
+		p := DrillPlan{Status: api.RestoreDrillStatus{Level: api.LevelConsistent, Phases: []api.DrillPhase{
+			{Name: api.PhaseRestoring, StartedAt: microTime(noon)}, {Name: api.PhaseReading, FinishedAt: microTime(hour(13))}},
+			Checks: []api.CheckResult{{Proves: api.LevelConsistent, State: api.CheckPassed, FinishedAt: microTime(hour(14))}}}}
+		want := time.Duration(0)
+		switch {
+		case spoil == nil:
+			want = 2 * time.Hour
+		case strings.HasPrefix(name, "a check"):
+			want = time.Hour
+		}
+		if spoil != nil {
+			spoil(&p.Status)
+		}
+		if got := p.recoveryTime(); (got == nil) != (want == 0) || (got != nil && got.Duration != want) {
+			t.Errorf("%s: it took %v", name, got)
+		}
 	}
 }
 
@@ -264,6 +302,28 @@ func TestPhases(t *testing.T) {
 		if got := states(); got != s.want {
 			t.Errorf("step %d: %s, want %s", i, got, s.want)
 		}
+	}
+	o = startedDrill()
+	allRead(&o)
+	o = stepped(o, noon.Add(time.Minute))
+	if got := states(); got != "Selecting Succeeded, Restoring Succeeded, Reading Succeeded, Checking Skipped" || o.Drill.Status.Phases[3].Message != "the policy has no checks" {
+		t.Errorf("without checks: %s, %+v", got, o.Drill.Status.Phases[3])
+	}
+	o = startedDrill()
+	o.Points = nil
+	o = stepped(o, noon.Add(time.Minute))
+	if got := states(); got != "Selecting Succeeded, Restoring Failed, Reading Skipped, Checking Skipped" {
+		t.Errorf("without the point: %s", got)
+	}
+	o = startedDrill(func(o *DrillObserved) {
+		o.Policy.Spec.Drill.Checks, o.Policy.Spec.Objectives = bothChecks[:1], &api.Objectives{RequiredProof: api.LevelAnswering}
+	})
+	allRead(&o)
+	o = stepped(o, noon.Add(time.Minute))
+	o.pod(checkPod("files"), PodSucceeded)
+	o = stepped(o, noon.Add(2*time.Minute))
+	if got := states(); got != "Selecting Succeeded, Restoring Succeeded, Reading Succeeded, Checking Succeeded" {
+		t.Errorf("of one that proves too little: %s", got)
 	}
 	for _, f := range o.Drill.Status.Phases {
 		if f.StartedAt == nil || f.FinishedAt == nil || f.FinishedAt.Time.Before(f.StartedAt.Time) {
@@ -400,6 +460,171 @@ func TestVolumesAreNamed(t *testing.T) {
 	o.Brought.Leftovers = []Leftover{{Target: Target{Name: "pv-late"}, Kind: "PersistentVolume", Claim: throwaway("data"), Deleting: true}}
 	if v := ForDrill(o, noon.Add(2*time.Minute)).Status.Volumes; v[0].Volume != "pv-late" || v[1].Volume != "pv-logs" {
 		t.Errorf("the volumes are %+v", v)
+	}
+	o.Brought.Leftovers[0].Kind = "Pod"
+	if v := ForDrill(o, noon.Add(2*time.Minute)).Status.Volumes; v[0].Volume != "" {
+		t.Errorf("a pod is taken for a volume: %+v", v)
+	}
+	o.Drill.Status.Volumes[0].Volume, o.Brought.Leftovers[0].Kind = "pv-seen", "PersistentVolume"
+	if v := ForDrill(o, noon.Add(2*time.Minute)).Status.Volumes; v[0].Volume != "pv-seen" {
+		t.Errorf("a volume that was seen is another now: %+v", v)
+	}
+}
+
+// TestDrillSaysHowFar: while it is under way, a drill says what it does, and what the first volume waits for.
+func TestDrillSaysHowFar(t *testing.T) {
+	says := func(p DrillPlan) string {
+		c := findCondition(p.Status.Conditions, api.ConditionSucceeded)
+		r := findCondition(p.Status.Conditions, api.ConditionReconciling)
+		if r == nil || r.Message != c.Message {
+			t.Errorf("it is not said to go on: %+v", p.Status.Conditions)
+		}
+		return c.Reason + ": " + c.Message
+	}
+	o := startedDrill(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
+	if got := says(ForDrill(o, noon.Add(time.Second))); got != "DrillRunning: Restoring; volume data: the restored volume is asked for" {
+		t.Errorf("it says %q", got)
+	}
+	delivered(&o)
+	o.pod(reader("data", 0), PodSucceeded, tells(printOf("data")))
+	o.pod(reader("logs", 0), PodRunning)
+	if got := says(ForDrill(o, noon.Add(time.Second))); got != "DrillRunning: Reading; volume logs: every byte is being read" {
+		t.Errorf("it says %q", got)
+	}
+	allRead(&o)
+	if got := says(ForDrill(o, noon.Add(time.Second))); got != "DrillRunning: Checking" {
+		t.Errorf("it says %q", got)
+	}
+	unrecorded(o.Points[2])
+	o.Drill.Status.Run.Required = api.LevelRestored
+	if got := says(ForDrill(o, noon.Add(time.Second))); got != "DrillRunning: Checking" {
+		t.Errorf("without a fingerprint it says %q", got)
+	}
+	p := DrillPlan{Status: api.RestoreDrillStatus{Run: &api.DrillRun{}}}
+	if _, got := p.underWay(); got != "under way" {
+		t.Errorf("between two phases it says %q", got)
+	}
+	p.Status.Run = nil
+	if reason, got := p.underWay(); reason != api.ReasonDrillWaiting || got != "the drill has not started yet" {
+		t.Errorf("before it starts it says %q", got)
+	}
+	p.Status.Phases = []api.DrillPhase{{Name: api.PhaseSelecting}}
+	if _, got := p.underWay(); got != "the drill has not started yet" {
+		t.Errorf("before it starts it says %q", got)
+	}
+	for v, want := range map[api.Verdict]string{api.VerdictPassed: "", api.VerdictFailed: "True ContentDiffers"} {
+		o := ended(v)
+		o.Brought.Leftovers = left[:1]
+		p := ForDrill(o, noon.Add(2*time.Minute))
+		if c := findCondition(p.Status.Conditions, api.ConditionReconciling); c == nil || c.Reason != api.ReasonCleaningUp || c.Message != "being removed: Pod pod" || conditionReason(p.Status.Conditions, api.ConditionStalled) != "" {
+			t.Errorf("%s: while a pod is left it says %+v", v, p.Status.Conditions)
+		}
+		o.Brought.Leftovers = nil
+		p = ForDrill(o, noon.Add(2*time.Minute))
+		if got := conditionReason(p.Status.Conditions, api.ConditionStalled); got != want || conditionReason(p.Status.Conditions, api.ConditionReconciling) != "" {
+			t.Errorf("%s: in the end it says %+v", v, p.Status.Conditions)
+		}
+	}
+}
+
+// TestVolumesOfADrillAreRecorded: a volume stays known when its claim is gone, and what was found in it is said.
+func TestVolumesOfADrillAreRecorded(t *testing.T) {
+	o := startedDrill()
+	delivered(&o)
+	o = stepped(o, noon.Add(time.Second))
+	o.Brought.Claims = map[string]BroughtClaim{}
+	o = stepped(o, noon.Add(2*time.Second))
+	if v := o.Drill.Status.Volumes; v[0].Volume != "pv-data" || v[0].Reason != api.ReasonRestorePending || v[0].Message != "the restored volume is asked for" {
+		t.Errorf("of a claim that is gone it says %+v", v)
+	}
+	differs := printOf("data")
+	differs.Digest = flipped
+	allRead(&o)
+	o.pod(reader("data", 0), PodSucceeded, tells(differs))
+	o = stepped(o, noon.Add(3*time.Second))
+	if v := o.Drill.Status.Volumes; v[0].Reason != api.ReasonContentDiffers || v[1].Reason != "" || v[1].Level != api.LevelIntact {
+		t.Errorf("of what was read it says %+v", v)
+	}
+	xfsVolume := startedDrill()
+	delivered(&xfsVolume)
+	c := xfsVolume.Brought.Claims[throwaway("data")]
+	c.Mount = &VolumeMount{Target: Target{"pv", "u"}, FSType: "xfs", Mode: "Filesystem"}
+	xfsVolume.Brought.Claims[throwaway("data")] = c
+	if p := ForDrill(xfsVolume, noon.Add(time.Second)); len(p.Mounts) != 1 {
+		t.Errorf("of an XFS volume it asks for %+v", p.Mounts)
+	}
+}
+
+// TestDamageComesFirst: of what is wrong with volumes damage is told before what is merely not known, and of alikes the first.
+func TestDamageComesFirst(t *testing.T) {
+	known := testkit.Point(noon, both, recorded).Status.Fingerprint
+	differs := printOf("data")
+	differs.Digest = flipped
+	of := func(claim string, f api.Fingerprint) bringing {
+		return bringing{source: sourceOf(claim), done: true, read: &f}
+	}
+	damaged, other, missing, second, good := of("data", differs), of("logs", differs), of("x", differs), of("y", differs), of("logs", printOf("logs"))
+	for want, volumes := range map[string][]bringing{
+		"":                            {good},
+		"FingerprintMissing volume x": {good, missing, second},
+		"FingerprintMissing volume y": {second, missing},
+		"ContentDiffers volume data":  {missing, damaged, other},
+		"ContentDiffers volume logs":  {other, missing, damaged},
+	} {
+		got := ""
+		if bad := firstDifference(volumes, known); bad != nil {
+			name, _, _ := strings.Cut(bad.Message, ":")
+			got = bad.Reason + " " + name
+		}
+		if got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}
+
+// TestChecksThatWereNotExpected: what a check left behind, and a record that lacks it, lead to no false proof.
+func TestChecksThatWereNotExpected(t *testing.T) {
+	o := startedDrill(func(o *DrillObserved) { o.Policy.Spec.Drill.Checks = bothChecks })
+	allRead(&o)
+	o = stepped(o, noon.Add(time.Minute))
+	o.Drill.Status.Checks = nil
+	o = stepped(o, noon.Add(2*time.Minute))
+	if c := o.Drill.Status.Checks; len(c) != 1 || c[0].Name != "files" || c[0].State != api.CheckRunning {
+		t.Errorf("a check that was not on record is %+v", c)
+	}
+	o.pod(checkPod("files"), PodRunning, func(p *BroughtPod) { p.Waits = &Problem{api.ReasonImageUnavailable, "old"} })
+	if p := ForDrill(o, noon.Add(2*time.Minute)); p.Status.Verdict != "" {
+		t.Errorf("of one that runs after all it says %s", drillOutcome(p.Status))
+	}
+	o.Drill.DeletionTimestamp = metaTime(noon)
+	if c := ForDrill(o, noon.Add(3*time.Minute)).Status.Checks[0]; c.State != api.CheckSkipped || !c.FinishedAt.Time.Equal(noon.Add(3*time.Minute)) {
+		t.Errorf("a check under way when the drill is deleted is %+v", c)
+	}
+	p := DrillPlan{Status: api.RestoreDrillStatus{Level: api.LevelIntact, Checks: []api.CheckResult{
+		{Name: "a", Proves: api.LevelConsistent, State: api.CheckSkipped}, {Name: "b", Proves: api.LevelConsistent, State: api.CheckPassed}}}}
+	if p.raiseLevel(); p.Status.Level != api.LevelIntact {
+		t.Errorf("one of two checks of a level proves %s", p.Status.Level)
+	}
+	app := api.Check{Name: "app", Application: &api.CheckApplication{}}
+	for name, c := range map[string]struct {
+		check api.Check
+		pod   *BroughtPod
+		want  bool
+	}{
+		"it is there":                  {app, &BroughtPod{Phase: PodRunning, RunUID: drillUID}, true},
+		"it is gone":                   {app, nil, false},
+		"it has ended":                 {app, &BroughtPod{Phase: PodSucceeded, RunUID: drillUID}, false},
+		"it is somebody's":             {app, &BroughtPod{Phase: PodRunning, RunUID: "x"}, false},
+		"it is a command, and no more": {api.Check{Name: "app", Command: []string{"true"}}, &BroughtPod{Phase: PodRunning, RunUID: drillUID}, false},
+	} {
+		o := seenDrill()
+		if c.pod != nil {
+			o.Brought.Pods[checkPod("app")] = *c.pod
+		}
+		var p DrillPlan
+		if got := p.stopApplication(o, c.check); got != c.want || (len(p.Remove) > 0) != c.want {
+			t.Errorf("%s: it is waited for: %t, removed is %+v", name, got, p.Remove)
+		}
 	}
 }
 

@@ -238,6 +238,12 @@ func TestDrillStart(t *testing.T) {
 		{"the cluster has as many as may be", []func(*DrillObserved){func(o *DrillObserved) { o.Running = 4 }}, waits},
 		{"the cluster has one less", []func(*DrillObserved){func(o *DrillObserved) { o.Running = 3 }}, starts},
 		{"there is no policy", []func(*DrillObserved){func(o *DrillObserved) { o.Policy = nil }}, "Inconclusive PolicyNotFound"},
+		{"hand-picked, the first of some", []func(*DrillObserved){func(o *DrillObserved) { handPicked(o.Points[0].Name)(o) }}, starts},
+		{"hand-picked, and only others are there", []func(*DrillObserved){handPicked("gone")}, "Failed PointNotFound"},
+		{"hand-picked, and it is not known of when it is", []func(*DrillObserved){func(o *DrillObserved) {
+			handPicked(o.Points[0].Name)(o)
+			o.Points[0].Status.PointInTime = nil
+		}}, "Failed PointNotComplete"},
 		{"no point, hand-picked", []func(*DrillObserved){handPicked("gone"), func(o *DrillObserved) { o.Points, o.Policy = nil, nil }}, "Inconclusive PointNotFound"},
 		{"hand-picked, and the policy of the point is gone", []func(*DrillObserved){func(o *DrillObserved) {
 			handPicked(o.Points[0].Name)(o)
@@ -283,6 +289,11 @@ func TestDrillStart(t *testing.T) {
 			if got != c.want {
 				t.Errorf("it %s (%+v), want %s", got, p.Status.Conditions, c.want)
 			}
+			if c.want == waits {
+				if f := p.Status.Phases; len(f) != 1 || f[0].Name != api.PhaseSelecting || f[0].State != api.PhaseRunning || f[0].Message == "" || !p.Wake.Equal(noon.Add(time.Second+waitAgain)) {
+					t.Errorf("while it waits its phases are %+v, and it wakes at %s", f, p.Wake)
+				}
+			}
 			if c.want == waits && (p.Wake.IsZero() || conditionReason(p.Status.Conditions, api.ConditionSucceeded) != "Unknown DrillWaiting") {
 				t.Errorf("it wakes at %s, and says %s", p.Wake, conditionReason(p.Status.Conditions, api.ConditionSucceeded))
 			}
@@ -300,6 +311,41 @@ func TestDrillWaitsToItsDeadline(t *testing.T) {
 	p = ForDrill(o, noon.Add(DefaultDrillTimeout))
 	if got := conditionReason(p.Status.Conditions, api.ConditionSucceeded); p.Status.Verdict != api.VerdictInconclusive || got != "False DrillTimedOut" {
 		t.Errorf("at the deadline: %s, %s", p.Status.Verdict, got)
+	}
+	if p.Status.Run == nil || p.Status.Run.Policy != "web" || !p.Wake.IsZero() {
+		t.Errorf("what it was to do is on record as %+v, and it wakes at %s", p.Status.Run, p.Wake)
+	}
+}
+
+// TestDrillTells: what is rehearsed, why, and how old the data are, is told at the start; and why nothing is.
+func TestDrillTells(t *testing.T) {
+	o := seenDrill(func(o *DrillObserved) { o.Drill.Generation = 5 })
+	p := ForDrill(o, noon)
+	if got := noteOf(p.Notes, api.ReasonDrillRunning); got != "false rehearsing recovery point "+o.Points[2].Name || p.Status.ObservedGeneration != 5 || p.Status.Trigger != api.TriggerManual {
+		t.Errorf("of generation %d it tells %q, and that it is %s", p.Status.ObservedGeneration, got, p.Status.Trigger)
+	}
+	o.Drill.Labels = map[string]string{api.LabelTrigger: string(api.TriggerStorageStackChanged)}
+	if p := ForDrill(o, hour(10)); p.Status.Trigger != api.TriggerStorageStackChanged || p.Status.DataAge.Duration != 0 {
+		t.Errorf("it is %s, and by a clock that is behind the data are %s old", p.Status.Trigger, p.Status.DataAge.Duration)
+	}
+	o.Points = nil
+	p = ForDrill(o, noon)
+	if f := p.Status.Phases; p.Status.Run == nil || p.Status.Run.RecoveryPoint.Name != "" || len(p.Notes) != 1 || !p.Notes[0].Warning ||
+		f[0].Name != api.PhaseSelecting || f[0].State != api.PhaseFailed || !strings.Contains(f[0].Message, "no complete recovery point") {
+		t.Errorf("without a point it tells %+v, and its phases are %+v", p.Notes, f)
+	}
+	for name, c := range map[string]struct {
+		spec api.RestoreDrillSpec
+		want string
+	}{
+		"of a policy": {api.RestoreDrillSpec{Policy: &api.PolicyReference{Name: "gone"}}, `spec.policy.name: there is no BackupPolicy "gone" in this namespace`},
+		"of a point": {api.RestoreDrillSpec{RecoveryPoint: &api.PointReference{Name: "x"}},
+			`spec.recoveryPoint.name: BackupPolicy "web", of which the point is, is not in this namespace any more`},
+	} {
+		bad := drillCannotStart(seenDrill(func(o *DrillObserved) { o.Policy, o.Points, o.Drill.Spec = nil, o.Points[:1], c.spec }))
+		if bad == nil || bad.Message != c.want {
+			t.Errorf("%s, without the policy: %+v", name, bad)
+		}
 	}
 }
 

@@ -3,7 +3,8 @@
 package plan
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -113,7 +114,7 @@ type Statement struct {
 
 // ForgetStatements are those beyond the history, oldest first. The newest of a drill that passed stays.
 func ForgetStatements(all []Statement) []Target {
-	sort.Slice(all, func(i, j int) bool { return all[i].Sequence > all[j].Sequence })
+	slices.SortFunc(all, func(a, b Statement) int { return cmp.Compare(b.Sequence, a.Sequence) })
 	var out []Target
 	passed := false
 	for i, s := range all {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 )
 
 // Settings are the operator's own switches.
@@ -117,6 +118,16 @@ type Problem struct{ Reason, Message string }
 
 // Target names one very object: nothing else of that name is meant.
 type Target struct{ Name, UID string }
+
+// The longest message of a status, and that of one of many volumes, that the schema takes.
+const (
+	mostMessage       = 512
+	mostVolumeMessage = 256
+)
+
+func clipMessage(s string) string { return conditions.Clip(s, mostMessage) }
+
+func clipVolumeMessage(s string) string { return conditions.Clip(s, mostVolumeMessage) }
 
 // Note is something to tell people once it is true.
 type Note struct {

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
-	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 )
@@ -179,7 +178,7 @@ func (p *FingerprintPlan) Refused(why Problem, now time.Time) {
 
 func (p *FingerprintPlan) end(state api.FingerprintState, why Problem, now time.Time) {
 	f := p.Fingerprint
-	f.State, f.Reason, f.Message = state, why.Reason, conditions.Clip(why.Message, 512)
+	f.State, f.Reason, f.Message = state, why.Reason, clipMessage(why.Message)
 	f.FinishedAt = timePtr(now.Truncate(time.Second))
 	p.Claims, p.Reads = nil, nil
 	if state == api.FingerprintFailed {

@@ -97,7 +97,7 @@ func TestSampled(t *testing.T) {
 			n++
 		}
 	}
-	if n < points/8*9/10 || n > points/8*11/10 {
+	if n < points/8*93/100 || n > points/8*107/100 {
 		t.Errorf("of %d points %d are sampled, want about an eighth", points, n)
 	}
 }
@@ -109,6 +109,13 @@ func TestFingerprintIsRecorded(t *testing.T) {
 	p := ForFingerprint(o, noon)
 	if len(p.Claims) != 2 || len(p.Reads) != 2 || *p.Reads[0].Mover.RunAsUser != 70 || !p.Claims[0].Throw.Equal(noon.Add(recordWithin+sweepAfter)) {
 		t.Fatalf("it asks for %+v and %+v", p.Claims, p.Reads)
+	}
+	if !p.Wake.Equal(noon.Add(recordWithin)) {
+		t.Errorf("it wakes at %s", p.Wake)
+	}
+	o.Brought.Claims[p.Claims[0].Name] = BroughtClaim{RunUID: uid, Bound: true, Mount: &VolumeMount{Target: Target{"pv", "u"}, FSType: "xfs", Mode: "Filesystem"}}
+	if p := ForFingerprint(o, noon); len(p.Mounts) != 1 {
+		t.Errorf("of an XFS volume it asks for %+v", p.Mounts)
 	}
 	for _, c := range p.Claims {
 		o.Brought.Claims[c.Name] = BroughtClaim{RunUID: uid, Bound: true}

@@ -3,9 +3,9 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -149,11 +149,12 @@ func ForPoint(o PointObserved, now time.Time) PointPlan {
 // planFreeze writes down what is to be captured before anything is done, so that a crash or an edit changes nothing.
 func (p *PointPlan) planFreeze(o PointObserved, now time.Time) {
 	p.settled = true
-	if bad := cannotStart(o, now); bad != nil {
-		if bad.Reason == api.ReasonPolicyNotFound && o.Point.Spec.Slot != nil {
-			p.finish(o, *bad, now) // its policy went before it began; there is nothing to wait for
-			return
-		}
+	switch bad := cannotStart(o, now); {
+	case bad == nil:
+	case bad.Reason == api.ReasonPolicyNotFound && o.Point.Spec.Slot != nil:
+		p.finish(o, *bad, now) // its policy went before it began; there is nothing to wait for
+		return
+	default:
 		p.waiting(o, *bad, now)
 		return
 	}
@@ -257,20 +258,23 @@ func trigger(p *api.RecoveryPoint) api.Trigger {
 // planCapture judges every volume and orders what is missing. It serves finished points too: they are judged
 // for as long as they live, and what did not become ready in time is cleaned up.
 func (p *PointPlan) planCapture(o PointObserved, now time.Time) {
-	if neverBegan(o.Point) {
+	switch {
+	case neverBegan(o.Point):
 		p.settled = true
-		return
-	}
-	if p.planRelease(o, now) {
-		return
-	}
-	p.volumes = judge(o, now)
-	if Finished(o.Point) {
+	case p.planRelease(o, now):
+	case Finished(o.Point):
+		p.volumes = judge(o, now)
 		p.cleanUnready(o)
 		p.watchDeletions(now)
 		p.orderRetain(o)
-		return
+	default:
+		p.volumes = judge(o, now)
+		p.orderMissing(o, now)
 	}
+}
+
+// orderMissing orders what a capture under way still needs. Of a volume of which nothing more is awaited nothing is ordered.
+func (p *PointPlan) orderMissing(o PointObserved, now time.Time) {
 	c := o.Point.Status.Capture
 	p.wakeAt(c.Deadline.Time)
 	p.wakeAt(laterThan(c.StartedAt.Add(progressAfter), now))
@@ -278,9 +282,6 @@ func (p *PointPlan) planCapture(o PointObserved, now time.Time) {
 		if p.Hooks[0].When == api.HookAfter {
 			p.orderRetain(o)
 		}
-		return
-	}
-	if !now.Before(c.Deadline.Time) || aborted(o.Point) {
 		return
 	}
 	if o.Point.Status.GroupSnapshot != "" {
@@ -411,11 +412,8 @@ func aborted(p *api.RecoveryPoint) bool {
 }
 
 func sortVolumes(v []volume) {
-	rank := map[api.VolumeState]int{api.VolumeFailed: 0, api.VolumePending: 1, api.VolumeCaptured: 2, api.VolumeReleased: 3}
-	sort.SliceStable(v, func(i, j int) bool {
-		if a, b := rank[v[i].state], rank[v[j].state]; a != b {
-			return a < b
-		}
-		return v[i].claim.Name < v[j].claim.Name
+	worstFirst := []api.VolumeState{api.VolumeFailed, api.VolumePending, api.VolumeCaptured, api.VolumeReleased}
+	slices.SortStableFunc(v, func(a, b volume) int {
+		return cmp.Or(cmp.Compare(slices.Index(worstFirst, a.state), slices.Index(worstFirst, b.state)), cmp.Compare(a.claim.Name, b.claim.Name))
 	})
 }

@@ -3,9 +3,9 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,23 +117,22 @@ func amongLast(point *api.RecoveryPoint, good []*api.RecoveryPoint, floor int) s
 
 // completeSiblings are the points of the same policy of which something is complete: first those that stay, then those that go; each newest first.
 func completeSiblings(point *api.RecoveryPoint, siblings []*api.RecoveryPoint, complete func(*api.RecoveryPoint) bool) []*api.RecoveryPoint {
-	var good []*api.RecoveryPoint
+	var stay, going []*api.RecoveryPoint
 	for _, q := range siblings {
-		if complete(q) && q.Status.Capture != nil && PolicyUID(q) == PolicyUID(point) {
-			good = append(good, q)
+		switch {
+		case !complete(q) || q.Status.Capture == nil || PolicyUID(q) != PolicyUID(point):
+		case q.DeletionTimestamp.IsZero():
+			stay = append(stay, q)
+		default:
+			going = append(going, q)
 		}
 	}
-	sort.Slice(good, func(i, j int) bool {
-		a, b := good[i], good[j]
-		if stays := a.DeletionTimestamp.IsZero(); stays != b.DeletionTimestamp.IsZero() {
-			return stays
-		}
-		if !At(a).Equal(At(b)) {
-			return At(a).After(At(b))
-		}
-		return a.Name > b.Name
-	})
-	return good
+	newestFirst := func(a, b *api.RecoveryPoint) int {
+		return cmp.Or(At(b).Compare(At(a)), cmp.Compare(b.Name, a.Name))
+	}
+	slices.SortFunc(stay, newestFirst)
+	slices.SortFunc(going, newestFirst)
+	return slices.Concat(stay, going)
 }
 
 func newestProven(good []*api.RecoveryPoint) *api.RecoveryPoint {

@@ -87,7 +87,7 @@ func (p *PointPlan) orderAdoption(g Group) {
 // orderRetainGroup switches the group's own content to Retain too: deleting that one takes the bytes of every member along.
 func (p *PointPlan) orderRetainGroup(o PointObserved) {
 	g := o.Group
-	if g == nil || g.Retain || g.Deleting || g.Content.UID == "" || p.captured()+p.awaiting(api.ReasonRetainPending) == 0 {
+	if g == nil || g.Retain || g.Deleting || g.Content.UID == "" || (p.captured() == 0 && p.awaiting(api.ReasonRetainPending) == 0) {
 		return
 	}
 	p.RetainGroup = g

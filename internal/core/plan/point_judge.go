@@ -87,7 +87,7 @@ func lostClaim(member string, s *Snapshot, prior map[string]api.VolumeRecord) Cl
 		return Claim{Name: s.Claim, UID: s.ClaimUID}
 	}
 	for _, r := range prior {
-		if r.ClaimUID != "" && names.ClaimHash(r.ClaimUID) == member {
+		if names.ClaimHash(r.ClaimUID) == member {
 			return Claim{Name: r.Claim, UID: r.ClaimUID}
 		}
 	}

@@ -38,7 +38,16 @@ func TestSnapshotsAreLetGo(t *testing.T) {
 	if p := ForPoint(o, at); len(p.Delete) > 0 {
 		t.Fatalf("it deletes %+v before it is on record that they go", p.Delete)
 	}
+	unretained := o
+	unretained.Snapshots = []Snapshot{snapshotOf(o, "data", func(s *Snapshot) { s.Content.Retain = false }), snapshotOf(o, "logs")}
+	if p := ForPoint(unretained, at); len(p.Retain) > 0 {
+		t.Errorf("what is being let go is retained anew: %+v", p.Retain)
+	}
 	o = onRecord(o, at)
+	unretained = onRecord(unretained, at)
+	if p := ForPoint(unretained, at); len(p.Retain) > 0 || len(p.Delete) != 2 {
+		t.Errorf("what goes is retained anew: %+v", p.Retain)
+	}
 	p := ForPoint(o, at)
 	if len(p.Delete) != 2 || p.Delete[0].Content.UID == "" || p.Delete[0].Snapshot.UID == "" {
 		t.Fatalf("deletes %+v", p.Delete)
@@ -63,7 +72,13 @@ func TestSnapshotsAreLetGo(t *testing.T) {
 		t.Error("they are said to be gone, and cannot be looked at")
 	}
 	o.Cluster.Snapshots, o.Fresh = true, o.Point.DeepCopy()
+	if got := noteOf(ForPoint(o, at.Add(time.Minute)).Notes, api.ReasonCopiesOnly); got != "false the snapshots were let go; the point lives on in its copies: a" {
+		t.Errorf("when they are gone it tells %q", got)
+	}
 	o = next(o, at.Add(time.Minute), Done{})
+	if got := noteOf(ForPoint(o, at.Add(time.Minute)).Notes, api.ReasonCopiesOnly); got != "" {
+		t.Errorf("then it tells again %q", got)
+	}
 	if o.Point.Status.SnapshotsReleasedAt == nil {
 		t.Fatal("they are gone, and it is not said")
 	}

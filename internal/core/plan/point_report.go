@@ -75,11 +75,9 @@ func (p *PointPlan) moved(o PointObserved, records []api.VolumeRecord, now time.
 	if now.Before(o.Point.Status.Capture.StartedAt.Add(progressAfter)) {
 		return false
 	}
-	shown := 0
-	if n, _, found := strings.Cut(p.status.Progress, "/"); found {
-		shown, _ = strconv.Atoi(n)
-	}
-	step := max(1, (len(p.volumes)+3)/4, shown)
+	n, _, _ := strings.Cut(p.status.Progress, "/")
+	shown, _ := strconv.Atoi(n)
+	step := max((len(p.volumes)+3)/4, shown)
 	return len(p.status.Volumes) == 0 || p.captured()-shown >= step || p.captured() < shown ||
 		!slices.Equal(troubles(records), troubles(p.status.Volumes))
 }
@@ -111,8 +109,7 @@ func (p *PointPlan) hooksOpen(o PointObserved) bool {
 	return o.Settings.HooksEnabled && len(openHooks(q, api.HookAfter)) > 0
 }
 
-func failures(records []api.VolumeRecord) int {
-	n := 0
+func failures(records []api.VolumeRecord) (n int) {
 	for _, r := range records {
 		if r.State == api.VolumeFailed {
 			n++
@@ -158,9 +155,9 @@ func recordBytes(r api.VolumeRecord) int {
 func (v volume) record(c *api.Capture, was api.VolumeRecord) api.VolumeRecord {
 	r := api.VolumeRecord{
 		Claim: v.claim.Name, ClaimUID: v.claim.UID, State: v.state, Reason: v.problem.Reason,
-		Message: conditions.Clip(v.problem.Message, 256), Driver: v.claim.Driver, StorageClass: v.claim.StorageClass, Handle: v.claim.Handle,
+		Message: clipVolumeMessage(v.problem.Message), Driver: v.claim.Driver, StorageClass: v.claim.StorageClass, Handle: v.claim.Handle,
 	}
-	if v.claim.UID != "" && c.ClaimSet != "" {
+	if v.claim.UID != "" {
 		r.Snapshot = names.Snapshot(v.claim.Name, c.PolicyUID, v.claim.UID, c.Run)
 	}
 	if !v.claim.Size.IsZero() {

@@ -3,6 +3,8 @@
 package plan
 
 import (
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +87,13 @@ func TestFreezeWritesDownBeforeItActs(t *testing.T) {
 	if c == nil || c.Volumes != 2 || !c.Deadline.Time.Equal(noon.Add(time.Minute)) || c.PolicyUID != "policy-1" {
 		t.Fatalf("the capture is frozen as %+v", c)
 	}
+	if s := o.Point.Status; s.Trigger != api.TriggerSchedule || s.Consistency != api.ConsistencyCrash || s.Progress != "0/2" {
+		t.Errorf("it is said to be %s, %s, %s", s.Trigger, s.Consistency, s.Progress)
+	}
+	manual := frozen(func(o *PointObserved) { o.Point.Spec.Slot = nil })
+	if s := manual.Point.Status; s.Trigger != api.TriggerManual || s.Capture.Run != string(manual.Point.UID) {
+		t.Errorf("one that a user made is said to be %s, run %s", s.Trigger, s.Capture.Run)
+	}
 	// The policy is edited, a claim comes, and the run goes on as it was frozen.
 	o.Policy = testkit.Policy(func(b *api.BackupPolicy) { b.Spec.Volumes = api.VolumeSelection{Claims: []string{"other"}} })
 	o.Claims = append(o.Claims, claim("other"))
@@ -94,6 +103,9 @@ func TestFreezeWritesDownBeforeItActs(t *testing.T) {
 	}
 	if !p.Wake.Equal(noon.Add(15 * time.Second)) {
 		t.Errorf("wakes at %s", p.Wake)
+	}
+	if late := ForPoint(o, noon.Add(20*time.Second)); !late.Wake.Equal(c.Deadline.Time) {
+		t.Errorf("then it wakes at %s", late.Wake)
 	}
 }
 
@@ -118,6 +130,7 @@ func TestWhatAPointWaitsFor(t *testing.T) {
 		{"one that was asked for afterwards", sibling(noon.Add(time.Minute), waiting), api.ReasonCapturing},
 		{"one that is being deleted is no hindrance", sibling(noon.Add(-time.Minute), testkit.Capturing, testkit.Going), api.ReasonCapturing},
 		{"a policy, and a scheduled point does not wait for it", func(o *PointObserved) { o.Policy = nil }, api.ReasonPolicyNotFound},
+		{"a policy, and a point that a user made waits for it", func(o *PointObserved) { o.Policy, o.Point.Spec.Slot = nil, nil }, api.ReasonPolicyNotFound},
 		{"a policy that is being deleted", func(o *PointObserved) { o.Policy.DeletionTimestamp = metaTime(noon) }, api.ReasonPolicyNotFound},
 		{"the namespace goes", func(o *PointObserved) { o.NamespaceTerminating = true }, api.ReasonNamespaceTerminating},
 		{"a slot that it made up", func(o *PointObserved) { o.Point.Spec.Slot = metaTime(hour(13)) }, api.ReasonInvalidSlot},
@@ -135,6 +148,28 @@ func TestWhatAPointWaitsFor(t *testing.T) {
 			}
 			if c.want != api.ReasonCapturing && o.Point.Status.Capture != nil && !Finished(o.Point) {
 				t.Error("it started all the same")
+			}
+			ends := c.want == api.ReasonPolicySelectsNothing || c.want == api.ReasonHooksDisabled || (c.want == api.ReasonPolicyNotFound && o.Point.Spec.Slot != nil)
+			if Finished(o.Point) != ends {
+				t.Errorf("it has ended: %t", !ends)
+			}
+			if c.want == api.ReasonPolicySelectsNothing && (o.Point.Status.Capture == nil || PolicyUID(o.Point) != "policy-1") {
+				t.Error("it is forgotten of which policy it was")
+			}
+			first := ForPoint(seenPoint(c.mod), noon)
+			if ends != (len(first.Notes) == 1 && first.Notes[0].Warning && first.Notes[0].Reason == c.want) {
+				t.Errorf("told is %+v", first.Notes)
+			}
+			waits := c.want == api.ReasonWaitingForOtherPoint
+			if passes := waits || c.want == api.ReasonCapturing; meta.IsStatusConditionTrue(o.Point.Status.Conditions, api.ConditionReconciling) != passes ||
+				meta.IsStatusConditionTrue(o.Point.Status.Conditions, api.ConditionStalled) == passes {
+				t.Errorf("it passes by itself: %t, and it says %+v", passes, o.Point.Status.Conditions)
+			}
+			if first.Wake.Equal(noon.Add(DefaultTimeout)) != waits {
+				t.Errorf("it wakes at %s", first.Wake)
+			}
+			if again := next(o, noon, Done{}); ends && !reflect.DeepEqual(again.Point.Status, o.Point.Status) {
+				t.Errorf("its reason does not stand: %+v", again.Point.Status)
 			}
 		})
 	}
@@ -157,7 +192,7 @@ func TestTwoPointsNeverWaitForEachOther(t *testing.T) {
 	})
 	all := []*api.RecoveryPoint{a.Point, b.Point}
 	a.Siblings, b.Siblings = all, all
-	if x, y := ahead(a, noon), ahead(b, noon); (x == "") == (y == "") {
+	if x, y := ahead(a, noon), ahead(b, noon); x != "now" || y != "" { // asked for in the same second: by name
 		t.Errorf("the one waits for %q and the other for %q", x, y)
 	}
 }
@@ -185,6 +220,8 @@ func TestJudgement(t *testing.T) {
 		{"content of another volume", func(s *Snapshot) { s.Content.VolumeHandle = "vol-of-somebody-else" }, noon, api.VolumePending, api.ReasonBindingBroken},
 		{"content not ready", func(s *Snapshot) { s.Content.Ready = false }, noon, api.VolumePending, api.ReasonSnapshotPending},
 		{"content without a handle", func(s *Snapshot) { s.Content.SnapshotHandle = "" }, noon, api.VolumePending, api.ReasonSnapshotPending},
+		{"content not ready, of another snapshot", func(s *Snapshot) { s.Content.Ready, s.Content.RefUID = false, "forged" }, noon, api.VolumePending, api.ReasonBindingBroken},
+		{"content not ready, and on its way out", func(s *Snapshot) { s.Content.Ready, s.Content.Deleting = false, true }, noon, api.VolumePending, api.ReasonBindingBroken},
 		{"content on its way out", func(s *Snapshot) { s.Content.Deleting = true }, noon, api.VolumePending, api.ReasonBindingBroken},
 		{"snapshot on its way out", func(s *Snapshot) { s.Deleting = true }, noon, api.VolumeFailed, api.ReasonRecoveryPointVanished},
 		{"not retained yet", func(s *Snapshot) { s.Content.Retain = false }, noon, api.VolumePending, api.ReasonRetainPending},
@@ -232,8 +269,17 @@ func TestSnapshotsThatAreOrdered(t *testing.T) {
 			o := frozen()
 			o.Claims = slices.Clone(o.Claims)
 			c.mod(&o)
-			if got := orderedClaims(ForPoint(o, c.at)); !slices.Equal(got, c.want) {
+			p := ForPoint(o, c.at)
+			if got := orderedClaims(p); !slices.Equal(got, c.want) {
 				t.Errorf("orders snapshots of %v, want %v", got, c.want)
+			}
+			for _, s := range p.Create {
+				if s.Class != "a" {
+					t.Errorf("of class %q", s.Class)
+				}
+			}
+			if !o.RetryAt.IsZero() && !p.Wake.Equal(o.RetryAt) {
+				t.Errorf("it wakes at %s", p.Wake)
 			}
 		})
 	}
@@ -251,6 +297,19 @@ func TestCleaningUp(t *testing.T) {
 	p := ForPoint(o, late)
 	if len(p.Delete) != 1 || p.Delete[0].Snapshot.UID != "vs-data" || p.Delete[0].Version != "7" {
 		t.Fatalf("it deletes %+v, want vs-data at version 7", p.Delete)
+	}
+	if !p.Delete[0].At.Equal(late) || !p.Wake.Equal(late.Add(nudgeAfter)) {
+		t.Errorf("decided at %s, it is looked at again at %s", p.Delete[0].At, p.Wake)
+	}
+	for since, wait := range map[time.Duration]time.Duration{10 * time.Second: nudgeAfter, time.Minute: 30 * time.Second} {
+		slow := o
+		slow.Snapshots = slices.Clone(o.Snapshots)
+		content := *slow.Snapshots[0].Content
+		content.DeletingSince = late.Add(-since)
+		slow.Snapshots[0].Content = &content
+		if p := ForPoint(slow, late); !p.Wake.Equal(late.Add(wait)) {
+			t.Errorf("after %s of deletion it is looked at again at %s", since, p.Wake)
+		}
 	}
 	o.Snapshots[0] = snapshotOf(o, "data") // it became ready after all
 	if p := ForPoint(o, late); len(p.Delete) > 0 {
@@ -294,20 +353,35 @@ func TestVanished(t *testing.T) {
 	if !Complete(o.Point) {
 		t.Fatal("the point is not complete")
 	}
-	for name, lose := range map[string]func(*PointObserved){
-		"the snapshot":       func(o *PointObserved) { o.Snapshots = o.Snapshots[1:] },
-		"the content":        func(o *PointObserved) { o.Snapshots[0].Content = nil },
-		"it is being lost":   func(o *PointObserved) { o.Snapshots[0].Deleting = true },
-		"its claim, and it":  func(o *PointObserved) { o.Claims, o.Snapshots = o.Claims[1:], o.Snapshots[1:] },
-		"what it points at ": func(o *PointObserved) { o.Snapshots[0].Content = &Content{Name: "x", RefUID: "y"} },
+	notReady := func(edit func(*Content)) func(*PointObserved) {
+		return func(o *PointObserved) {
+			k := *o.Snapshots[0].Content
+			edit(&k)
+			o.Snapshots[0].Content = &k
+		}
+	}
+	for name, c := range map[string]struct {
+		lose         func(*PointObserved)
+		reason, says string
+	}{
+		"the snapshot":       {func(o *PointObserved) { o.Snapshots = o.Snapshots[1:] }, api.ReasonRecoveryPointVanished, "the VolumeSnapshot is gone"},
+		"the content":        {func(o *PointObserved) { o.Snapshots[0].Content = nil }, api.ReasonRecoveryPointVanished, "the VolumeSnapshotContent is gone"},
+		"it is being lost":   {func(o *PointObserved) { o.Snapshots[0].Deleting = true }, api.ReasonRecoveryPointVanished, "the VolumeSnapshot is being deleted"},
+		"its claim, and it":  {func(o *PointObserved) { o.Claims, o.Snapshots = o.Claims[1:], o.Snapshots[1:] }, api.ReasonRecoveryPointVanished, "the VolumeSnapshot is gone"},
+		"what it points at ": {func(o *PointObserved) { o.Snapshots[0].Content = &Content{Name: "x", RefUID: "y"} }, api.ReasonBindingBroken, "does not point back"},
+		"a content that was": {notReady(func(k *Content) { k.Ready = false }), api.ReasonBindingBroken, "is not ready"},
+		"what it is called":  {notReady(func(k *Content) { k.SnapshotHandle = "" }), api.ReasonBindingBroken, "is not ready"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := o
 			l.Snapshots = slices.Clone(o.Snapshots)
-			lose(&l)
+			c.lose(&l)
 			l = next(l, noon.Add(time.Hour), Done{})
 			if Complete(l.Point) {
 				t.Error("the point is still complete")
+			}
+			if v := l.Point.Status.Volumes[0]; v.Claim != "data" || v.Reason != c.reason || !strings.Contains(v.Message, c.says) {
+				t.Errorf("it says of %s %s: %s", v.Claim, v.Reason, v.Message)
 			}
 			if l.Point.Status.PointInTime == nil || !l.Point.Status.PointInTime.Time.Equal(noon.Add(2*time.Second)) {
 				t.Errorf("its point in time moved to %s", l.Point.Status.PointInTime)
@@ -328,6 +402,9 @@ func TestVanished(t *testing.T) {
 		if k := meta.FindStatusCondition(l.Point.Status.Conditions, api.ConditionComplete); k.Status != metav1.ConditionUnknown {
 			t.Errorf("what cannot be looked at is %s", k.Status)
 		}
+		if !reflect.DeepEqual(l.Point.Status.Volumes, o.Point.Status.Volumes) {
+			t.Errorf("of what cannot be looked at it says %+v", l.Point.Status.Volumes)
+		}
 	})
 }
 
@@ -336,6 +413,29 @@ func TestPointInTimeIsTheOldest(t *testing.T) {
 	o.Snapshots = []Snapshot{snapshotOf(o, "data", func(s *Snapshot) { s.Cut = noon.Add(9 * time.Second) }), snapshotOf(o, "logs", func(s *Snapshot) { s.Cut = noon.Add(4 * time.Second) })}
 	if o = next(o, noon.Add(time.Minute), Done{}); !o.Point.Status.PointInTime.Time.Equal(noon.Add(4 * time.Second)) {
 		t.Errorf("the point in time is %s, want that of the older snapshot", o.Point.Status.PointInTime)
+	}
+	cut := func(data, logs int) func(*PointObserved) {
+		return func(o *PointObserved) {
+			at := func(s int) func(*Snapshot) {
+				return func(k *Snapshot) { k.Cut = noon.Add(time.Duration(s) * time.Second) }
+			}
+			o.Snapshots = []Snapshot{snapshotOf(*o, "data", at(data)), snapshotOf(*o, "logs", at(logs))}
+		}
+	}
+	for name, c := range map[string]struct {
+		mod  func(*PointObserved)
+		want int
+	}{
+		"once stated it stays":                  {cut(9, 7), 4},
+		"an older one that is told late counts": {cut(2, 7), 2},
+		"it stays when all is lost":             {func(o *PointObserved) { o.Snapshots = nil }, 4},
+		"what is not captured does not count":   {func(o *PointObserved) { cut(2, 7)(o); o.Snapshots[0].Content.RefUID = "forged" }, 4},
+	} {
+		l := o
+		c.mod(&l)
+		if got := next(l, noon.Add(time.Hour), Done{}).Point.Status.PointInTime; !got.Time.Equal(noon.Add(time.Duration(c.want) * time.Second)) {
+			t.Errorf("%s: it is %s", name, got)
+		}
 	}
 }
 
@@ -351,6 +451,14 @@ func TestRefusals(t *testing.T) {
 	final := next(o, noon, refuse(true))
 	if !Finished(final.Point) || Complete(final.Point) {
 		t.Fatal("a refusal that will not pass does not end the capture")
+	}
+	if v := final.Point.Status.Volumes[0]; v.Claim != "data" || v.State != api.VolumeFailed {
+		t.Errorf("the worst does not come first: %+v", v)
+	}
+	o.Snapshots = []Snapshot{snapshotOf(o, "data")}
+	logs := next(o, noon, Done{Refused: Refusals{testkit.ClaimUID("logs"): {Problem{api.ReasonQuotaExceeded, "exceeded quota"}, true}}})
+	if v := logs.Point.Status.Volumes; v[0].Claim != "logs" || v[1].State != api.VolumeCaptured {
+		t.Errorf("the worst does not come first: %+v", v)
 	}
 	if k := meta.FindStatusCondition(final.Point.Status.Conditions, api.ConditionComplete); k.Reason != api.ReasonPartialPoint || !strings.Contains(k.Message, api.ReasonQuotaExceeded) {
 		t.Errorf("Complete says %s: %s", k.Reason, k.Message)
@@ -390,6 +498,20 @@ func TestHooks(t *testing.T) {
 	}
 	o := frozen(hooked)
 	expect(t, o, noon, "one", "two")
+	if got := o.Point.Status.Hooks; len(got) != 2 || got[0] != (api.HookRecord{Name: "one", State: api.HookRunning}) || got[1].Name != "two" {
+		t.Errorf("it is on record that these are run: %+v", got)
+	}
+	half := next(o, noon, ran(api.HookSucceeded, "one"))
+	expect(t, half, noon, "two")
+	if got := half.Point.Status.Hooks; len(got) != 2 || got[0].State != api.HookSucceeded {
+		t.Errorf("what came of a hook is recorded as %+v", got)
+	}
+	cutAlready := o
+	cutAlready.Snapshots = []Snapshot{snapshotOf(o, "data", unready)}
+	expect(t, cutAlready, noon) // nothing runs before what was begun
+	cutAlready.Snapshots, cutAlready.Group = nil, &Group{}
+	expect(t, cutAlready, noon)
+	expect(t, o, noon.Add(11*time.Minute), "thaw")
 
 	good := next(o, noon, ran(api.HookSucceeded, "one", "two"))
 	expect(t, good, noon)
@@ -400,6 +522,11 @@ func TestHooks(t *testing.T) {
 	expect(t, good, noon)
 	good.Snapshots[1].Cut = noon.Add(time.Second) // cut, and not yet ready
 	expect(t, good, noon, "thaw")
+	good.Snapshots[0].Content.Retain = false
+	if p := ForPoint(good, noon); len(p.Retain) != 1 {
+		t.Errorf("beside the After hook it retains %+v", p.Retain)
+	}
+	good.Snapshots[0].Content.Retain = true
 	good = next(good, noon, ran(api.HookSucceeded, "thaw"))
 	expect(t, good, noon)
 	if Finished(good.Point) {
@@ -437,11 +564,39 @@ func TestHooks(t *testing.T) {
 		late := next(o, noon, ran(api.HookSucceeded, "one", "two"))
 		expect(t, late, noon.Add(11*time.Minute), "thaw")
 	})
-	t.Run("when the point is deleted After hooks run all the same", func(t *testing.T) {
-		gone := next(o, noon, ran(api.HookSucceeded, "one"))
+	t.Run("when nothing can be captured After hooks run all the same", func(t *testing.T) {
+		none := next(o, noon, ran(api.HookSucceeded, "one", "two"))
+		none.Claims = nil
+		expect(t, none, noon, "thaw")
+	})
+	t.Run("when the point is deleted After hooks run all the same, and first", func(t *testing.T) {
+		gone := next(o, noon, ran(api.HookSucceeded, "one", "two"))
+		gone.Snapshots = []Snapshot{snapshotOf(gone, "data")}
 		gone.Point.DeletionTimestamp = metaTime(noon)
 		expect(t, gone, noon, "thaw")
+		if p := ForPoint(gone, noon); len(p.Delete) > 0 {
+			t.Errorf("beside them it deletes %+v", p.Delete)
+		}
+		gone = next(gone, noon, ran(api.HookSucceeded, "thaw"))
+		gone.Point.DeletionTimestamp = metaTime(noon)
+		expect(t, gone, noon)
+		if p := ForPoint(gone, noon); len(p.Delete) != 1 {
+			t.Errorf("after them it deletes %+v", p.Delete)
+		}
 	})
+	for name, mod := range map[string]func(*PointObserved){
+		"the operator runs none":    func(o *PointObserved) { o.Settings.HooksEnabled = false },
+		"the namespace goes":        func(o *PointObserved) { o.NamespaceTerminating = true },
+		"the capture has ended":     func(o *PointObserved) { o.Point.Status.FinishedAt = metaTime(noon) },
+		"nothing was ever captured": func(o *PointObserved) { o.Point.Status.Capture = nil },
+	} {
+		t.Run("of a point that is deleted none run: "+name, func(t *testing.T) {
+			gone := next(o, noon, ran(api.HookSucceeded, "one"))
+			gone.Point.DeletionTimestamp = metaTime(noon)
+			mod(&gone)
+			expect(t, gone, noon)
+		})
+	}
 	t.Run("a killed operator runs Before hooks again", func(t *testing.T) {
 		expect(t, next(o, noon, Done{}), noon.Add(time.Second), "one", "two")
 	})
@@ -458,6 +613,13 @@ func TestRetain(t *testing.T) {
 	o.Settings.Retain = false
 	if p := ForPoint(o, noon); len(p.Retain) > 0 {
 		t.Errorf("retains %+v though it was switched off", p.Retain)
+	}
+	o.Settings.Retain = true
+	o.Snapshots = []Snapshot{snapshotOf(o, "data"), snapshotOf(o, "logs")}
+	o = next(o, noon, Done{})
+	o.Snapshots[1].Content.Retain = false // somebody switched it back
+	if p := ForPoint(o, noon.Add(time.Hour)); len(p.Retain) != 1 || p.Retain[0].UID != "vsc-logs" {
+		t.Errorf("of a point that is finished it retains %+v", p.Retain)
 	}
 }
 
@@ -484,6 +646,10 @@ func TestDeletion(t *testing.T) {
 		{"only a content is left", func(o *PointObserved) {
 			o.Snapshots, o.Strays = nil, []Content{{Name: "content-data", UID: "vsc-data", Retain: true}}
 		}, 1, "", false},
+		{"it was let go already", func(o *PointObserved) { o.Point.Finalizers = nil }, 0, "", false},
+		{"a snapshot is not ready", func(o *PointObserved) {
+			o.Snapshots = []Snapshot{snapshotOf(*o, "data", unready)}
+		}, 1, "", false},
 		{"nothing can be looked at", func(o *PointObserved) { o.Snapshots, o.Cluster = nil, Cluster{} }, 0, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -503,6 +669,19 @@ func TestDeletion(t *testing.T) {
 				if d.Snapshot.UID == "" && d.Content.UID == "" {
 					t.Errorf("a deletion names no UID: %+v", d)
 				}
+				if d.Version != "" || !d.At.Equal(at) || !p.Wake.Equal(at.Add(nudgeAfter)) {
+					t.Errorf("%+v is meant, and looked at again at %s", d, p.Wake)
+				}
+			}
+			if now := meta.FindStatusCondition(status.Conditions, api.ConditionReconciling); (now != nil) != (c.deletes > 0) || (now != nil && now.Message != fmt.Sprintf("%d snapshots are being deleted", c.deletes)) {
+				t.Errorf("it says %+v", now)
+			}
+			if !Complete(&api.RecoveryPoint{Status: status}) {
+				t.Error("while it goes it is not known any more that it was complete")
+			}
+			l.Point.Status = status
+			if again := ForPoint(l, at); (len(p.Notes) == 1 && p.Notes[0].Warning && p.Notes[0].Reason == api.ReasonDeletionHeld) != c.stalled || len(again.Notes) > 0 {
+				t.Errorf("told is %+v, and then %+v", p.Notes, again.Notes)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
 	"github.com/lifeboat-dev/lifeboat/internal/core/drift"
@@ -241,7 +242,7 @@ func (p *PolicyPlan) planTake(o PolicyObserved, f facts, now time.Time) {
 	}
 	d := schedule.Decide(f.calendar, highWater(p.Status, f), now, schedule.Params{
 		Jitter:           f.jitter,
-		StartingDeadline: duration(o.Policy.Spec.Schedule.StartingDeadline, 0),
+		StartingDeadline: orNone(o.Policy.Spec.Schedule.StartingDeadline),
 		Busy:             f.active != nil,
 	})
 	p.countMissed(d, now)
@@ -312,6 +313,9 @@ func duration(d *metav1.Duration, absent time.Duration) time.Duration {
 	}
 	return d.Duration
 }
+
+// orNone is a duration that may be absent, and then is none.
+func orNone(d *metav1.Duration) time.Duration { return ptr.Deref(d, metav1.Duration{}).Duration }
 
 func timePtr(t time.Time) *metav1.Time {
 	if t.IsZero() {

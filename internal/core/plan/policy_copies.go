@@ -38,13 +38,11 @@ func CopyDue(b *api.BackupPolicy, points []*api.RecoveryPoint, now time.Time) ma
 func NextCopySlot(b *api.BackupPolicy, now time.Time) time.Time {
 	var next time.Time
 	for i := range b.Spec.Copies {
-		c, err := schedule.Parse(b.Spec.Copies[i].Cron, zoneName(b))
-		if err != nil {
-			continue
-		}
-		next = sooner(next, c.Next(now))
-		if _, until := captureBefore(b, c, c.Previous(now)); until.After(now) {
-			next = sooner(next, until)
+		if c, err := schedule.Parse(b.Spec.Copies[i].Cron, zoneName(b)); err == nil {
+			next = sooner(next, c.Next(now))
+			if _, until := captureBefore(b, c, c.Previous(now)); until.After(now) {
+				next = sooner(next, until)
+			}
 		}
 	}
 	return next
@@ -87,9 +85,6 @@ func copyGoes(p *api.RecoveryPoint, target string) bool {
 
 // completeCopies are the names of the targets that hold all of a point, but for those that go.
 func completeCopies(p *api.RecoveryPoint) []string {
-	if len(p.Status.Copies) == 0 {
-		return nil
-	}
 	_, copies := Restorable(p)
 	var out []string
 	for i := range copies {
@@ -184,7 +179,7 @@ func captureBefore(b *api.BackupPolicy, target schedule.Calendar, slot time.Time
 	if captured = c.Previous(slot); captured.IsZero() {
 		return captured, captured
 	}
-	until = captured.Add(schedule.Jitter(string(b.UID), duration(b.Spec.Schedule.Jitter, 0)) + timeout(b.Spec.Snapshot))
+	until = captured.Add(schedule.Jitter(string(b.UID), orNone(b.Spec.Schedule.Jitter)) + timeout(b.Spec.Snapshot))
 	if next := target.Next(slot); !next.IsZero() {
 		until = sooner(until, slot.Add(next.Sub(slot)/2))
 	}
@@ -210,10 +205,6 @@ func activeOf(points []*api.RecoveryPoint) []string {
 }
 
 func targetRules(b *api.BackupPolicy, t *api.CopyTarget) retention.Rules {
-	c, err := schedule.Parse(b.Spec.Schedule.Cron, zoneName(b))
-	zone := c.Location()
-	if err != nil {
-		zone = nil // nothing expires for such a policy
-	}
-	return rulesOf(*targetRetention(b, t), zone)
+	c, _ := schedule.Parse(b.Spec.Schedule.Cron, zoneName(b)) // nothing expires for a policy whose schedule cannot be understood
+	return rulesOf(*targetRetention(b, t), c.Location())
 }

@@ -106,6 +106,8 @@ func TestCopyDue(t *testing.T) {
 		{"nor one without snapshots", everything, points(with(lost, hasCopy("b")), with(copiesOnly, hasCopy("b"))), ""},
 		{"nor one that was imported", everything, points(with(hasCopy("b"), origin)), ""},
 		{"nor one of another policy", everything, points(with(ofOther)), ""},
+		{"nor one that names another policy", everything, points(with(func(p *api.RecoveryPoint) { p.Spec.Policy.Name = "mail" })), ""},
+		{"nor one of which nothing was frozen", everything, points(with(func(p *api.RecoveryPoint) { p.Status.Capture = nil })), ""},
 		{"a point on hold is copied whatever the rules say", []testkit.Mod[api.BackupPolicy]{to("a", "", lasting(1))}, points(with(testkit.Held), plain), "10:a 11:a"},
 		{"with the clock in doubt only what the rules want", []testkit.Mod[api.BackupPolicy]{to("a", "", lasting(1))}, append(points(plain, plain), testkit.Point(hour(20), both)), "20:a"},
 		{"by cron, the newest before the newest slot", hourlyTarget, []*api.RecoveryPoint{testkit.Point(hour(10), both), testkit.Point(hour(11), both), testkit.Point(noon.Add(time.Minute), both)}, "11:a"},

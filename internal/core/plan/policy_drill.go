@@ -3,9 +3,9 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 	"time"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
@@ -50,7 +50,7 @@ func (p *PolicyPlan) planDrill(o PolicyObserved, f facts, now time.Time) {
 		mark = t.Time
 	}
 	d := schedule.Decide(f.drillCalendar, mark, now, schedule.Params{
-		Jitter: schedule.Jitter("drill "+string(b.UID), duration(b.Spec.Schedule.Jitter, 0)), Busy: busy,
+		Jitter: schedule.Jitter("drill "+string(b.UID), orNone(b.Spec.Schedule.Jitter)), Busy: busy,
 	})
 	p.Status.NextDrill = timePtr(d.Next)
 	p.wakeAt(d.Wake)
@@ -109,12 +109,8 @@ func (p *PolicyPlan) planHistory(o PolicyObserved, f facts) {
 			ended = append(ended, d)
 		}
 	}
-	sort.Slice(ended, func(i, j int) bool {
-		a, b := ended[i].Status.FinishedAt, ended[j].Status.FinishedAt
-		if !a.Equal(b) {
-			return b.Before(a)
-		}
-		return ended[i].Name > ended[j].Name
+	slices.SortFunc(ended, func(a, b *api.RestoreDrill) int {
+		return cmp.Or(b.Status.FinishedAt.Compare(a.Status.FinishedAt.Time), cmp.Compare(b.Name, a.Name))
 	})
 	passed, failed, inconclusive := false, false, 0
 	for i, d := range ended {

@@ -5,7 +5,6 @@ package plan
 import (
 	"cmp"
 	"slices"
-	"sort"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -137,11 +136,8 @@ func (p *PolicyPlan) expiring(points []*api.RecoveryPoint, k keeping, shown []ap
 		q := byUID(points, id)
 		expiry(q, "", api.ReasonSuperseded, supersededFrom(q, at, passed))
 	}
-	sort.Slice(out, func(i, j int) bool {
-		if !out[i].At.Equal(&out[j].At) {
-			return out[i].At.Before(&out[j].At)
-		}
-		return cmp.Or(cmp.Compare(out[i].Name, out[j].Name), cmp.Compare(out[i].Part, out[j].Part)) < 0
+	slices.SortFunc(out, func(a, b api.ExpiringPoint) int {
+		return cmp.Or(a.At.Compare(b.At.Time), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Part, b.Part))
 	})
 	return out[:min(len(out), mostExpiring)]
 }

@@ -47,7 +47,7 @@ var errNeverDue = errors.New("cron is never due; check the day of the month agai
 
 func policyFacts(o PolicyObserved, now time.Time) facts {
 	b := o.Policy
-	f := facts{points: ours(o), jitter: schedule.Jitter(string(b.UID), duration(b.Spec.Schedule.Jitter, 0))}
+	f := facts{points: ours(o), jitter: schedule.Jitter(string(b.UID), orNone(b.Spec.Schedule.Jitter))}
 	f.calendar, f.calendarErr = schedule.Parse(b.Spec.Schedule.Cron, b.Spec.Schedule.TimeZone)
 	if f.calendarErr == nil && f.calendar.Next(b.CreationTimestamp.Time).IsZero() {
 		f.calendarErr = errNeverDue // or the data of the points there are would have been due to be renewed in the year 1

@@ -30,7 +30,7 @@ func (p *PolicyPlan) independence(o PolicyObserved, f facts) *drift.Independence
 		Repositories: promisedRepositories(o), Copies: copiesOf(b, f.points, o.Repositories), Proofs: proofsAtHand(f, p.Status.LastProof),
 	}
 	if g := b.Spec.Objectives; g != nil {
-		out.Within = duration(g.CopyWithin, 0)
+		out.Within = orNone(g.CopyWithin)
 	}
 	if since := p.Status.Applied.CopiesSince; since != nil {
 		out.Since = since.Time

@@ -64,6 +64,41 @@ func shownParts(list []api.ExpiringPoint) string {
 
 type pointMods = map[int][]testkit.Mod[api.RecoveryPoint]
 
+// TestSnapshotsThatMayBeThere: they may until it is on record that they go.
+func TestSnapshotsThatMayBeThere(t *testing.T) {
+	for name, c := range map[string]struct {
+		mod  testkit.Mod[api.RecoveryPoint]
+		want bool
+	}{
+		"they are there":        {func(*api.RecoveryPoint) {}, true},
+		"nothing is stated yet": {func(p *api.RecoveryPoint) { p.Status.Conditions = nil }, true},
+		"they are going":        {func(p *api.RecoveryPoint) { copiesOnly(p); p.Status.SnapshotsReleasedAt = nil }, false},
+		"they are gone":         {func(p *api.RecoveryPoint) { p.Status.SnapshotsReleasedAt = metaTime(noon) }, false},
+	} {
+		if got := hasSnapshots(testkit.Point(hour(9), both, c.mod)); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// TestMayComeBack: a copy that does not count now may count again, unless it goes.
+func TestMayComeBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		mods []testkit.Mod[api.RecoveryPoint]
+		want bool
+	}{
+		"no copy":             {nil, false},
+		"one that failed":     {[]testkit.Mod[api.RecoveryPoint]{copyIs("a", api.CopyFailed)}, true},
+		"one that is removed": {[]testkit.Mod[api.RecoveryPoint]{copyIs("a", api.CopyRemoving)}, false},
+		"one that was let go": {[]testkit.Mod[api.RecoveryPoint]{copyIs("a", api.CopyFailed), letPartGo("copy/a")}, false},
+		"another was let go":  {[]testkit.Mod[api.RecoveryPoint]{copyIs("a", api.CopyFailed), letPartGo("copy/b")}, true},
+	} {
+		if got := mayComeBack(testkit.Point(hour(9), both, c.mods...)); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 func TestPartsThatExpire(t *testing.T) {
 	five := to("a", "", lasting(5))
 	none := func(*PolicyObserved) {}

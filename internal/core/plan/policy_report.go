@@ -56,7 +56,7 @@ func (p *PolicyPlan) reportVolumes(f facts, now time.Time) {
 	}
 	v.Problems = f.problems[:min(len(f.problems), mostListed)]
 	for i := range v.Problems {
-		v.Problems[i].Message = conditions.Clip(v.Problems[i].Message, 256)
+		v.Problems[i].Message = clipVolumeMessage(v.Problems[i].Message)
 	}
 	p.Status.Volumes = v
 }

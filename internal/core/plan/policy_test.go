@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
 )
 
@@ -198,6 +199,131 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// TestExpiryIsDated: what nothing keeps goes at the time that it was shown with, soonest first, and is looked at again then.
+func TestExpiryIsDated(t *testing.T) {
+	at := hour(12).Add(time.Minute)
+	dates := func(p PolicyPlan) string {
+		var out []string
+		for _, e := range p.Status.Expiring {
+			out = append(out, hourIn(e.Name)+" at "+e.At.Format("15:04"))
+		}
+		return strings.Join(out, ", ")
+	}
+	shown := func(p *api.RecoveryPoint, part string, at time.Time) api.ExpiringPoint {
+		return api.ExpiringPoint{Name: p.Name, UID: string(p.UID), Part: part, At: metav1.NewTime(at)}
+	}
+	points := hourly(8, 12)
+	strict := func(b *api.BackupPolicy) { b.Spec.Retention.Last = 1 }
+	for name, c := range map[string]struct {
+		mod  func(*PolicyObserved)
+		want string
+		wake time.Time
+	}{
+		"shown first, and looked at again at once": {func(*PolicyObserved) {}, "08:00 at 12:01, 09:00 at 12:01", at},
+		"shown before": {func(o *PolicyObserved) {
+			o.Policy.Status.Expiring = []api.ExpiringPoint{shown(points[1], "", at.Add(-5*time.Minute))}
+		}, "09:00 at 11:56, 08:00 at 12:01", at},
+		"another part of it was shown before": {func(o *PolicyObserved) {
+			o.Policy.Status.Expiring = []api.ExpiringPoint{shown(points[1], PartSnapshots, at.Add(-5*time.Minute))}
+		}, "08:00 at 12:01, 09:00 at 12:01", at},
+		"an edit has its grace, whatever was shown": {func(o *PolicyObserved) {
+			*o = settled(*o, at)
+			strict(o.Policy)
+			o.Settings.Grace = 10 * time.Minute
+		}, "08:00 at 12:11, 09:00 at 12:11, 10:00 at 12:11, 11:00 at 12:11", at.Add(10 * time.Minute)},
+		"a young policy as it was created owes none": {func(o *PolicyObserved) {
+			o.Policy.CreationTimestamp = metav1.NewTime(hour(7).Add(59 * time.Minute))
+			o.Settings.Grace = 12 * time.Hour
+			strict(o.Policy)
+		}, "08:00 at 12:01, 09:00 at 12:01, 10:00 at 12:01, 11:00 at 12:01", at},
+		"while one is restored": {func(o *PolicyObserved) {
+			o.Points = points[1:]
+			o.Restores = []*api.Restore{{Status: api.RestoreStatus{Run: &api.RestoreRun{RecoveryPoint: api.DrilledPoint{UID: string(points[1].UID)}}}}}
+		}, "09:00 at 12:01", at.Add(waitAgain)},
+		"a capture under way of which nothing is known": {func(o *PolicyObserved) {
+			p := testkit.Point(noon.Add(30*time.Second), both, testkit.Capturing)
+			p.Status.Conditions = []metav1.Condition{{Type: api.ConditionComplete, Status: metav1.ConditionUnknown}}
+			o.Points = append(slices.Clone(points), p)
+		}, "08:00 at 12:01, 09:00 at 12:01", at},
+		"a slot of copies comes first": {func(o *PolicyObserved) {
+			to("a", "2 12 * * *", nil)(o.Policy)
+			o.Points = hourly(12, 12)
+		}, "", at.Add(time.Minute)},
+		"one that never began": {func(o *PolicyObserved) {
+			p := testkit.Point(hour(9).Add(30*time.Minute), both, testkit.Incomplete)
+			p.Status.Capture = nil
+			o.Points = append(slices.Clone(points[1:]), p)
+		}, "09:00 at 12:01, 09:00 at 12:01", at},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := seenPolicy(points)
+			c.mod(&o)
+			p := ForPolicy(o, at)
+			if got := dates(p); got != c.want || !p.Wake.Equal(c.wake) {
+				t.Errorf("it shows %s, and wakes at %s", got, p.Wake)
+			}
+		})
+	}
+}
+
+// TestTheLastOfAClaimStays: of a claim that is selected its last point stays, whatever newer points of others there are.
+func TestTheLastOfAClaimStays(t *testing.T) {
+	one := func(b *api.BackupPolicy) { b.Spec.Retention = api.Retention{Last: 1, Minimum: 1} }
+	o := seenPolicy([]*api.RecoveryPoint{testkit.Point(hour(10), both), testkit.Point(hour(11), both[:1]), testkit.Point(noon, both[:1])}, one)
+	at := noon.Add(time.Minute)
+	if got := shownTimes(ForPolicy(o, at).Status.Expiring); !slices.Equal(got, []string{"11:00"}) {
+		t.Errorf("it shows %v", got)
+	}
+	if f := policyFacts(o, at); f.protection[0].until.IsZero() || f.protection[1].until.IsZero() || !f.protection[1].from.Equal(hour(10)) {
+		t.Errorf("protected are %+v", f.protection)
+	}
+	for _, c := range lineages(o.Claims) {
+		if !slices.Contains(names.Members(o.Points[0].Status.Capture.ClaimSet), c) {
+			t.Errorf("a claim that is selected is called %q", c)
+		}
+	}
+}
+
+// TestWhoseAndWhen: a point is of the policy that it was frozen for, and as old as its data.
+func TestWhoseAndWhen(t *testing.T) {
+	manual := testkit.Point(hour(9), both, func(p *api.RecoveryPoint) { p.Spec.Slot, p.Status.Capture = nil, nil })
+	slot := testkit.Point(hour(9), both, func(p *api.RecoveryPoint) { p.Status.Capture = nil })
+	if PolicyUID(manual) != "" || PolicyUID(slot) != "policy-1" || PolicyUID(testkit.Point(hour(9), both)) != "policy-1" {
+		t.Error("points are another policy's")
+	}
+	begun := testkit.Point(hour(9), both, testkit.Capturing, func(p *api.RecoveryPoint) { p.Status.Capture.StartedAt = metav1.NewTime(hour(10)) })
+	asked := testkit.Point(hour(9), both, func(p *api.RecoveryPoint) { p.Status = api.RecoveryPointStatus{} })
+	if !At(begun).Equal(hour(10)) || !At(asked).Equal(hour(9)) || !At(testkit.Point(hour(8), both)).Equal(hour(8)) {
+		t.Errorf("they are of %s and %s", At(begun), At(asked))
+	}
+	b := testkit.Policy(func(b *api.BackupPolicy) {
+		b.CreationTimestamp, b.Spec.Schedule.Jitter = metav1.NewTime(hour(6)), &metav1.Duration{Duration: 10 * time.Minute}
+	})
+	f := policyFacts(PolicyObserved{Policy: b}, noon)
+	if end := objectiveEnd(b, f, hour(9)); f.jitter == 0 || !end.Equal(hour(11).Add(f.jitter+DefaultTimeout)) {
+		t.Errorf("data of 09:00 are good until %s", end)
+	}
+	label := func(uid string) testkit.Mod[api.RestoreDrill] {
+		return func(d *api.RestoreDrill) { d.Labels = map[string]string{api.LabelPolicyUID: uid} }
+	}
+	for name, c := range map[string]struct {
+		drill *api.RestoreDrill
+		want  int
+	}{
+		"one that names it":                 {aDrill(), 1},
+		"one that was made for it":          {aDrill(label("policy-1")), 1},
+		"one that was made for a namesake":  {aDrill(label("another")), 0},
+		"one that names another":            {aDrill(func(d *api.RestoreDrill) { d.Spec.Policy.Name = "mail" }), 0},
+		"one that is older":                 {aDrill(func(d *api.RestoreDrill) { d.CreationTimestamp = metav1.NewTime(hour(5)) }), 0},
+		"one that was begun for it":         {oneEnded("x", api.VerdictPassed, noon), 1},
+		"one that was begun for a namesake": {oneEnded("x", api.VerdictPassed, noon, func(d *api.RestoreDrill) { d.Status.Run.PolicyUID = "another" }), 0},
+	} {
+		if got := drillsOf(b, []*api.RestoreDrill{c.drill}); len(got) != c.want {
+			t.Errorf("%s is ours: %t", name, len(got) > 0)
+		}
+	}
+}
+
 // hourIn reads the time out of the name of a point.
 func hourIn(name string) string { return name[len("web-20260302-"):][:2] + ":00" }
 
@@ -256,7 +382,15 @@ func TestKeepChanges(t *testing.T) {
 	if len(changes) != 3 {
 		t.Fatalf("%d points get reasons, want 3", len(changes))
 	}
+	for _, c := range ForPolicy(seenCopies(hourly(10, 12), to("a", "", nil)), at).Keep {
+		if !c.Parted {
+			t.Errorf("of a policy with copies %s is kept as a whole", c.Name)
+		}
+	}
 	for _, c := range changes {
+		if c.Parted {
+			t.Errorf("of a policy without copies %s is kept in parts", c.Name)
+		}
 		for _, p := range points {
 			if string(p.UID) == c.UID {
 				p.Status.Keep = c.Reasons

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/lifeboat-dev/lifeboat/api/v1alpha1"
+	"github.com/lifeboat-dev/lifeboat/internal/core/evidence"
 	"github.com/lifeboat-dev/lifeboat/internal/core/levels"
 	"github.com/lifeboat-dev/lifeboat/internal/core/names"
 	"github.com/lifeboat-dev/lifeboat/internal/testkit"
@@ -374,8 +375,8 @@ func TestDrilledPointsStay(t *testing.T) {
 }
 
 func TestForgetStatements(t *testing.T) {
-	all := make([]Statement, 0, mostStatements+5)
-	for i := range mostStatements + 5 {
+	all := make([]Statement, 0, mostStatements+6)
+	for i := range mostStatements + 6 {
 		all = append(all, Statement{Target: Target{Name: fmt.Sprint("s", i)}, Sequence: i + 1, Passed: i < 3})
 	}
 	var got []string
@@ -383,7 +384,7 @@ func TestForgetStatements(t *testing.T) {
 		got = append(got, s.Name)
 	}
 	slices.Sort(got)
-	if want := "s0 s1 s3 s4"; strings.Join(got, " ") != want {
+	if want := "s0 s1 s3 s4 s5"; strings.Join(got, " ") != want {
 		t.Errorf("it forgets %v, want %s: the newest that passed stays", got, want)
 	}
 	if got := ForgetStatements(all[:mostStatements]); len(got) > 0 {
@@ -423,6 +424,31 @@ func TestAttested(t *testing.T) {
 	if d.Policy.NamespaceUID != "ns-uid" || d.Previous != flipped || d.Verdict != "Failed" || d.Reason != api.ReasonCheckFailed ||
 		d.Level != "Intact" || d.Required != "Answering" || d.RecoverySeconds != 60 || d.DataAgeSeconds != 3600 || d.Point.UID != string(point.UID) {
 		t.Errorf("the statement is %+v", d)
+	}
+	if x := d.Selection; x.Strategy != string(o.Drill.Status.Selection.Strategy) || x.Seed != drillUID || x.Eligible != 3 || x.EligibleDigest == "" {
+		t.Errorf("it was chosen by %+v", x)
+	}
+	if f := d.Phases[1]; f.Name != "Restoring" || !f.Start.Equal(noon) || !f.End.Equal(noon.Add(time.Minute)) {
+		t.Errorf("the restore is stated as %+v", f)
+	}
+	odd := o.Drill.DeepCopy()
+	odd.Status.Selection = nil
+	odd.Status.RecoveryTime = &metav1.Duration{Duration: 60*time.Second + time.Nanosecond}
+	odd.Status.Phases[0].StartedAt, odd.Status.Phases[0].FinishedAt = nil, nil
+	odd.Status.Checks[0].FinishedAt, odd.Status.Checks[1].StartedAt = nil, odd.Status.Checks[0].StartedAt
+	if s := Attested(odd, o.Sources, point, "ns-uid", flipped, "v1"); s.RecoverySeconds != 61 || s.Selection != (evidence.Selection{}) || !s.Phases[0].Start.IsZero() || !s.Phases[0].End.IsZero() || s.Checks[0].Seconds+s.Checks[1].Seconds != 0 {
+		t.Errorf("of what is not known it states %+v", s)
+	}
+	lasted := o.Drill.DeepCopy()
+	finished := metav1.NewMicroTime(lasted.Status.Checks[0].StartedAt.Add(90*time.Second + time.Microsecond))
+	lasted.Status.Checks[0].FinishedAt = &finished
+	if s := Attested(lasted, o.Sources, point, "ns-uid", flipped, "v1"); s.Checks[0].Seconds != 91 {
+		t.Errorf("a check that took a little more than 90 s is stated to have taken %d", s.Checks[0].Seconds)
+	}
+	differs := o.Drill.DeepCopy()
+	differs.Status.Volumes[0].Level, differs.Status.Volumes[0].Read.Digest, differs.Status.Volumes[1].Read = api.LevelRestored, flipped, nil
+	if v := Attested(differs, o.Sources, point, "ns-uid", flipped, "v1").Point.Volumes; v[0].Fingerprint != printOf("data").Digest || v[0].Read != flipped || v[1].Read != "" || v[1].Fingerprint != printOf("logs").Digest {
+		t.Errorf("of a volume that differs, and one that was not read, it states %+v", v)
 	}
 	if len(d.Phases) != 4 || len(d.Checks) != 2 || d.Checks[0].ExitCode == nil || *d.Checks[0].ExitCode != 3 || d.Checks[0].ImageID != "files@sha256:1" ||
 		d.Checks[0].Seconds != 120 || d.Checks[1].State != "Skipped" || d.Checks[1].Image != "registry.test/client" {

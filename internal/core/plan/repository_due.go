@@ -161,8 +161,5 @@ func backOff(first, most time.Duration, failures int32) time.Duration {
 
 // spread is what is taken off a repository's times, so that those of a cluster do not all come due at once.
 func spread(r *api.Repository, t RepositoryTask, most time.Duration) time.Duration {
-	if most < time.Second {
-		return 0
-	}
-	return time.Duration(names.Hash("spread", string(t), string(r.UID))%uint64(most/time.Second)) * time.Second
+	return time.Duration(names.Hash("spread", string(t), string(r.UID))%uint64(max(1, most/time.Second))) * time.Second
 }

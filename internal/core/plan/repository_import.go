@@ -59,8 +59,8 @@ func Catalogue(printed []byte, mark string) []order.Record {
 // usableRecord says whether a point can be made of a record: its words fit where they are to stand.
 func usableRecord(r order.Record) bool {
 	fits := func(s string, most int) bool { return s != "" && len(s) <= most }
-	return fits(r.PointUID, 64) && fits(r.Point, 253) && fits(r.Namespace, 63) && fits(r.Policy, 63) && fits(r.Claim, 253) && fits(r.ClaimUID, 64) &&
-		fits(r.Digest, 80) && len(validation.IsValidLabelValue(r.Policy)) == 0 && len(r.Driver) <= 253 && (r.Mode == "" || r.Mode == "Filesystem" || r.Mode == modeBlock) && len(r.AccessModes) <= 128 && len(r.StorageClass) <= 253 && r.Volumes > 0 && r.Size >= 0 &&
+	return fits(r.PointUID, 64) && fits(r.Point, 253) && fits(r.Namespace, 63) && fits(r.Claim, 253) && fits(r.ClaimUID, 64) &&
+		fits(r.Digest, 80) && r.Policy != "" && len(validation.IsValidLabelValue(r.Policy)) == 0 && len(r.Driver) <= 253 && (r.Mode == "" || r.Mode == "Filesystem" || r.Mode == modeBlock) && len(r.AccessModes) <= 128 && len(r.StorageClass) <= 253 && r.Volumes > 0 && r.Size >= 0 &&
 		!r.PointInTime.IsZero() && !r.CapturedAt.IsZero() && !r.CopiedAt.IsZero()
 }
 
@@ -85,9 +85,8 @@ func ForImport(o ImportObserved, now time.Time) ImportPlan {
 	slices.SortFunc(p.Points, func(a, b ImportedPoint) int {
 		return cmp.Or(b.Records[0].PointInTime.Compare(a.Records[0].PointInTime), cmp.Compare(a.Name, b.Name))
 	})
-	if n := len(p.Points); n > mostImported {
-		p.Points, p.Left = p.Points[:mostImported], n-mostImported
-	}
+	p.Left = max(0, len(p.Points)-mostImported)
+	p.Points = p.Points[:len(p.Points)-p.Left]
 	return p
 }
 

@@ -61,7 +61,7 @@ func (p *RepositoryPlan) wait(o RepositoryObserved, run *api.RepositoryRun, pod 
 	}
 	p.wakeAt(laterThan(pod.Scheduled.Add(sayAfter), now))
 	if why := awaited(o, pod, now); why != nil {
-		run.Reason, run.Message = why.Reason, conditions.Clip(why.Message, 512)
+		run.Reason, run.Message = why.Reason, clipMessage(why.Message)
 	}
 }
 
@@ -209,7 +209,7 @@ func (p *RepositoryPlan) well(t RepositoryTask, bytes int64, now time.Time) {
 func (p *RepositoryPlan) end(t RepositoryTask, why Problem, now time.Time) {
 	run := *p.runOf(t)
 	run.FinishedAt = timePtr(now.Truncate(time.Second))
-	run.Reason, run.Message = why.Reason, conditions.Clip(why.Message, 512)
+	run.Reason, run.Message = why.Reason, clipMessage(why.Message)
 	run.Failures++
 	p.Pods = slices.DeleteFunc(p.Pods, func(q RepositoryPod) bool { return q.Task == t })
 	if t == TaskProbe && p.status.UnreachableSince == nil {

@@ -22,11 +22,12 @@ func (p *RepositoryPlan) Report(o RepositoryObserved, now time.Time) (api.Reposi
 	}
 	r := o.Repository
 	p.status.ObservedGeneration = p.generation
-	stated := []metav1.Condition{p.ready(r), p.opened(r), p.verifiedCondition(r, now)}
+	ready := p.ready(r)
+	stated := []metav1.Condition{ready, p.opened(r), p.verifiedCondition(r, now)}
 	if lock := p.immutable(r); lock != nil {
 		stated = append(stated, *lock)
 	}
-	stated = append(stated, help(stated[0])...)
+	stated = append(stated, help(ready)...)
 	before := r.Status.Conditions
 	p.status.Conditions = conditions.State(before, p.generation, now, stated...)
 	notes := p.notes

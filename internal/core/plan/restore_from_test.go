@@ -375,10 +375,15 @@ func TestRestoreToFind(t *testing.T) {
 	} {
 		o.Brought.Claims, o.Brought.Pods = c.claims, c.pods
 		for i := range o.Restore.Status.Volumes {
-			o.Restore.Status.Volumes[i].Writing = &api.VolumeWriting{Attempt: c.attempt}
+			o.Restore.Status.Volumes[i].Writing = writingOf(bringing{writing: api.VolumeWriting{Attempt: c.attempt}})
 		}
 		if got := o.ToFind(); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s, and %+v is looked for, want %+v", what, got, c.want)
 		}
+	}
+	o = begun(t)
+	o.Brought.Claims = claim(BroughtClaim{RunUID: "run", Bound: true})
+	if got := o.ToFind(); !reflect.DeepEqual(got, ToFind{}) {
+		t.Errorf("of a volume from a snapshot, which nobody writes to, %+v is looked for", got)
 	}
 }

@@ -19,8 +19,6 @@ func succeededWith(status metav1.ConditionStatus, why Problem) metav1.Condition 
 	return conditions.Is(api.ConditionSucceeded, status, why.Reason, why.Message)
 }
 
-func clipMessage(s string) string { return conditions.Clip(s, 512) }
-
 func volumes(n int) string {
 	if n == 1 {
 		return "1 volume"
