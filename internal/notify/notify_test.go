@@ -294,6 +294,7 @@ func TestScrub(t *testing.T) {
 		{"lookup alertmanager: no such host", "http://alertmanager:9093", "lookup alertmanager: no such host"},
 		{"bad token ABCDEFGH of 12345", "discord://abcdefgh@12345", "bad token *** of ***"},
 		{"bad token abc+def", "gotify://x.test/abc%2Bdef", "bad token ***"},
+		{"bad token abc\x80defgh, or abc%80defgh", "gotify://x.test/abc%80defgh", "bad token abc\x80***, or ***"},
 		{"two\n  lines", "", "two lines"},
 		{strings.Repeat("x", 400), "", strings.Repeat("x", mostError-3) + "..."},
 	} {

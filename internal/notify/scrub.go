@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/lifeboat-dev/lifeboat/internal/core/conditions"
 )
@@ -39,7 +40,8 @@ func scrub(text, used string) string {
 // reachesHost are the schemes whose host is one for certain.
 var reachesHost = regexp.MustCompile(`^(https?|smtp|generic.*)$`)
 
-// secretParts are the parts of a URL that nobody should read, the longest first.
+// secretParts are the parts of a URL that nobody should read, the longest first. Of what is no text in UTF-8 that is the letters around,
+// and how it stands in the URL.
 func secretParts(raw string) []string {
 	var whole []string
 	_, rest, _ := strings.Cut(raw, "://")
@@ -65,7 +67,7 @@ func secretParts(raw string) []string {
 		out = append(out, strings.Split(w, "/")...)
 		out = append(out, strings.FieldsFunc(w, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
 	}
-	out = slices.DeleteFunc(out, func(s string) bool { return len(s) < shortest })
+	out = slices.DeleteFunc(out, func(s string) bool { return len(s) < shortest || !utf8.ValidString(s) })
 	slices.SortFunc(out, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	return slices.Compact(out)
 }
