@@ -58,6 +58,13 @@ func readInPlace(t *testing.T, edits ...func(*RestoreObserved)) RestoreObserved 
 	return o
 }
 
+func (o *RestoreObserved) pods(pod BroughtPod) {
+	if o.Brought.Pods == nil {
+		o.Brought.Pods = map[string]BroughtPod{}
+	}
+	o.Brought.Pods[pod.Name] = pod
+}
+
 // goneOn carries a plan out in the status alone.
 func (o RestoreObserved) goneOn(p RestorePlan) RestoreObserved {
 	o.Restore = o.Restore.DeepCopy()
@@ -169,6 +176,19 @@ func TestRestoreInPlaceLives(t *testing.T) {
 		t.Errorf("it looks after the replaced volume at %s", p.Wake)
 	}
 	o.Restore.Finalizers = nil
+	for name, edit := range map[string]func(*RestoreObserved){
+		"it is not there, before its time": func(o *RestoreObserved) { o.Places = map[string]Place{} },
+		"it was not replaced after all": func(o *RestoreObserved) {
+			o.Restore.Status.Volumes[0].State, o.Restore.Status.Volumes[0].Swap.KeepUntil = api.RestoreFailed, metaTime(now.Add(-time.Hour))
+		},
+	} {
+		e := o
+		e.Restore = o.Restore.DeepCopy()
+		edit(&e)
+		if p := ForRestore(e, now); len(p.Swap)+len(p.Notes) > 0 || p.Status.Volumes[0].Swap.ReleasedAt != nil {
+			t.Errorf("%s, and it is let go: %+v, %+v", name, p.Swap, p.Notes)
+		}
+	}
 	now = now.Add(time.Hour)
 	at = o.Places["data"]
 	at.Old.Released, at.Old.RunUID = true, "run"
@@ -246,11 +266,17 @@ func TestRestoreEnds(t *testing.T) {
 		edit func(*RestoreObserved)
 		want string
 	}{
-		"deleted":                 {begun(t), going, "False Deleting, Reconciling CleaningUp"},
-		"the namespace goes":      {begun(t), func(o *RestoreObserved) { o.NamespaceTerminating = true }, "False NamespaceTerminating, Reconciling CleaningUp"},
-		"deleted during the swap": {toSwap(), going, "Unknown Swapping, Reconciling Swapping, 3 steps"},
-		"not begun":               {toRestore(), func(o *RestoreObserved) { o.Restore.Finalizers = nil }, ""},
-		"deleted, and let go of":  {toRestore(), func(o *RestoreObserved) { going(o); o.Restore.Finalizers = nil }, ""},
+		"deleted":                            {begun(t), going, "False Deleting, Reconciling CleaningUp"},
+		"the namespace goes":                 {begun(t), func(o *RestoreObserved) { o.NamespaceTerminating = true }, "False NamespaceTerminating, Reconciling CleaningUp"},
+		"deleted during the swap":            {toSwap(), going, "Unknown Swapping, Reconciling Swapping, 3 steps"},
+		"the namespace goes during the swap": {toSwap(), func(o *RestoreObserved) { o.NamespaceTerminating = true }, "False NamespaceTerminating, Reconciling CleaningUp"},
+		"refused at once, and all is cleaned up": {toRestore(), func(o *RestoreObserved) {
+			o.Points = nil
+			*o = o.goneOn(ForRestore(*o, restoreNow))
+			o.Restore.Finalizers = nil
+		}, "False PointNotFound, Stalled PointNotFound"},
+		"not begun":              {toRestore(), func(o *RestoreObserved) { o.Restore.Finalizers = nil }, ""},
+		"deleted, and let go of": {toRestore(), func(o *RestoreObserved) { going(o); o.Restore.Finalizers = nil }, ""},
 	} {
 		c.edit(&c.o)
 		p := ForRestore(c.o, restoreNow)
@@ -263,7 +289,13 @@ func TestRestoreEnds(t *testing.T) {
 		if got := standing(p); got != c.want {
 			t.Errorf("%s: it is %q, want %q", name, got, c.want)
 		}
-		if p.Status.FinishedAt != nil && (len(p.Notes) != 1 || !p.Notes[0].Warning || p.Status.Volumes[0].State != api.RestoreFailed || p.Isolate) {
+		if m := p.said.Message; strings.Contains(m, "replaced") {
+			t.Errorf("%s: of new claims it says %q", name, m)
+		}
+		if len(p.Status.Volumes) == 0 && p.Status.Progress != "" {
+			t.Errorf("%s: nothing was begun, and %s is done", name, p.Status.Progress)
+		}
+		if p.Status.FinishedAt != nil && len(p.Status.Volumes) > 0 && (len(p.Notes) != 1 || !p.Notes[0].Warning || p.Status.Volumes[0].State != api.RestoreFailed || p.Isolate) {
 			t.Errorf("%s: it tells %+v, and its volumes are %+v", name, p.Notes, p.Status.Volumes)
 		}
 	}
@@ -272,6 +304,7 @@ func TestRestoreEnds(t *testing.T) {
 	for _, claim := range both {
 		p.Refused(refused, claim, Problem{api.ReasonQuotaExceeded, "no room"}, restoreNow)
 	}
+	p.Refused(refused, "data", Problem{api.ReasonQuotaExceeded, "no room"}, restoreNow)
 	if got := standing(p); got != "False QuotaExceeded, Reconciling CleaningUp" || p.Status.Progress != "0/2" || len(p.Notes) != 1 {
 		t.Errorf("refused, it is %q, %s, and tells %+v", got, p.Status.Progress, p.Notes)
 	}
@@ -305,6 +338,10 @@ func TestRestoreSaysHowFar(t *testing.T) {
 		t.Error("it is isolated again")
 	}
 	read(&o, "data", "data-monday", result("sha256:1"))
+	o.Brought.Isolated = false
+	if p := ForRestore(o, restoreNow); len(p.Bring) != 1 || !p.Isolate {
+		t.Errorf("for one volume it asks for %+v, isolated: %t", p.Bring, p.Isolate)
+	}
 	read(&o, "logs", "logs-monday", nil)
 	pod := names.Reader("logs", "run", testkit.ClaimUID("logs"), 0)
 	o.Brought.Pods[pod] = BroughtPod{Target: Target{pod, "p"}, RunUID: "run", Phase: PodRunning}
@@ -356,6 +393,38 @@ func TestRestoreSaysHowFar(t *testing.T) {
 			t.Errorf("it says %q, want %q", got, want)
 		}
 	}
+	for want, s := range map[string]RestorePlan{
+		"the restore has not started yet": {},
+		"1/2 volumes are restored and verified": {Status: api.RestoreStatus{Run: &api.RestoreRun{}, Progress: "1/2", Volumes: []api.RestoredVolume{
+			{Claim: "a", State: api.RestoreRestored, Reason: api.ReasonFingerprintMissing, Message: "a part"}, {Claim: "b", State: api.RestorePending}}}},
+		"0/1 volumes are restored and verified": {Status: api.RestoreStatus{Run: &api.RestoreRun{}, Progress: "0/1", Volumes: []api.RestoredVolume{{State: api.RestorePending}}}},
+		"0/2 volumes are restored and verified": {Status: api.RestoreStatus{Run: &api.RestoreRun{}, Progress: "0/2", SafetyPoint: "x", Volumes: []api.RestoredVolume{{State: api.RestorePending}}}, Bring: make([]BringOrder, 1)},
+	} {
+		if _, got := s.underWay(); got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+	if allVerified(nil) {
+		t.Error("none are all")
+	}
+	for what, edit := range map[string]func(*RestoreObserved){
+		"the point": func(o *RestoreObserved) { o.Points = nil }, "the volume": func(o *RestoreObserved) { o.Sources = o.Sources[:1] },
+	} {
+		e := begun(t)
+		edit(&e)
+		if p := ForRestore(e, restoreNow); p.Status.Volumes[1].State != api.RestoreFailed || p.Status.Volumes[1].Reason != api.ReasonPointNotFound {
+			t.Errorf("when %s is not seen it is %+v", what, p.Status.Volumes[1])
+		}
+	}
+	waiting := begun(t)
+	for _, c := range []string{"data", "logs"} {
+		pod := names.Reader(c, "run", testkit.ClaimUID(c), 0)
+		waiting.pods(BroughtPod{Target: Target{pod, "p"}, RunUID: "run", Phase: PodPending})
+	}
+	waiting.Brought.Claims["logs-monday"] = BroughtClaim{RunUID: "run", Bound: true, Mount: &VolumeMount{Target: Target{"pv", "u"}, FSType: "xfs", Mode: "Filesystem"}}
+	if p := ForRestore(waiting, restoreNow); len(p.Bring) != 2 || p.Bring[0].Claim == nil || p.Bring[0].Read != nil || p.Bring[1].Mount == nil || p.Bring[1].Claim != nil {
+		t.Errorf("of claims that are lacking in one way it asks for %+v", p.Bring)
+	}
 	if volumes(1) != "1 volume" || volumes(0) != "0 volumes" || volumes(2) != "2 volumes" {
 		t.Error("volumes are counted wrongly")
 	}
@@ -394,6 +463,41 @@ func TestRestoreEdges(t *testing.T) {
 	for want, spec := range map[string]api.RestoreSpec{"spec.copy": {Copy: "a"}, "spec.paths": {Paths: []string{"x"}}, "spec.from": {From: api.FromCopy}} {
 		if got := asksForCopy(spec); got != want {
 			t.Errorf("%s asks for a copy, and not %s", got, want)
+		}
+	}
+	mail := restorePoint("mail", 9, "data")
+	mail.Spec.Policy.Name = "mail"
+	same := []*api.RecoveryPoint{restorePoint("a", 5, "data"), restorePoint("b", 5, "data"), mail}
+	web := api.RestoreSpec{Policy: &api.PolicyReference{Name: "web"}}
+	if _, bad := newestPoint(web, same); bad == nil || bad.Message != "recovery points a and b are from the same moment; name one with spec.recoveryPoint" {
+		t.Errorf("of two of one moment: %+v", bad)
+	}
+	if got, bad := newestPoint(web, same[1:]); bad != nil || got.Name != "b" {
+		t.Errorf("beside a newer one of another policy %+v is chosen: %+v", got, bad)
+	}
+	part := api.RestoreSpec{Policy: &api.PolicyReference{Name: "web"}, Copy: "far", AsOf: timePtr(hour(4))}
+	if bad := noPoint(part, 0, 0); !strings.HasPrefix(bad.Message, "spec.policy.name: no recovery point") {
+		t.Errorf("of a policy without points: %+v", bad)
+	}
+	if bad := noPoint(part, 2, 1); !strings.HasSuffix(bad.Message, "or before") {
+		t.Errorf("where all with a copy are too young: %+v", bad)
+	}
+	parts := restorePoint("good", 5, "data")
+	copied("far", "amsterdam")(parts)
+	asked := api.RestoreSpec{Copy: "far", Paths: []string{"etc"}}
+	for name, c := range map[string]struct {
+		edit func(*api.CopyRecord)
+		want int
+	}{
+		"it was found damaged": {func(r *api.CopyRecord) { r.State, r.Reason = api.CopyFailed, api.ReasonCopyCorrupt }, 1},
+		"it is whole":          {func(*api.CopyRecord) {}, 0},
+		"it was found damaged, and lacks a volume": {func(r *api.CopyRecord) {
+			r.State, r.Reason, r.Volumes = api.CopyFailed, api.ReasonCopyCorrupt, []api.CopiedVolume{{Claim: "x"}}
+		}, 0},
+	} {
+		q := parts.DeepCopy()
+		if c.edit(&q.Status.Copies[0]); len(inParts(q, asked)) != c.want {
+			t.Errorf("%s, and parts of it come back: %t", name, c.want == 0)
 		}
 	}
 	if !provenPoint(&api.RecoveryPoint{Status: api.RecoveryPointStatus{Proofs: make([]api.ProofSummary, 1)}}) || provenPoint(&api.RecoveryPoint{}) {
