@@ -87,7 +87,7 @@ func foundWhole(in *api.Repository, p *api.RecoveryPoint, r *api.CopyRecord) boo
 	if d := in.Status.Damage; d != nil {
 		return r.FinishedAt.Before(&d.Found) && d.Contents+d.Copies > 0 && int64(len(d.Points)) == d.PointCount && !includes(d, copiedAs(p, *r))
 	}
-	return in.Status.LastVerified != nil && r.StartedAt.Before(in.Status.LastVerified)
+	return r.StartedAt.Before(in.Status.LastVerified)
 }
 
 // judgeByVerification has a copy not count any more that was found damaged, and count again once it was found whole: what it needs may

@@ -98,6 +98,9 @@ func TestDamagedCopies(t *testing.T) {
 			return d
 		}())}},
 		{"damage was found since that nobody can tell", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf, verifiedAgain(&api.RepositoryDamage{Found: metav1.NewTime(noon.Add(2 * time.Hour))})}},
+		{"it was verified before it was made", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf, func(o *CopyObserved) {
+			o.Vaults.Repositories["vault"].Status.Damage, o.Vaults.Repositories["vault"].Status.LastVerified = nil, metaTime(hour(11))
+		}}},
 		{"nothing was verified since", "Failed 0 CopyCorrupt", []copyMod{marked, lostSnapshotsOf, func(o *CopyObserved) { o.Vaults.Repositories["vault"].Status.Damage = nil }}},
 		{"of one copy it was found since that it is damaged", "Complete 0", []copyMod{marked, lostSnapshotsOf, verifiedAgain(func() *api.RepositoryDamage {
 			d := damageAt(noon.Add(2*time.Hour), "of-another")

@@ -87,7 +87,7 @@ func TestFingerprintBegins(t *testing.T) {
 // TestSampled: an eighth of the points, by their UIDs, and the first of all.
 func TestSampled(t *testing.T) {
 	n := 0
-	const points = 4000
+	const points = 16000
 	for i := range points {
 		o := seenPrint(mode(api.FingerprintSampled), func(o *FingerprintObserved) {
 			recorded(o.Points[0])
@@ -97,7 +97,7 @@ func TestSampled(t *testing.T) {
 			n++
 		}
 	}
-	if n < points/8*93/100 || n > points/8*107/100 {
+	if n < points/8*95/100 || n > points/8*105/100 {
 		t.Errorf("of %d points %d are sampled, want about an eighth", points, n)
 	}
 }
@@ -178,6 +178,10 @@ func TestFingerprintFails(t *testing.T) {
 	failed := noted(seenPrint(func(o *FingerprintObserved) { o.Point.Status.Capture.Volumes = 99 }), noon)
 	if p := ForFingerprint(failed, noon); !p.Fingerprint.CleanedUp {
 		t.Error("one that failed is not cleaned up after")
+	}
+	failed.Brought.Leftovers = left[:1]
+	if p := ForFingerprint(failed, noon); p.Fingerprint.CleanedUp || len(p.Remove) != 1 || !p.Wake.Equal(noon.Add(lookAgain(0))) {
+		t.Errorf("while a pod is left it removes %+v, and wakes at %s", p.Remove, p.Wake)
 	}
 }
 

@@ -45,12 +45,12 @@ func groupClass(s Selection, named string, k Cluster) (string, *Problem) {
 			return "", &Problem{api.ReasonGroupSpansDrivers, fmt.Sprintf("claims %s and %s belong to the drivers %s and %s; a group cannot span drivers", s.Claims[0].Name, c.Name, driver, c.Driver)}
 		}
 	}
-	class, bad := defaultClass(driver, k.GroupClasses)
+	class, bad := groupClasses.byDefault(driver, k.GroupClasses)
 	if named != "" {
-		class, bad = namedClass(driver, named, k.GroupClasses)
+		class, bad = groupClasses.named(driver, named, k.GroupClasses)
 	}
 	if bad != nil {
-		return "", &Problem{api.ReasonGroupUnsupported, "VolumeGroupSnapshotClass: " + bad.Message}
+		return "", &Problem{api.ReasonGroupUnsupported, bad.Message}
 	}
 	return class, nil
 }

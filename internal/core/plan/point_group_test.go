@@ -81,11 +81,13 @@ func TestGroupIsFrozen(t *testing.T) {
 		fails string
 		says  string // the note
 	}{
-		"a group":                               {api.ConsistencyGroup, nil, "usual", "", ""},
-		"a group of one":                        {api.ConsistencyGroup, func(o *PointObserved) { o.Claims = o.Claims[:1] }, "usual", "", ""},
-		"a group of a class that is named":      {api.ConsistencyGroup, named, "special", "", ""},
-		"a group, and none are served":          {api.ConsistencyGroup, unserved, "", api.ReasonGroupUnsupported, "the cluster does not serve VolumeGroupSnapshots"},
-		"a group, and the class is not there":   {api.ConsistencyGroup, func(o *PointObserved) { o.Policy.Spec.Snapshot.GroupClassName = "gone" }, "", api.ReasonGroupUnsupported, "VolumeGroupSnapshotClass: "},
+		"a group":                             {api.ConsistencyGroup, nil, "usual", "", ""},
+		"a group of one":                      {api.ConsistencyGroup, func(o *PointObserved) { o.Claims = o.Claims[:1] }, "usual", "", ""},
+		"a group of a class that is named":    {api.ConsistencyGroup, named, "special", "", ""},
+		"a group, and none are served":        {api.ConsistencyGroup, unserved, "", api.ReasonGroupUnsupported, "the cluster does not serve VolumeGroupSnapshots"},
+		"a group, and the class is not there": {api.ConsistencyGroup, func(o *PointObserved) { o.Policy.Spec.Snapshot.GroupClassName = "gone" }, "", api.ReasonGroupUnsupported, `spec.snapshot.groupClassName: class "gone" does not exist`},
+		"a group, and no class is the default": {api.ConsistencyGroup, func(o *PointObserved) { o.Cluster.GroupClasses = o.Cluster.GroupClasses[1:] }, "", api.ReasonGroupUnsupported,
+			"driver d has no default VolumeGroupSnapshotClass; annotate one with groupsnapshot.storage.kubernetes.io/is-default-class=true, or name one in spec.snapshot.groupClassName"},
 		"a group across drivers":                {api.ConsistencyGroup, func(o *PointObserved) { o.Claims[1].Driver = "e" }, "", api.ReasonGroupSpansDrivers, "claims c1 and c2 belong to the drivers d and e"},
 		"a group with a volume that is not CSI": {api.ConsistencyGroup, func(o *PointObserved) { o.Claims[1].Driver = "" }, "", api.ReasonNotCSI, "claim c2: "},
 		"a group, and hooks that are not allowed": {api.ConsistencyGroup, func(o *PointObserved) {

@@ -168,6 +168,7 @@ func TestCopyDueWaitsForTheCaptureOfItsSlot(t *testing.T) {
 		{"once the point is there", []testkit.Mod[api.BackupPolicy]{to("a", "0 * * * *", nil)}, []*api.RecoveryPoint{before, at}, noon.Add(time.Minute), "12:a", noon.Add(10 * time.Minute)},
 		{"once it can no longer come", []testkit.Mod[api.BackupPolicy]{to("a", "0 * * * *", nil)}, []*api.RecoveryPoint{before}, noon.Add(10 * time.Minute), "11:a", hour(13)},
 		{"no capture comes while suspended", []testkit.Mod[api.BackupPolicy]{to("a", "0 * * * *", nil), suspended}, []*api.RecoveryPoint{before}, noon, "11:a", hour(13)},
+		{"captures that may still come are waited for that long", []testkit.Mod[api.BackupPolicy]{to("a", "*/5 * * * *", nil), often}, []*api.RecoveryPoint{before}, noon.Add(2 * time.Minute), "", noon.Add(150 * time.Second)},
 		{"captures that fail again and again are waited for half of the time", []testkit.Mod[api.BackupPolicy]{to("a", "*/5 * * * *", nil), often}, []*api.RecoveryPoint{before}, noon.Add(3 * time.Minute), "11:a", noon.Add(5 * time.Minute)},
 		{"a capture of another time is not waited for", []testkit.Mod[api.BackupPolicy]{to("a", "30 * * * *", nil)}, []*api.RecoveryPoint{before}, hour(11).Add(30 * time.Minute), "11:a", noon.Add(30 * time.Minute)},
 	} {

@@ -41,7 +41,7 @@ func (p *PolicyPlan) planPromise(b *api.BackupPolicy, now time.Time) {
 	switch told := was != nil && was.Generation == b.Generation; {
 	case !told:
 		p.Status.Applied.Promise = drift.Strongest(was, drift.PromiseOf(b, required(b)), 0, now)
-	case was.Since != nil && accepted == b.Generation:
+	case accepted == b.Generation:
 		p.Status.Applied.Promise = drift.Strongest(was, drift.PromiseOf(b, required(b)), accepted, now)
 	default:
 		p.Status.Applied.Promise = was

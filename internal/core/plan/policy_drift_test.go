@@ -265,6 +265,9 @@ func TestOrphansAreTold(t *testing.T) {
 		{Name: "of-a-point", PointUID: string(points[0].UID), Created: noon.AddDate(0, 0, -8)},
 		{Name: "orphan", PointUID: "gone", Created: noon.AddDate(0, 0, -8)},
 	}
+	if one := orphans(o.Orphans[1:], points); len(one) != 1 || one[0].Subject != "volumesnapshot/orphan" {
+		t.Errorf("of a single one it tells %+v", one)
+	}
 	for _, f := range ForPolicy(o, noon).Status.Findings {
 		if f.Kind == api.ReasonOrphanedSnapshot {
 			if f.Subject != "volumesnapshot/orphan" || f.Severity != api.SeverityLow {

@@ -81,6 +81,35 @@ func TestSnapshotsThatMayBeThere(t *testing.T) {
 	}
 }
 
+// TestPartsInDetail: a rule is named once, copies that cannot be relied on are waited for only where nothing else keeps the snapshots,
+// and a part that is wanted again is taken back though nothing else changed.
+func TestPartsInDetail(t *testing.T) {
+	at := noon.Add(time.Minute)
+	points := hoursWith(8, 12, hasCopy("a"), nil)
+	o := seenCopies(points, to("a", "", lasting(9)))
+	o.Repositories["vault"].Status.UniqueID = "" // nobody knows what the copies are worth
+	k := keepingOf(o, policyFacts(o, at), at)
+	if got := k.reasons(4, nil); !slices.Equal(got, slices.Compact(slices.Clone(got))) || slices.Contains(got, keepCopyPending) || !slices.Contains(got, "last") {
+		t.Errorf("the newest is kept for %v", got)
+	}
+	if got := k.reasons(0, nil); !slices.Contains(got, keepCopyPending) {
+		t.Errorf("the oldest is kept for %v", got)
+	}
+	for i, p := range points {
+		p.Status.Keep = k.reasons(i, nil)
+	}
+	letPartGo(PartSnapshots)(points[4])
+	if got := k.changes(true); len(got) != 1 || got[0].Name != points[4].Name || !slices.Equal(got[0].Again, []string{PartSnapshots}) {
+		t.Errorf("taken back is %+v", got)
+	}
+	bare := testkit.Point(hour(7), both, letPartGo(PartSnapshots), copyIs("a", api.CopyFailed))
+	alone := seenCopies(append([]*api.RecoveryPoint{bare}, hourly(8, 12)...), to("a", "0 3 * * 0", lasting(1)))
+	k = keepingOf(alone, policyFacts(alone, at), at)
+	if got := k.retakes(0, false); !slices.Equal(got, []string{PartSnapshots}) {
+		t.Errorf("of a point that has nothing else %v is taken back", got)
+	}
+}
+
 // TestMayComeBack: a copy that does not count now may count again, unless it goes.
 func TestMayComeBack(t *testing.T) {
 	for name, c := range map[string]struct {

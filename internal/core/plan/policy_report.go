@@ -44,7 +44,6 @@ func (p *PolicyPlan) reportVolumes(f facts, now time.Time) {
 	for _, c := range f.protection {
 		if c.until.After(now) {
 			v.Protected++
-			p.wakeAt(c.until)
 		} else if len(v.Unprotected) < mostListed {
 			v.Unprotected = append(v.Unprotected, c.claim)
 		}

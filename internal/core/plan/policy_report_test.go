@@ -288,6 +288,9 @@ func TestStorageIsObserved(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
+	if got := claimPlaces(claims, storage.Classes); len(got) != 2 {
+		t.Errorf("volumes that came to be in one way are at %d places", len(got))
+	}
 	sets := []Workload{{Name: "kept", Templates: []string{"data"}}, {Name: "web", Templates: []string{"data"}, Drops: true}}
 	for claim, want := range map[string]string{"data-web-0": "web", "data-kept-0": "", "data": "", "logs-web-0": ""} {
 		if got := droppedBy(claim, sets); got != want {
@@ -371,6 +374,21 @@ func TestCopiesAreReported(t *testing.T) {
 	o := seenCopies(nil, into("a", "vault"), into("b", "vault"), into("c", "gone"))
 	if all := promisedRepositories(o); len(all) != 2 || all[0].Name != "vault" || all[0].Field != "spec.copies[0].repository.name" || !all[1].Missing || all[1].Field != "spec.copies[2].repository.name" {
 		t.Errorf("promised are %+v", all)
+	}
+	for name, c := range map[string]struct {
+		record api.CopyRecord
+		want   time.Time
+	}{
+		"ended":                   {api.CopyRecord{State: api.CopyFailed, FinishedAt: metaTime(hour(9))}, hour(9)},
+		"ended, nobody says when": {api.CopyRecord{State: api.CopyFailed}, hour(8)},
+		"under way":               {api.CopyRecord{State: api.CopyCopying}, time.Time{}},
+		"under way once more":     {api.CopyRecord{State: api.CopyCopying, Attempt: 1}, hour(8)},
+		"under way, after an end": {api.CopyRecord{State: api.CopyCopying, FinishedAt: metaTime(hour(9))}, time.Time{}},
+	} {
+		c.record.StartedAt = metav1.NewTime(hour(8))
+		if got := observedCopy(testkit.Point(hour(7), both), &c.record).EndedAt; !got.Equal(c.want) {
+			t.Errorf("a copy that is %s ended at %s", name, got)
+		}
 	}
 	independent := func(p *api.ProofSummary) *api.ProofSummary { p.Independent = true; return p }
 	proof := func(name string, h int) *api.ProofSummary {

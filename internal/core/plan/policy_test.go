@@ -231,6 +231,14 @@ func TestExpiryIsDated(t *testing.T) {
 			strict(o.Policy)
 			o.Settings.Grace = 10 * time.Minute
 		}, "08:00 at 12:11, 09:00 at 12:11, 10:00 at 12:11, 11:00 at 12:11", at.Add(10 * time.Minute)},
+		"what was lost has the grace too, and what was never whole has none": {func(o *PolicyObserved) {
+			never, gone := testkit.Point(hour(8), both, testkit.Incomplete), testkit.Point(hour(9), both, lost)
+			gone.Status.Volumes = []api.VolumeRecord{{Claim: "data", Reason: api.ReasonRecoveryPointVanished}}
+			o.Points = append([]*api.RecoveryPoint{never, gone}, points[2:]...)
+			*o = settled(*o, at)
+			strict(o.Policy)
+			o.Settings.Grace = 10 * time.Minute
+		}, "08:00 at 12:01, 09:00 at 12:11, 10:00 at 12:11, 11:00 at 12:11", at.Add(10 * time.Minute)},
 		"a young policy as it was created owes none": {func(o *PolicyObserved) {
 			o.Policy.CreationTimestamp = metav1.NewTime(hour(7).Add(59 * time.Minute))
 			o.Settings.Grace = 12 * time.Hour

@@ -599,7 +599,9 @@ func TestOneThatMustBeAlone(t *testing.T) {
 	s.o.Pods = append(s.o.Pods, stray)
 	s.o.Repository.Annotations[api.AnnotationVerifyRequested] = s.now.Format(time.RFC3339)
 	for range 5 {
-		s.pass()
+		if p := s.pass(); underWay(s.o.Repository.Status.Verification) && p.Wake.After(s.now.Add(waitAgain)) {
+			t.Errorf("it looks again only at %s", p.Wake)
+		}
 	}
 	if s.count(TaskVerify) != n || !underWay(s.status().Verification) {
 		t.Error("it begins beside a pod that is on its way out")

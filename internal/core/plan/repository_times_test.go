@@ -150,6 +150,14 @@ func TestRepositoryTimes(t *testing.T) {
 	if refused.PasswordRefused(Problem{api.ReasonQuotaExceeded, "x"}, noon); !refused.Wake.Equal(noon.Add(probeFirst)) {
 		t.Errorf("a Secret that could not be made is tried again at %s", refused.Wake)
 	}
+	first := ForRepository(RepositoryObserved{Repository: offsite(func(r *api.Repository) { r.Generation = 3 })}, noon)
+	if s, _ := first.Report(RepositoryObserved{Repository: offsite()}, noon); s.ObservedGeneration != 3 {
+		t.Errorf("what is begun is begun for generation %d", s.ObservedGeneration)
+	}
+	named := ForRepository(RepositoryObserved{Repository: offsite(func(r *api.Repository) { r.Spec.Password = &api.SecretReference{Name: "mine"} })}, noon)
+	if named.status.PasswordSecret != "mine" {
+		t.Errorf("the password is in Secret %q", named.status.PasswordSecret)
+	}
 	if TaskProbe.alone() || TaskImport.alone() || !TaskVerify.alone() || !TaskMaintain.alone() {
 		t.Error("looks are alone, or what sets aside is not")
 	}

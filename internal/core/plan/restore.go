@@ -187,11 +187,7 @@ func (p *RestorePlan) bringOne(o RestoreObserved, v *api.RestoredVolume, now tim
 		p.fail(o, v, pointWent(run))
 		return
 	}
-	into, bad := landingOf(o, o.Sources[i], v.As, run)
-	if bad != nil {
-		p.fail(o, v, *bad)
-		return
-	}
+	into, _ := landingOf(o, o.Sources[i], v.As, run) // a claim that is to be replaced was there a moment ago
 	if v.Writing != nil {
 		into.writing = *v.Writing
 	}
@@ -263,7 +259,6 @@ func (p *RestorePlan) Refused(o RestoreObserved, volume string, why Problem, now
 		}
 	}
 	p.judgeBrought(o, now)
-	p.reportRestore()
 	*p = p.stated(o, now)
 }
 

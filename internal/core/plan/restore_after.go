@@ -11,7 +11,6 @@ import (
 
 // planAfter removes what was to be thrown away, and lets the replaced volumes go in their time.
 func (p *RestorePlan) planAfter(o RestoreObserved, now time.Time) {
-	p.Wake = time.Time{}
 	if slices.Contains(o.Restore.Finalizers, api.FinalizerThrowaways) {
 		if p.undo(o) {
 			p.wakeAt(now)

@@ -381,6 +381,19 @@ func TestRestoreToFind(t *testing.T) {
 			t.Errorf("%s, and %+v is looked for, want %+v", what, got, c.want)
 		}
 	}
+	o.Brought.Claims, o.Brought.Pods = claim(BroughtClaim{RunUID: "run", Bound: true}), nil
+	o.Restore.Status.Volumes = append([]api.RestoredVolume{{Claim: "gone"}}, o.Restore.Status.Volumes...)
+	for i := range o.Restore.Status.Volumes {
+		o.Restore.Status.Volumes[i].Writing = nil
+	}
+	if got := o.ToFind(); !reflect.DeepEqual(got, ToFind{Pods: []string{name}}) {
+		t.Errorf("beside a volume that is not known any more, %+v is looked for", got)
+	}
+	o.Restore.Spec.InPlace = true
+	o.Brought.Claims = map[string]BroughtClaim{names.Throwaway("data", "run", testkit.ClaimUID("data")): {RunUID: "run", Bound: true}}
+	if got := o.ToFind(); !reflect.DeepEqual(got, ToFind{Pods: []string{name}}) {
+		t.Errorf("in place, %+v is looked for", got)
+	}
 	o = begun(t)
 	o.Brought.Claims = claim(BroughtClaim{RunUID: "run", Bound: true})
 	if got := o.ToFind(); !reflect.DeepEqual(got, ToFind{}) {

@@ -95,24 +95,24 @@ func policyForSafety(o RestoreObserved, point *api.RecoveryPoint) *Problem {
 // safe says whether the present state is captured. Otherwise it asks for that, waits, or ends the restore.
 func (p *RestorePlan) safe(o RestoreObserved, now time.Time) bool {
 	q, late := o.Safety, !now.Before(p.Status.Run.Deadline.Time)
-	unsafe := func(format string, args ...any) bool {
+	unsafe := func(format string, args ...any) {
 		p.giveUp(o, Problem{api.ReasonSafetyPointFailed, "the present state could not be captured: " + fmt.Sprintf(format, args...)}, now)
-		return false
 	}
 	switch {
 	case q != nil && q.Labels[api.LabelRunUID] != string(o.Restore.UID):
-		return unsafe("a recovery point %s exists and was not made for this; delete it", q.Name)
+		unsafe("a recovery point %s exists and was not made for this; delete it", q.Name)
 	case q != nil && Complete(q):
-		if claim := notHeld(o, q); claim != "" {
-			return unsafe("recovery point %s does not hold claim %s as it is now; the policy must select it", q.Name, claim)
+		claim := notHeld(o, q)
+		if claim == "" {
+			return true
 		}
-		return true
+		unsafe("recovery point %s does not hold claim %s as it is now; the policy must select it", q.Name, claim)
 	case q != nil && Finished(q):
-		return unsafe("recovery point %s: %s", q.Name, completeMessage(q))
+		unsafe("recovery point %s: %s", q.Name, completeMessage(q))
 	case late:
-		return unsafe("it was not done in time")
+		unsafe("it was not done in time")
 	case o.Policy == nil:
-		return unsafe("the policy is gone")
+		unsafe("the policy is gone")
 	case q == nil:
 		p.Safety = &SafetyOrder{Name: p.Status.SafetyPoint, Policy: o.Policy.Name, PolicyUID: string(o.Policy.UID)}
 	}

@@ -105,10 +105,18 @@ func classFor(c Claim, named string, classes []Class) (string, *Problem) {
 		return "", p
 	}
 	if named != "" {
-		return namedClass(c.Driver, named, classes)
+		return aloneClasses.named(c.Driver, named, classes)
 	}
-	return defaultClass(c.Driver, classes)
+	return aloneClasses.byDefault(c.Driver, classes)
 }
+
+// classKind is a kind of snapshot class: where a policy names one of it, and what marks one as a default.
+type classKind struct{ kind, field, mark string }
+
+var (
+	aloneClasses = classKind{"VolumeSnapshotClass", "spec.snapshot.className", "snapshot.storage.kubernetes.io/is-default-class"}
+	groupClasses = classKind{"VolumeGroupSnapshotClass", "spec.snapshot.groupClassName", "groupsnapshot.storage.kubernetes.io/is-default-class"}
+)
 
 func uncapturable(c Claim) *Problem {
 	switch {
@@ -122,25 +130,25 @@ func uncapturable(c Claim) *Problem {
 	return nil
 }
 
-func namedClass(driver, name string, classes []Class) (string, *Problem) {
-	for _, k := range classes {
-		if k.Name != name {
+func (k classKind) named(driver, name string, classes []Class) (string, *Problem) {
+	for _, c := range classes {
+		if c.Name != name {
 			continue
 		}
-		if k.Driver != driver {
+		if c.Driver != driver {
 			return "", &Problem{api.ReasonClassForOtherDriver,
-				fmt.Sprintf("spec.snapshot.className: class %q is of driver %s and the volume of driver %s; name another class, or leave it out to use the driver's default", name, k.Driver, driver)}
+				fmt.Sprintf("%s: class %q is of driver %s and the volume of driver %s; name another class, or leave it out to use the driver's default", k.field, name, c.Driver, driver)}
 		}
 		return name, nil
 	}
-	return "", &Problem{api.ReasonClassNotFound, fmt.Sprintf("spec.snapshot.className: class %q does not exist; create it, or leave it out to use the driver's default", name)}
+	return "", &Problem{api.ReasonClassNotFound, fmt.Sprintf("%s: class %q does not exist; create it, or leave it out to use the driver's default", k.field, name)}
 }
 
-func defaultClass(driver string, classes []Class) (string, *Problem) {
+func (k classKind) byDefault(driver string, classes []Class) (string, *Problem) {
 	var found []string
-	for _, k := range classes {
-		if k.Driver == driver && k.Default {
-			found = append(found, k.Name)
+	for _, c := range classes {
+		if c.Driver == driver && c.Default {
+			found = append(found, c.Name)
 		}
 	}
 	sort.Strings(found)
@@ -149,8 +157,8 @@ func defaultClass(driver string, classes []Class) (string, *Problem) {
 		return found[0], nil
 	case 0:
 		return "", &Problem{api.ReasonNoSnapshotClass,
-			fmt.Sprintf("driver %s has no default VolumeSnapshotClass; annotate one with snapshot.storage.kubernetes.io/is-default-class=true, or name one in spec.snapshot.className", driver)}
+			fmt.Sprintf("driver %s has no default %s; annotate one with %s=true, or name one in %s", driver, k.kind, k.mark, k.field)}
 	}
 	return "", &Problem{api.ReasonSeveralDefaultClasses,
-		fmt.Sprintf("driver %s has several default VolumeSnapshotClasses (%s); keep one default, or name one in spec.snapshot.className", driver, strings.Join(found, ", "))}
+		fmt.Sprintf("driver %s has several default %ses (%s); keep one default, or name one in %s", driver, k.kind, strings.Join(found, ", "), k.field)}
 }
