@@ -89,7 +89,7 @@ func TestPartsInDetail(t *testing.T) {
 	o := seenCopies(points, to("a", "", lasting(9)))
 	o.Repositories["vault"].Status.UniqueID = "" // nobody knows what the copies are worth
 	k := keepingOf(o, policyFacts(o, at), at)
-	if got := k.reasons(4, nil); !slices.Equal(got, slices.Compact(slices.Clone(got))) || slices.Contains(got, keepCopyPending) || !slices.Contains(got, "last") {
+	if got := k.reasons(4, nil); !slices.Equal(got, slices.Compact(slices.Clone(got))) || slices.Contains(got, keepCopyPending) || !slices.Contains(got, "last") || !slices.Contains(got, "minimum") {
 		t.Errorf("the newest is kept for %v", got)
 	}
 	if got := k.reasons(0, nil); !slices.Contains(got, keepCopyPending) {
