@@ -32,6 +32,7 @@ var equivalent = map[string]map[string]string{
 		"repository.go *RepositoryPlan.orderPod: leave out: return #3":                                                                 "an order to the one repository that is reached can always be written",
 		"repository_due.go backOff: one more: 16":                                                                                      "the longest wait is reached before",
 		"repository_due.go backOff: one less: 16":                                                                                      "the longest wait is reached before",
+		"select_point.go rotate: one more: 1":                                                                                          "which quarter of the times stands for a choice at random does not matter",
 	},
 	"internal/core/retention": {
 		"bucket.go *Clock.Buckets: move the bound: unix < c.from":               "the zone is asked once more for what is known",

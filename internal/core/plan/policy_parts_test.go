@@ -86,10 +86,10 @@ func TestSnapshotsThatMayBeThere(t *testing.T) {
 func TestPartsInDetail(t *testing.T) {
 	at := noon.Add(time.Minute)
 	points := hoursWith(8, 12, hasCopy("a"), nil)
-	o := seenCopies(points, to("a", "", lasting(9)))
+	o := seenCopies(points, to("a", "", lasting(9)), func(b *api.BackupPolicy) { b.Spec.Retention.Hourly = 2 })
 	o.Repositories["vault"].Status.UniqueID = "" // nobody knows what the copies are worth
 	k := keepingOf(o, policyFacts(o, at), at)
-	if got := k.reasons(4, nil); !slices.Equal(got, slices.Compact(slices.Clone(got))) || slices.Contains(got, keepCopyPending) || !slices.Contains(got, "last") {
+	if got := k.reasons(4, nil); !slices.Equal(got, slices.Compact(slices.Clone(got))) || slices.Contains(got, keepCopyPending) || !slices.Contains(got, "last") || !slices.Contains(got, "hourly") || !slices.Contains(got, "minimum") {
 		t.Errorf("the newest is kept for %v", got)
 	}
 	if got := k.reasons(0, nil); !slices.Contains(got, keepCopyPending) {

@@ -180,6 +180,7 @@ func TestRestoreInPlaceLives(t *testing.T) {
 		"it is not there, before its time": func(o *RestoreObserved) { o.Places = map[string]Place{} },
 		"it was not replaced after all": func(o *RestoreObserved) {
 			o.Restore.Status.Volumes[0].State, o.Restore.Status.Volumes[0].Swap.KeepUntil = api.RestoreFailed, metaTime(now.Add(-time.Hour))
+			o.Places = map[string]Place{}
 		},
 	} {
 		e := o
@@ -207,6 +208,65 @@ func TestRestoreInPlaceLives(t *testing.T) {
 	}
 	if p := step("True Restored"); len(p.Notes) > 0 || !p.Wake.IsZero() {
 		t.Errorf("then it tells %+v", p.Notes)
+	}
+}
+
+// TestSwapsOfSeveral: each volume is swapped on its own, and how the restore ended is told of all.
+func TestSwapsOfSeveral(t *testing.T) {
+	taken := func(at *Place) {
+		tempGone(at)
+		at.Claim = &LiveClaim{Target: Target{"data", "foreign"}, Volume: "pv-foreign"}
+	}
+	with := func(edit func(*Place), others ...api.RestoreState) RestoreObserved {
+		o := toSwap(edit)
+		for _, s := range others {
+			o.Restore.Status.Volumes = append(o.Restore.Status.Volumes, api.RestoredVolume{Claim: "logs", State: s, Reason: "Odd", Message: "why"})
+		}
+		return o
+	}
+	for name, c := range map[string]struct {
+		o          RestoreObserved
+		want, says string
+	}{
+		"one, whose place was taken":              {with(taken), "False ClaimExists, Reconciling CleaningUp", "volume data: another claim data was made meanwhile"},
+		"the other was restored before":           {with(taken, api.RestoreRestored), "False PartiallyRestored, Reconciling CleaningUp", "1 of 2 volumes were restored; volume data: another claim"},
+		"the other failed before":                 {with(kept, api.RestoreFailed), "False PartiallyRestored, Reconciling CleaningUp", "1 of 2 volumes were restored; volume logs: why"},
+		"both failed":                             {with(taken, api.RestoreFailed), "False ClaimExists, Reconciling CleaningUp", "volume data: another claim data was made meanwhile"},
+		"one is done, and its old volume is gone": {with(func(at *Place) { kept(at); at.Old = nil }), "True Restored, Reconciling CleaningUp", "1 volume restored from recovery point"},
+	} {
+		p := ForRestore(c.o, restoreNow)
+		if _, message := ending(p); standing(p) != c.want || !strings.HasPrefix(message, c.says) {
+			t.Errorf("%s: it is %q: %s", name, standing(p), message)
+		}
+		for _, v := range p.Status.Volumes[1:] {
+			if v.Reason != "Odd" {
+				t.Errorf("%s: another volume is touched: %+v", name, v)
+			}
+		}
+		if v := p.Status.Volumes[0]; v.State == api.RestoreFailed && v.Reason != api.ReasonClaimExists {
+			t.Errorf("%s: it is %+v", name, v)
+		}
+	}
+	going := toSwap(spared, func(at *Place) { at.Claim.Deleting, at.Users = true, []string{"pod web-0"} })
+	if p := ForRestore(going, restoreNow); p.Status.Volumes[0].Reason != api.ReasonClaimInUse {
+		t.Errorf("while a pod holds the claim that goes it is %+v", p.Status.Volumes[0])
+	}
+	const stay = "; the restored data stay in claim " + tempClaim
+	for name, c := range map[string]struct {
+		edits []func(*Place)
+		stays bool
+	}{
+		"spared":         {[]func(*Place){spared}, true},
+		"not spared yet": {nil, false},
+		"not there":      {[]func(*Place){func(at *Place) { at.Temporary = nil }}, false},
+	} {
+		o := toSwap(append(c.edits, func(at *Place) { at.Claim.Volume = "pv-foreign" })...)
+		if v := ForRestore(o, restoreNow).Status.Volumes[0]; v.State != api.RestoreFailed || strings.HasSuffix(v.Message, stay) != c.stays {
+			t.Errorf("where the temporary claim is %s it says %q", name, v.Message)
+		}
+	}
+	if p := ForRestore(toSwap(assigned), restoreNow); len(p.Swap) != 1 || p.Swap[0].Do != SwapMakeClaim || p.Swap[0].Claim != "data" {
+		t.Errorf("made again is %+v", p.Swap)
 	}
 }
 

@@ -157,6 +157,9 @@ func TestRestorePlanInSentences(t *testing.T) {
 			"the temporary claim " + names.Throwaway("data", "run", testkit.ClaimUID("data")) + " (storage class array-a, 3Gi, ReadWriteMany, Filesystem)",
 			"then its volume takes the place of pv-data", "are kept, released, for 72h0m0s",
 		}},
+		"a part of a copy": {[]func(*RestoreObserved){withCopies, asks(func(s *api.RestoreSpec) { s.From, s.Paths = api.FromCopy, []string{"etc"} })}, []string{
+			"claim data: its copy is written into the new claim data-monday", "; of it 1 paths; each file is compared with the copy as it is written, and every byte is read",
+		}},
 		"one is refused": {[]func(*RestoreObserved){func(o *RestoreObserved) { o.Sources[1].Problem = &Problem{api.ReasonSnapshotUnusable, "it is gone"} }}, []string{
 			"becomes the new claim data-monday", "claim logs: refused, SnapshotUnusable: it is gone",
 		}},

@@ -33,7 +33,7 @@ func Select(spec api.VolumeSelection, claims []Claim, workload *Workload) Select
 	default:
 		s = byNames(spec.Claims, claims)
 	}
-	sort.Slice(s.Claims, func(i, j int) bool { return s.Claims[i].Name < s.Claims[j].Name })
+	slices.SortFunc(s.Claims, func(a, b Claim) int { return strings.Compare(a.Name, b.Name) })
 	if s.Problem == nil && len(s.Claims) == 0 && len(s.Missing) == 0 {
 		s.Problem = &Problem{api.ReasonPolicySelectsNothing, "spec.volumes selects no PersistentVolumeClaim of this namespace; check the labels of the claims"}
 	}

@@ -107,3 +107,23 @@ func TestClassFor(t *testing.T) {
 		})
 	}
 }
+
+// TestClaimsOfAStatefulSet: a claim is one of a set's by its whole name, with an ordinal that a set can have.
+func TestClaimsOfAStatefulSet(t *testing.T) {
+	w := &Workload{Name: "web", Templates: []string{"data"}}
+	for name, want := range map[string]bool{
+		"data-web-0": true, "data-web-2147483647": true, "data-web-2147483648": false, "data-web-01": false, "data-web-": false, "7": false, "data-mail-0": false,
+	} {
+		if got := ofTemplate(name, w); got != want {
+			t.Errorf("claim %s is of the set: %t", name, got)
+		}
+	}
+}
+
+// TestSeveralDefaultsAreNamed in one order, so that the same trouble is told in the same words.
+func TestSeveralDefaultsAreNamed(t *testing.T) {
+	_, bad := aloneClasses.byDefault("a", []Class{{Name: "y", Driver: "a", Default: true}, {Name: "x", Driver: "a", Default: true}})
+	if bad == nil || bad.Message != "driver a has several default VolumeSnapshotClasses (x, y); keep one default, or name one in spec.snapshot.className" {
+		t.Errorf("%+v", bad)
+	}
+}
