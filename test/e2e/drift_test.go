@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -197,7 +198,18 @@ func TestDriftOfPoints(t *testing.T) {
 			}
 		}
 	}
-	says(false)
+	s.await("the snapshot to be found not to be ready", soonEnough, func() string {
+		var b api.BackupPolicy
+		if err := kube.Get(s.ctx, s.key("sync"), &b); err != nil {
+			return err.Error()
+		}
+		if slices.ContainsFunc(b.Status.Findings, func(f api.Finding) bool { return f.Kind == api.ReasonReadinessRegressed }) {
+			return ""
+		}
+		says(false) // a sidecar that had just looked may have written what it saw
+		time.Sleep(2 * time.Second)
+		return strings.Join(short(b.Status.Findings), ", ")
+	})
 	if f := s.finding("sync", api.ReasonReadinessRegressed, api.SeverityHigh, soonEnough); f.Subject != "rp/second" {
 		t.Errorf("it is about %s", f.Subject)
 	}

@@ -107,7 +107,7 @@ func (s *space) fingerprinted(name, policy string) *api.RecoveryPoint {
 	})
 }
 
-// thrownAway are the objects of the namespace that drills and fingerprints were to remove.
+// thrownAway are the objects of the namespace that drills, restores and copies were to remove. Repositories are looked at all the time.
 func (s *space) thrownAway() []string {
 	s.t.Helper()
 	var out []string
@@ -120,7 +120,7 @@ func (s *space) thrownAway() []string {
 			s.t.Fatal(err)
 		}
 		for _, o := range objects {
-			if x, is := o.(client.Object); is && x.GetAnnotations()[api.AnnotationExpires] != "" {
+			if x, is := o.(client.Object); is && x.GetAnnotations()[api.AnnotationExpires] != "" && x.GetLabels()[api.LabelRunKind] != "Repository" {
 				out = append(out, fmt.Sprintf("%T %s", x, x.GetName()))
 			}
 		}
