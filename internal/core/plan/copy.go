@@ -195,13 +195,17 @@ func sinceEnd(r *api.CopyRecord, now time.Time) time.Duration {
 
 // begin begins the copies that are due and may run now.
 func (p *CopyPlan) begin(o CopyObserved, now time.Time) {
-	if !copiable(o) {
-		return
-	}
-	if !o.Point.DeletionTimestamp.IsZero() {
+	switch {
+	case !copiable(o):
+	case o.Point.DeletionTimestamp.IsZero():
+		p.beginDue(o, now)
+	default:
 		p.mend(o, now)
-		return
 	}
+}
+
+// beginDue begins the copies into the targets that are due.
+func (p *CopyPlan) beginDue(o CopyObserved, now time.Time) {
 	p.wakeAt(NextCopySlot(o.Policy, now))
 	due := CopyDue(o.Policy, o.Siblings, now)[string(o.Point.UID)]
 	for _, t := range o.Policy.Spec.Copies {
