@@ -438,6 +438,10 @@ func TestADeletedPointIsMended(t *testing.T) {
 			t.Errorf("%s: it is %q, want %q", c.name, got, c.want)
 		}
 	}
+	waits := stored(marked, deleted, damaged(func(d *api.RepositoryDamage) { d.Healing = false }))
+	if c := ForCopy(waits, noon.Add(3*time.Hour)).Copied; c == nil || c.Status != metav1.ConditionFalse || c.Reason != api.ReasonCopyCorrupt {
+		t.Errorf("while what is damaged is in the way, the point says %+v of its copies", c)
+	}
 }
 
 // TestMadeAnewInAMoment: what is begun within the second in which damage was found may be older than that, and would be read twice.
