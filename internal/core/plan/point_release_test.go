@@ -275,6 +275,7 @@ func TestHeldPart(t *testing.T) {
 		{"the newer one has lost its snapshots", all(), PartSnapshots, b, []*api.RecoveryPoint{testkit.Point(hour(10), both, hasCopy("a"), lost)}, true},
 		{"the newer one lacks a claim", all(), PartSnapshots, b, []*api.RecoveryPoint{testkit.Point(hour(10), both[:1])}, true},
 		{"a copy of the only one", all(), "copy/a", b, nil, true},
+		{"a copy of the only one, where none must stay", all(), "copy/a", testkit.Policy(to("a", "", &api.Retention{Last: 1})), nil, true},
 		{"a copy of one of two, and two must stay there", all(), "copy/b", b, []*api.RecoveryPoint{newer}, true},
 		{"the newer one has none there", all(), "copy/a", b, []*api.RecoveryPoint{testkit.Point(hour(10), both)}, true},
 		{"what is left of lost snapshots", all(lost), PartSnapshots, b, nil, false},
