@@ -281,6 +281,13 @@ func TestSuperseded(t *testing.T) {
 			{"2026-03-10 11:00", "a c", "", ""},
 			{"2026-03-10 12:00", "b", "", ""},
 		}},
+		{"four newer complete points with a part each", []row{
+			{"2026-03-10 10:00", "a b incomplete", "stays", "only it has both of one moment, and no other incomplete one is newer"},
+			{"2026-03-10 11:00", "a", "", ""},
+			{"2026-03-10 12:00", "b", "", ""},
+			{"2026-03-10 13:00", "a", "", ""},
+			{"2026-03-10 14:00", "b", "", ""},
+		}},
 		{"two newer ones with a part each, and an older one with all", []row{
 			{"2026-03-10 09:00", "a b", "", ""},
 			{"2026-03-10 10:00", "a b incomplete", "stays", "what the older one holds is older"},
