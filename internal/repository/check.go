@@ -92,11 +92,7 @@ func (c *census) object(ctx context.Context, id ObjectID) error {
 	if err != nil {
 		return fmt.Errorf("%w: an object has an impossible name", errDamaged)
 	}
-	var contents []content.ID
-	err = believable(func() (err error) {
-		contents, err = c.in.VerifyObject(ctx, parsed)
-		return err
-	})
+	contents, err := believable(func() ([]content.ID, error) { return c.in.VerifyObject(ctx, parsed) })
 	if err != nil {
 		if cid, _, is := parsed.ContentID(); is && isDamage(err) {
 			c.lost[cid] = true

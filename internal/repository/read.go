@@ -233,7 +233,7 @@ func (r *opened) entries(ctx context.Context, folder ObjectID) ([]Entry, error) 
 
 // believable has the library read something. It trusts the lists of parts that it once wrote, and panics over one that makes no sense,
 // which whoever holds the password may have put there: such a one is damage like any other.
-func believable(read func() error) (err error) {
+func believable[T any](read func() (T, error)) (_ T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: an object is put together in an impossible way: %v", errDamaged, p)
@@ -249,11 +249,7 @@ func (r *opened) Object(ctx context.Context, id ObjectID) (Object, error) {
 		return nil, classify(fmt.Errorf("%w: an object has an impossible name", errDamaged))
 	}
 	ctx, stop := r.bound(ctx)
-	var o object.Reader
-	err = believable(func() (err error) {
-		o, err = r.OpenObject(ctx, parsed)
-		return err
-	})
+	o, err := believable(func() (object.Reader, error) { return r.OpenObject(ctx, parsed) })
 	if err != nil {
 		stop()
 		return nil, r.classify(err)
@@ -273,10 +269,8 @@ func (r *opened) Parts(ctx context.Context, id ObjectID) ([]Part, error) {
 	}
 	ctx, stop := r.bound(ctx)
 	defer stop()
-	var entries []object.IndirectObjectEntry
-	err = believable(func() (err error) {
-		entries, err = object.LoadIndexObject(ctx, contents{r.ContentReader()}, index)
-		return err
+	entries, err := believable(func() ([]object.IndirectObjectEntry, error) {
+		return object.LoadIndexObject(ctx, contents{r.ContentReader()}, index)
 	})
 	if err != nil {
 		return nil, r.classify(err)
@@ -302,11 +296,8 @@ type reader struct {
 }
 
 // Read reads a part of an object.
-func (o *reader) Read(p []byte) (n int, err error) {
-	err = believable(func() (err error) {
-		n, err = o.Reader.Read(p)
-		return err
-	})
+func (o *reader) Read(p []byte) (int, error) {
+	n, err := believable(func() (int, error) { return o.Reader.Read(p) })
 	if err != nil && err != io.EOF { //nolint:errorlint // as readers must return it
 		err = o.of.classify(err)
 	}

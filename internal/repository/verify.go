@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -44,7 +43,7 @@ func Verify(ctx context.Context, in Repository, o order.Verify, progress *atomic
 	if err != nil {
 		return v, r.classify(err)
 	}
-	miss(&v, o.Expect, found)
+	v.Miss(o.Expect, found)
 	for id := range bad {
 		c.lost[id] = true
 	}
@@ -53,27 +52,6 @@ func Verify(ctx context.Context, in Repository, o order.Verify, progress *atomic
 		v.Healing, err = r.setAside(ctx, bad)
 	}
 	return v, r.classify(err)
-}
-
-// miss names the points of which there are fewer copies than there must be: as many as can be told.
-func miss(v *result.Verify, expect, found map[string]int) {
-	for _, uid := range slices.Sorted(maps.Keys(expect)) {
-		missing := int64(expect[uid] - found[uid])
-		if missing <= 0 {
-			continue
-		}
-		i := slices.IndexFunc(v.Points, func(d result.Damaged) bool { return d.UID == uid })
-		if i < 0 && len(v.Points) == result.MostDamaged {
-			continue // it is named once the others are healed
-		}
-		if i < 0 {
-			i = len(v.Points)
-			v.Points = append(v.Points, result.Damaged{UID: uid})
-			v.DamagedPoints++
-		}
-		v.Points[i].Missing = missing
-		v.Damaged += missing
-	}
 }
 
 // verifyCopies counts the copies that have all that they need, and those that do not. The newest are named first: they are what

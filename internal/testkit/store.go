@@ -222,14 +222,9 @@ func (s *Store) verify(o order.Verify) *result.Verify {
 			v.Points = append(v.Points, result.Damaged{UID: r.PointUID, Namespace: r.Namespace, Policy: r.Policy, Point: r.Point})
 		}
 	}
-	for _, uid := range slices.Sorted(maps.Keys(o.Expect)) {
-		if missing := int64(o.Expect[uid] - found[uid]); missing > 0 {
-			v.Damaged += missing
-			v.Points = append(v.Points, result.Damaged{UID: uid, Missing: missing})
-		}
-	}
 	v.DamagedPoints = int64(len(v.Points))
 	v.Points = v.Points[:min(len(v.Points), result.MostDamaged)]
+	v.Miss(o.Expect, found)
 	if v.Healing = o.Heal && v.Contents+v.Damaged > 0; v.Healing {
 		for digest := range s.Bad {
 			s.Bad[digest] = SetAside

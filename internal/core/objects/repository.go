@@ -51,8 +51,7 @@ func RepositoryPod(r Run, o plan.RepositoryOrder, m Mover) *corev1.Pod {
 			c.SecurityContext.Capabilities.Add = []corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"}
 		}
 	} else if o.Writes {
-		s.SecurityContext.FSGroup = s.SecurityContext.RunAsGroup // a fresh volume belongs to root
-		s.SecurityContext.FSGroupChangePolicy = ptr.To(corev1.FSGroupChangeOnRootMismatch)
+		giveVolumes(s.SecurityContext, s.SecurityContext.RunAsGroup) // a fresh one belongs to root
 	}
 	if o.Access.Claim != "" {
 		shareFolder(s.SecurityContext, o.Writes)
@@ -74,8 +73,13 @@ func RepositoryPod(r Run, o plan.RepositoryOrder, m Mover) *corev1.Pod {
 func shareFolder(c *corev1.PodSecurityContext, restores bool) {
 	c.SupplementalGroups = []int64{nobody}
 	if !restores {
-		c.FSGroup, c.FSGroupChangePolicy = ptr.To[int64](nobody), ptr.To(corev1.FSGroupChangeOnRootMismatch)
+		giveVolumes(c, ptr.To[int64](nobody))
 	}
+}
+
+// giveVolumes has the volumes that a pod writes to belong to a group.
+func giveVolumes(c *corev1.PodSecurityContext, group *int64) {
+	c.FSGroup, c.FSGroupChangePolicy = group, ptr.To(corev1.FSGroupChangeOnRootMismatch)
 }
 
 // apart spreads the pods of a namespace that speak to repositories over the nodes, so that no node's disk and network has to bear all of

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -92,6 +93,27 @@ type Verify struct {
 	// DamagedPoints is how many points have a damaged copy. Points are those with the newest copies, at most MostDamaged.
 	DamagedPoints int64     `json:"damagedPoints,omitempty"`
 	Points        []Damaged `json:"points,omitempty"`
+}
+
+// Miss names the points of which fewer copies were found than are expected, by their UIDs: as many points as can be told.
+func (v *Verify) Miss(expect, found map[string]int) {
+	for _, uid := range slices.Sorted(maps.Keys(expect)) {
+		missing := int64(expect[uid] - found[uid])
+		if missing <= 0 {
+			continue
+		}
+		i := slices.IndexFunc(v.Points, func(d Damaged) bool { return d.UID == uid })
+		if i < 0 && len(v.Points) == MostDamaged {
+			continue // it is named once the others are healed
+		}
+		if i < 0 {
+			i = len(v.Points)
+			v.Points = append(v.Points, Damaged{UID: uid})
+			v.DamagedPoints++
+		}
+		v.Points[i].Missing = missing
+		v.Damaged += missing
+	}
 }
 
 // Damaged is a point with a copy that cannot be read, as its record names it. Where the record cannot be read either, its UID is
